@@ -179,8 +179,9 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "HTTPSupport", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle,
-        logging, grdb,
+        "ServingPlane", "Gateway", "HTTPSupport", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON",
+        serviceLifecycle,
+        logging, grdb, hummingbird, nioCore, httpTypes,
       ]),
     .testTarget(
       name: "CommandsTests",

@@ -1,6 +1,6 @@
 /// A replica: the launch that it runs, and its state.
 ///
-/// A launch is everything that its process depends on (model version, environment, hardware, engine flags), as one
+/// A launch is everything that its server depends on (model version, environment, hardware, engine flags), as one
 /// opaque text: two configs with the same launch share its replicas, and a change of traffic alone restarts nothing.
 package struct Replica: Hashable, Sendable, Identifiable {
   package let id: String
@@ -21,7 +21,7 @@ package struct Replica: Hashable, Sendable, Identifiable {
 package enum ReplicaState: Hashable, Sendable {
   /// Planned, but not launched yet. Goes to starting or failed.
   case pending
-  /// Its process is running but does not answer. Goes to loading, ready or failed.
+  /// It was started but does not answer. Goes to loading, ready or failed.
   case starting
   /// It is loading its weights. Goes to ready or failed.
   case loading

@@ -33,6 +33,8 @@ package struct PlaneConfiguration: Sendable {
   package static let replicasWithoutGPUs = 16
   /// The GPUs of the machine; nil for those that nvidia-smi lists.
   var accelerators: Accelerators?
+  /// What replicas run on; nil for the processes of this machine.
+  var backend: (any ReplicaBackend)?
   /// How many replicas may start in any window of ``startSpacing``: loading weights uses all of a machine.
   package var startBurst = 4
   package var startSpacing: Duration = .seconds(2)

@@ -79,10 +79,13 @@ package struct PlaneService: Service {
   }
 
   private func endpoints(_ launcher: ReplicaLauncher, _ probes: ReplicaProbes) async throws -> ServingEndpoints {
+    let store = try openStore()
+    let processes = ProcessBackend(
+      planeID: store.planeID, launcher: launcher, settings: settings, client: probes.client)
     let endpoints = ServingEndpoints(
-      store: try openStore(),
+      store: store,
       models: ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock),
-      launcher: launcher, probes: probes, settings: settings,
+      backend: settings.backend ?? processes, probes: probes, settings: settings,
       eventLoop: MultiThreadedEventLoopGroup.singleton.any(), wallClock: Self.wallClock, log: log)
     do { try await endpoints.load() } catch {
       throw PlaneStartError(

@@ -83,7 +83,8 @@ struct AdoptionTests {
       directory: "/", output: "/dev/null")
     defer { for pid in [stray, stranger] { kill(pid, SIGKILL); _ = ProcessSpawn.collect(pid) } }
     let kept = try #require(
-      try store.replicas().first { $0.endpoint != chat.id && $0.ended == nil }?.process)
+      try store.replicas().first { $0.endpoint != chat.id && $0.ended == nil }.flatMap { ProcessHandle($0.handle) }?
+        .process)
     try await withPlane(data) { plane in
       #expect(try servers(data) == [kept])
       let gone = try await plane.get("chat")
@@ -107,7 +108,9 @@ struct AdoptionTests {
     let other = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "60"], environment: [:], directory: "/", output: "/dev/null")
     defer { kill(other, SIGKILL); _ = ProcessSpawn.collect(other) }
-    record.process = ProcessTable.entry(other)?.identity
+    var handle = try #require(ProcessHandle(record.handle))
+    handle.process = ProcessTable.entry(other)?.identity
+    record.handle = handle.stored
     try store.save(record)
     try await withPlane(data) { plane in
       _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }

@@ -301,7 +301,7 @@ struct EndpointLifecycleTests {
     #expect(try data.replicaProcesses().isEmpty)
     #expect(shared.filter { access($0, F_OK) == 0 } == [])
     let records = try EndpointStore(path: data.settings.storePath).replicas()
-    #expect(records.filter { access($0.temporary, F_OK) == 0 }.map(\.id) == [])
+    #expect(records.compactMap { ProcessHandle($0.handle) }.filter { access($0.temporary, F_OK) == 0 } == [])
   }
 
   @Test func `files of a replica that was killed from outside are removed`() async throws {
@@ -311,12 +311,12 @@ struct EndpointLifecycleTests {
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
       let store = try EndpointStore(path: data.settings.storePath)
-      let record = try #require(try store.replicas().first)
-      #expect(record.sharedMemory.count == 2)
-      #expect(record.sharedMemory.allSatisfy { access($0, F_OK) == 0 })
-      #expect(killpg(try #require(record.process?.pid), SIGKILL) == 0)
+      let replica = try #require(try store.replicas().first.flatMap { ProcessHandle($0.handle) })
+      #expect(replica.sharedMemory.count == 2)
+      #expect(replica.sharedMemory.allSatisfy { access($0, F_OK) == 0 })
+      #expect(killpg(try #require(replica.process?.pid), SIGKILL) == 0)
       try await eventually("its files are gone") {
-        record.sharedMemory.allSatisfy { access($0, F_OK) != 0 } && access(record.temporary, F_OK) != 0
+        replica.sharedMemory.allSatisfy { access($0, F_OK) != 0 } && access(replica.temporary, F_OK) != 0
       }
       _ = try await plane.wait("chat") {
         $0.state["ready"] == "READY" && $0.activeEntity.deployment == "DEPLOYMENT_READY"

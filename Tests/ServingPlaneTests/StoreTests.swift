@@ -202,7 +202,8 @@ import Testing
       for path in [settings.modelsPath, settings.replicasPath, old] { #expect(mode(path) == 0o700, "\(path)") }
       #expect(mode(old + "/output.log") == 0o600)
       for suffix in ["", "-wal", "-shm"] { #expect(mode(settings.storePath + suffix) == 0o600, "\(suffix)") }
-      let replica = try #require(try EndpointStore(path: settings.storePath).replicas().first)
+      let replica = try #require(
+        try EndpointStore(path: settings.storePath).replicas().first.flatMap { ProcessHandle($0.handle) })
       for folder in [replica.directory, replica.temporary] { #expect(mode(folder) == 0o700, "\(folder)") }
       #expect(mode(replica.outputPath) == 0o600)
     }

@@ -22,4 +22,19 @@ struct Routing: Hashable, Sendable {
   var targets: [Target] = []
   /// Why no replica can answer or will be able to; nil if one can or will.
   var unavailable: String?
+
+  /// The model version that an entity serves; nil if it is not among the shares.
+  func version(of entity: String) -> Int? { shares.last { $0.entity == entity }?.version }
+
+  /// The targets of which the gateway must be told, if it knows an earlier routing: new ones, and all if the shares
+  /// have changed, because a replica may then answer for another entity or version.
+  func announced(since old: Routing) -> [Target] {
+    targets.filter { !old.targets.contains($0) || old.shares != shares }
+  }
+
+  /// The targets of an earlier routing whose replicas get no new requests.
+  func withdrawn(since old: Routing) -> [Target] {
+    let remaining = Set(targets.map(\.replica))
+    return old.targets.filter { !remaining.contains($0.replica) }
+  }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Gateway
 import Logging
 import Scheduling
@@ -7,39 +6,25 @@ import Scheduling
 extension ServingEndpoints {
   func install(_ machine: EndpointMachine) {
     let record = machine.record
-    let admission = EndpointAdmission(
-      policy: settings.admission, eventLoop: eventLoop,
-      redact: { [weak self] text, replica in await self?.redacted(text, of: replica) ?? "" })
     machines[record.id] = machine
     ids[record.name] = record.id
-    admissions[record.id] = admission
-    admission.setUnavailable(reason: machine.routing.unavailable)
-    admission.setDeploying(machine.deploying)
-    table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))
-  }
-
-  func write(_ record: EndpointRecord) async throws {
-    try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.save(record) } }
+    gateway.add(record, unavailable: machine.routing.unavailable, deploying: machine.deploying) {
+      [weak self] text, replica in await self?.redacted(text, of: replica) ?? ""
+    }
   }
 
   func keep(_ record: ReplicaRecord) async {
-    records[record.id] = record
-    do {
-      try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.save(record) } }
-    } catch {
+    replicas[record.id] = record
+    do { try await writer.save(record) } catch {
       log.error("the replica could not be saved", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
   }
 
   /// Removes an ended replica from the records, and its output from the disk.
   func forget(_ record: ReplicaRecord) async {
-    records[record.id] = nil
-    do {
-      try await BlockingWork.brief.run { [store, reserve] in
-        try? FileManager.default.removeItem(atPath: record.directory)
-        try reserve.write(to: store) { try $0.deleteReplica(record.id) }
-      }
-    } catch {
+    replicas[record.id] = nil
+    await backend.removeLog(of: record.id, record.handle)
+    do { try await writer.deleteReplica(record.id) } catch {
       log.error(
         "the replica's record could not be removed", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
@@ -47,24 +32,19 @@ extension ServingEndpoints {
 
   /// Keeps only the output of the last few ended replicas.
   func prune(_ endpoint: String) async {
-    let over = records.values.filter { $0.endpoint == endpoint && $0.ended != nil }
-      .sorted { ($0.ended ?? 0, $0.id) > ($1.ended ?? 0, $1.id) }
-    for record in over.dropFirst(settings.keptOutputs) { await forget(record) }
+    for record in replicas.surplus(of: endpoint, keeping: settings.keptOutputs) { await forget(record) }
   }
 
   /// The current time and GPUs, for an endpoint's machine.
   func context(for machine: EndpointMachine?) -> EndpointMachine.EventContext {
-    let accelerators = launcher.accelerators
-    let alive = records.values.filter { $0.ended == nil }
-    let used = Set(alive.flatMap(\.devices)).count
-    let others = alive.filter { record in
-      record.endpoint != machine?.record.id
-        && machines[record.endpoint]?.replicas[record.id]?.state.isLeaving ?? true
+    let accelerators = backend.accelerators
+    let freeing = replicas.devicesFreed(besides: machine?.record.id) { record in
+      machines[record.endpoint]?.replicas[record.id]?.state.isLeaving ?? true
     }
     return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(),
-      room: accelerators.gpus.isEmpty ? nil : max(0, accelerators.gpus.count - used),
-      freeing: Set(others.flatMap(\.devices)).count, places: accelerators.places, newID: Self.randomHex)
+      room: accelerators.gpus.isEmpty ? nil : max(0, accelerators.gpus.count - replicas.devicesInUse),
+      freeing: freeing, places: accelerators.places, newID: Self.randomHex)
   }
 
   func nameOf(_ record: ReplicaRecord) -> String { machines[record.endpoint]?.record.name ?? record.endpoint }

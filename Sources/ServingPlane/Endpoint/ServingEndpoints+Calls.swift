@@ -38,13 +38,13 @@ extension ServingEndpoints {
   }
 
   func get(_ name: String) throws(APIError) -> WireEndpoint {
-    EndpointView(machine: try machine(name), accelerators: launcher.accelerators).detailed
+    EndpointView(machine: try machine(name), accelerators: backend.accelerators).detailed
   }
 
   func list() -> WireEndpointList {
     let views = machines.values.sorted { $0.record.name < $1.record.name }
     return WireEndpointList(
-      endpoints: views.map { EndpointView(machine: $0, accelerators: launcher.accelerators).summary })
+      endpoints: views.map { EndpointView(machine: $0, accelerators: backend.accelerators).summary })
   }
 
   func update(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
@@ -85,27 +85,21 @@ extension ServingEndpoints {
   private func remove(_ name: String) async throws(APIError) {
     let machine = try machine(name)
     let id = machine.record.id
-    do {
-      try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.deleteEndpoint(id) }
-      }
-    } catch {
-      throw storageError(error)
-    }
+    do { try await writer.deleteEndpoint(id) } catch { throw storageError(error) }
     machines[id] = nil
     ids[name] = nil
-    routings[id] = nil
-    table.remove(name)
-    for (replica, record) in records where record.endpoint == id {
+    gateway.withdraw(machine.record)
+    for record in replicas.of(id) {
       if record.ended == nil {
-        admissions[id]?.replicaDraining(replica)
-        supervisor.stop(replica, .drain(settings.deletionGrace))
+        gateway.drain(record.id, of: id)
+        supervisor.stop(record.id, .drain(settings.deletionGrace))
       } else {
         await forget(record)
       }
     }
     // After the last replica stops taking requests, so that waiting requests are refused now.
-    admissions[id]?.setUnavailable(reason: "endpoint \(name) was deleted")
-    if !records.values.contains(where: { $0.endpoint == id }) { admissions[id] = nil }
+    gateway.admission(of: id)?.setUnavailable(reason: "endpoint \(name) was deleted")
+    if replicas.of(id).isEmpty { gateway.forget(id) }
     log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
@@ -131,28 +125,20 @@ extension ServingEndpoints {
     guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
       throw .missing("Endpoint '\(name)' has no served entity '\(entity)'.")
     }
-    let replicas = records.values.filter { $0.endpoint == machine.record.id && $0.launch == launch }
-    // The serving one first, then the newest.
-    let best = replicas.max {
-      (machine.replicas[$0.id]?.state == .ready ? 1 : 0, $0.created, $0.id)
-        < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
-    }
+    let best = replicas.logged(launch, of: machine.record.id) { machine.replicas[$0]?.state == .ready }
     guard let best else { return WireLogs(logs: "") }
-    let (output, isStart) = (OutputFile(best.outputPath), untilReady && best.wasReady)
     let redaction = await redaction(of: launch)
-    return WireLogs(
-      logs: await BlockingWork.brief.run {
-        redaction.applied(to: (isStart ? output.start() : nil) ?? output.end())
-      })
+    let log = await backend.log(of: best, untilReady && best.wasReady ? .start : .end)
+    return WireLogs(logs: await BlockingWork.brief.run { redaction.applied(to: log) })
   }
 
   // MARK: Reading requests
 
   private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
-    try await BlockingWork.brief.run { [models, launcher, maximumReplicas] () throws(APIError) in
+    try await BlockingWork.brief.run { [models, secrets, backend, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
-        secretFinding: { launcher.secrets.finding(in: $0) }, machineFinding: launcher.accelerators.finding,
+        secretFinding: { secrets.finding(in: $0) }, machineFinding: backend.accelerators.finding,
         maximumReplicas: maximumReplicas)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }
@@ -160,7 +146,7 @@ extension ServingEndpoints {
 
   /// The most replicas that one config may request.
   private var maximumReplicas: Int {
-    settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, launcher.accelerators.gpus.count)
+    settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, backend.accelerators.gpus.count)
   }
 
   private func machine(_ name: String) throws(APIError) -> EndpointMachine {
@@ -194,7 +180,7 @@ extension ServingEndpoints {
   private func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
 
   private func store(_ record: EndpointRecord) async throws(APIError) {
-    do { try await write(record) } catch { throw storageError(error) }
+    do { try await writer.save(record) } catch { throw storageError(error) }
   }
 
   private func storageError(_ error: any Error) -> APIError {

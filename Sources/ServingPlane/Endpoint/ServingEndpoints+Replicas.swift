@@ -7,49 +7,34 @@ import Scheduling
 // The lives of replicas: how they start, what they report, and how they are found after a restart of the plane.
 extension ServingEndpoints {
   func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {
-    let alive = records.values.filter { $0.ended == nil }
-    let taken = Set(alive.map(\.port))
-    let devices = launcher.accelerators.devices(for: launch.workloadType, inUse: alive.flatMap(\.devices))
-    let directory = settings.replicasPath + "/" + id
     let found = await version(of: launch)
+    let placement = await backend.place(id, launch, found, beside: replicas.living)
     let record = ReplicaRecord(
-      id: id, endpoint: endpoint, launch: launch, configVersion: configVersion,
-      port: ReplicaPort.free(besides: taken, from: Int.random(in: ReplicaPort.range)) ?? 0,
-      devices: devices ?? [], directory: directory, temporary: settings.temporaryDirectory(of: id),
-      workingDirectory: found?.artifacts ?? directory,
+      id: id, endpoint: endpoint, launch: launch, configVersion: configVersion, placement: placement,
       created: wallClock())
     await keep(record)
     log.info(
       "replica starting", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(id)", "port": "\(record.port)"])
-    let mark = ReplicaMark(plane: store.planeID, replica: id)
-    run(record, found) { [models, launcher] () throws(ReplicaFailure) in
-      guard record.port != 0 else { throw ReplicaFailure.ofMachine("no port is free for the replica") }
-      guard devices != nil else {
-        throw ReplicaFailure.ofMachine("too few GPUs are free for a replica of \(launch.workloadType)")
+    let start = { @Sendable [models, backend] () async throws(ReplicaFailure) -> any RunningReplica in
+      let version = try await BlockingWork.brief.run { () throws(ReplicaFailure) -> ModelVersion in
+        do throws(ModelError) { return try models.version(launch.model, launch.version) } catch {
+          throw ReplicaFailure(error.description, isWorthRepeating: error.code == .missing)
+        }
       }
-      let version: ModelVersion
-      do throws(ModelError) {
-        version = try models.version(launch.model, launch.version)
-      } catch {
-        throw ReplicaFailure(error.description, isWorthRepeating: error.code == .missing)
-      }
-      let prepared = try launcher.prepare(record, version: version, mark: mark)
-      return try launcher.start(prepared, record: record)
+      return try await backend.start(record, version)
     }
+    run(record, found, .start(start))
   }
 
   /// Supervises a replica's life.
-  private func run(
-    _ record: ReplicaRecord, _ version: ModelVersion?,
-    start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
-  ) {
+  private func run(_ record: ReplicaRecord, _ version: ModelVersion?, _ beginning: ReplicaLifecycle.Beginning) {
     let id = record.id
-    let admission = admissions[record.endpoint]
+    let admission = gateway.admission(of: record.endpoint)
     supervisor.start(
       ReplicaLifecycle(
-        record: record, start: start, mark: ReplicaMark(plane: store.planeID, replica: id),
-        task: version?.task ?? "llm/v1/chat", program: launcher.python ?? "python", timing: settings.timing,
-        probe: probes.probe(port: record.port, timing: settings.timing), signal: supervisor.signal(for: id),
+        record: record, beginning: beginning, backend: backend, task: version?.task ?? "llm/v1/chat",
+        program: settings.interpreter ?? "python", timing: settings.timing,
+        probe: probes.probe(record.address, timing: settings.timing), signal: supervisor.signal(for: id),
         startLimiter: startLimiter,
         untilDrained: { [previousPlane] in
           await admission?.drained(id)
@@ -72,10 +57,11 @@ extension ServingEndpoints {
   }
 
   private func take(_ report: ReplicaReport, of id: String) async {
-    guard !isReleased, var record = records[id] else { return }
+    guard !isReleased, var record = replicas[id] else { return }
     switch report {
-    case .started(let identity):
-      record.process = identity
+    case .started(let handle):
+      record.handle = handle
+      record.isStarted = true
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: .starting, $1) }
     case .loading:
@@ -85,9 +71,9 @@ extension ServingEndpoints {
       record.models = models
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
-    case .sharedMemory(let files):
-      guard files != record.sharedMemory else { return }
-      record.sharedMemory = files
+    case .changed(let handle):
+      guard handle != record.handle else { return }
+      record.handle = handle
       await keep(record)
     case .stopping:
       await act(on: record.endpoint) { $0.replica(id, became: .stopping, $1) }
@@ -104,28 +90,27 @@ extension ServingEndpoints {
 
   /// Tells the gateway why a replica's requests break off.
   private func explain(_ cause: ReplicaFailure, of id: String) async {
-    guard let record = records[id], let admission = admissions[record.endpoint] else { return }
+    guard let record = replicas[id], let admission = gateway.admission(of: record.endpoint) else { return }
     let redaction = await redaction(of: record.launch)
     admission.exitReasons.note(id, cause: cause.redacted(redaction).explanation)
   }
 
   /// The values that an engine's output must not reveal.
   func redaction(of launch: LaunchConfig) async -> Redaction {
-    let secrets = launcher.secrets
-    return await BlockingWork.brief.run { secrets.redaction(of: launch.environment) }
+    await BlockingWork.brief.run { [secrets] in secrets.redaction(of: launch.environment) }
   }
 
-  /// A text of a replica's engine without the secrets of its environment.
+  /// A text of a replica's engine without the secrets of its environment; empty if those are no longer known.
   func redacted(_ text: String, of replica: String) async -> String {
-    let environment = records[replica]?.launch.environment ?? [:]
-    let secrets = launcher.secrets
-    return await BlockingWork.brief.run { secrets.redaction(of: environment).applied(to: text) }
+    guard let launch = replicas[replica]?.launch else { return "" }
+    let redaction = await redaction(of: launch)
+    return redaction.applied(to: text)
   }
 
   private func finish(_ record: ReplicaRecord) async {
     let id = record.id
     supervisor.forget(id)
-    admissions[record.endpoint]?.replicaGone(id)
+    gateway.admission(of: record.endpoint)?.replicaGone(id)
     let about: Logger.Metadata = ["endpoint": "\(nameOf(record))", "replica": "\(id)"]
     if let failure = record.failure {
       log.warning("replica failed", metadata: about.merging(["cause": "\(failure)"]) { $1 })
@@ -134,7 +119,7 @@ extension ServingEndpoints {
     }
     guard machines[record.endpoint] != nil else {
       await forget(record)
-      if !records.values.contains(where: { $0.endpoint == record.endpoint }) { admissions[record.endpoint] = nil }
+      if replicas.of(record.endpoint).isEmpty { gateway.forget(record.endpoint) }
       return
     }
     await keep(record)
@@ -149,18 +134,18 @@ extension ServingEndpoints {
 
   func settle(_ finding: ReplicaAdoption.Finding) async {
     switch finding {
-    case .past(let record): records[record.id] = record
-    case .adopt(let record):
+    case .past(let record): replicas[record.id] = record
+    case .adopt(let record, let replica):
       await keep(record)
       let state: ReplicaState = record.wasReady ? .ready : .starting
       let context = context(for: machines[record.endpoint])
       machines[record.endpoint]?.adopt(
         Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), context)
-      run(record, await version(of: record.launch), start: nil)
+      run(record, await version(of: record.launch), .adoption(replica))
       log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
-    case .leaving(let record):
+    case .leaving(let record, let replica):
       await keep(record)
-      run(record, await version(of: record.launch), start: nil)
+      run(record, await version(of: record.launch), .adoption(replica))
       supervisor.stop(record.id, .drain(settings.timing.drainDeadline))
       log.info("draining a replica without an endpoint", metadata: ["replica": "\(record.id)"])
     case .lost(var record):

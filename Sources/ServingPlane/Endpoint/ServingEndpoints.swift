@@ -12,33 +12,34 @@ import ServingAPI
 /// A decision is recorded before it is acted on, so a plane that is killed between the two finds either the decision or
 /// its result at its next start. Waiting for the store's disk happens off the actor (``BlockingWork``); therefore every
 /// change goes through ``changes``, and reads bypass it.
+///
+/// One actor, because a decision depends on an endpoint, its replicas and the accelerators of the whole machine at the
+/// same time. Each has its own type: ``EndpointMachine``, ``ReplicaBook``, ``GatewayRoutes``, ``StoreWriter``.
 actor ServingEndpoints {
   let store: EndpointStore
   let models: ModelDirectory
-  let launcher: ReplicaLauncher
+  let backend: any ReplicaBackend
+  let secrets: SecretFolder
   let supervisor: ReplicaSupervisor
   /// The directory in which the gateway looks up endpoints.
   nonisolated let table: EndpointTable
   let settings: PlaneConfiguration
   let probes: ReplicaProbes
-  let eventLoop: any EventLoop
   let wallClock: @Sendable () -> Int64
   let log: Logger
 
   /// Serializes every call, report and check that changes something.
   let changes = ChangeQueue()
   let startLimiter: StartLimiter
-  /// For a full disk.
-  let reserve: DiskReserve
+  let writer: StoreWriter
   /// When the reserve is next refilled.
   private var nextFill = Duration.zero
   let clock = ContinuousClock()
   let origin = ContinuousClock.now
   var machines: [String: EndpointMachine] = [:]
   var ids: [String: String] = [:]
-  var admissions: [String: EndpointAdmission] = [:]
-  var routings: [String: Routing] = [:]
-  var records: [String: ReplicaRecord] = [:]
+  var gateway: GatewayRoutes
+  var replicas = ReplicaBook()
   /// Endpoints whose record cannot be read, by name.
   var damaged: [String: StoreContents.Damage] = [:]
   var isStopping = false
@@ -54,19 +55,22 @@ actor ServingEndpoints {
   var capacities: [String: Int] = [:]
 
   init(
-    store: EndpointStore, models: ModelDirectory, launcher: ReplicaLauncher, probes: ReplicaProbes,
+    store: EndpointStore, models: ModelDirectory, backend: any ReplicaBackend, probes: ReplicaProbes,
     settings: PlaneConfiguration, eventLoop: any EventLoop, wallClock: @escaping @Sendable () -> Int64, log: Logger
   ) {
     self.store = store
     self.models = models
-    self.launcher = launcher
+    self.backend = backend
+    secrets = SecretFolder(path: settings.secretsPath)
     supervisor = ReplicaSupervisor()
-    table = EndpointTable()
+    let table = EndpointTable()
+    self.table = table
     self.probes = probes
     self.settings = settings
     startLimiter = StartLimiter(burst: settings.startBurst, spacing: settings.startSpacing)
-    reserve = DiskReserve(path: settings.reservePath, outputs: settings.replicasPath)
-    self.eventLoop = eventLoop
+    writer = StoreWriter(
+      store: store, reserve: DiskReserve(path: settings.reservePath, outputs: settings.replicasPath))
+    gateway = GatewayRoutes(table: table, policy: settings.admission, eventLoop: eventLoop)
     self.wallClock = wallClock
     self.log = log
   }
@@ -92,11 +96,7 @@ actor ServingEndpoints {
     self.previousPlane = previousPlane
     await changes.run {
       await forgetDamagedReplicas()
-      let adoption = ReplicaAdoption(
-        planeID: store.planeID, records: found, sparesUnwanted: previousPlane != nil
-      ) { [settings] in
-        settings.temporaryDirectory(of: $0)
-      }
+      let adoption = ReplicaAdoption(backend: backend, records: found, sparesUnwanted: previousPlane != nil)
       found = []
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
       for id in machines.keys.sorted() { await act(on: id) { $0.tick($1) } }
@@ -116,13 +116,11 @@ actor ServingEndpoints {
     }
   }
 
-  /// Forgets damaged records of replicas. Their processes are found by their mark and ended, like those of no replica.
+  /// Forgets damaged records of replicas. The backend ends those that still run, like everything that is on no record.
   private func forgetDamagedReplicas() async {
     for id in damagedReplicas {
-      try? await BlockingWork.brief.run { [store, settings] in
-        try? FileManager.default.removeItem(atPath: settings.replicasPath + "/" + id)
-        try store.deleteReplica(id)
-      }
+      await backend.removeLog(of: id, nil)
+      try? await BlockingWork.brief.run { [store] in try store.deleteReplica(id) }
     }
     damagedReplicas = []
   }
@@ -133,20 +131,20 @@ actor ServingEndpoints {
       guard !isStopping else { return }
       let now = clock.now - origin
       for (id, machine) in machines where machine.isDue(now: now) { await act(on: id) { $0.tick($1) } }
-      for (id, record) in records where record.ended == nil && machines[record.endpoint] == nil {
-        supervisor.stop(id, .drain(settings.deletionGrace))
+      for record in replicas.living where machines[record.endpoint] == nil {
+        supervisor.stop(record.id, .drain(settings.deletionGrace))
       }
       guard now >= nextFill else { return }
       nextFill = now + .seconds(30)
-      await BlockingWork.brief.run { [reserve] in reserve.fill() }
+      await writer.fillReserve()
     }
   }
 
   /// Runs `body` while nothing changes. If it returns true, the endpoints belong to another plane from then on.
   func holdStill(_ body: @Sendable () async -> Bool) async -> Bool {
-    // A replica that is just being started has no process on record yet.
+    // The next plane could not find a replica that is just being started.
     let end = clock.now + .seconds(3)
-    while clock.now < end, records.values.contains(where: { $0.ended == nil && $0.process == nil }) {
+    while clock.now < end, replicas.living.contains(where: { !$0.isStarted }) {
       try? await Task.sleep(for: .milliseconds(20))
     }
     return await changes.run {
@@ -162,32 +160,26 @@ actor ServingEndpoints {
     isStopping = true
     // After the change in progress, so that a replica it starts is stopped too.
     await changes.run {
-      for (id, record) in records where record.ended == nil { admissions[record.endpoint]?.replicaDraining(id) }
-      for admission in admissions.values { admission.close() }
+      for record in replicas.living { gateway.drain(record.id, of: record.endpoint) }
+      gateway.close()
     }
   }
 
   /// Stops every replica; endpoints and configs are kept. The supervisor returns when the last replica has ended.
   func stop() async {
     await refuseQueries()
-    for (id, record) in records where record.ended == nil { supervisor.stop(id, .now) }
+    for record in replicas.living { supervisor.stop(record.id, .now) }
     supervisor.finish()
   }
 
   /// The number of replicas that have not ended.
-  var livingReplicas: Int { records.values.count { $0.ended == nil } }
+  var livingReplicas: Int { replicas.living.count }
 
-  /// Kills the processes of all replicas at once.
+  /// Ends all replicas at once.
   func killReplicas() async {
-    let groups = records.values.filter { $0.ended == nil }.compactMap { record in
-      record.process.map {
-        ReplicaGroup(
-          mark: ReplicaMark(plane: store.planeID, replica: record.id), leader: $0,
-          workingDirectory: record.workingDirectory)
-      }
-    }
-    await withDiscardingTaskGroup { tasks in
-      for group in groups { tasks.addTask { _ = await group.end(rounds: 2) } }
+    let started = replicas.living.filter(\.isStarted)
+    await withDiscardingTaskGroup { [backend] tasks in
+      for record in started { tasks.addTask { await backend.end(record) } }
     }
   }
 
@@ -199,7 +191,7 @@ actor ServingEndpoints {
     guard var machine = machines[id], !isStopping else { return }
     let actions = event(&machine, context(for: machine))
     if actions.contains(.save) {
-      do { try await write(machine.record) } catch {
+      do { try await writer.save(machine.record) } catch {
         log.error(
           "the endpoint could not be saved",
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
@@ -217,12 +209,12 @@ actor ServingEndpoints {
       case .route: await route(id)
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
-        admissions[id]?.replicaDraining(replica)
+        gateway.drain(replica, of: id)
         supervisor.stop(replica, .drain(settings.timing.drainDeadline))
       case .stop(let replica): supervisor.stop(replica, .now)
       }
     }
     // After the route: what has been deployed can be requested before it is no longer announced.
-    admissions[id]?.setDeploying(machines[id]?.deploying ?? [])
+    gateway.admission(of: id)?.setDeploying(machines[id]?.deploying ?? [])
   }
 }

@@ -2,12 +2,13 @@ import Scheduling
 
 /// A report from a replica's life to the plane. Each is awaited, so that it is recorded before life continues.
 enum ReplicaReport: Sendable {
-  case started(ProcessTable.Identity)
+  /// With what the next plane needs to find it.
+  case started(ReplicaHandle)
   case loading
   /// With the names by which it can be queried.
   case ready(models: [String])
-  /// Its files under `/dev/shm`, when they change.
-  case sharedMemory(Set<String>)
+  /// What the next plane needs to find it, or to remove its remains, has changed.
+  case changed(ReplicaHandle)
   case stopping
   /// It ended by itself while it served, or is about to be ended for this reason. Its remains are removed next.
   case failing(ReplicaFailure)
@@ -18,10 +19,16 @@ enum ReplicaReport: Sendable {
 /// One replica from its start, or its adoption, to its end. If its task is canceled, the replica is left as it is: the
 /// next plane on the same data directory adopts it.
 struct ReplicaLifecycle: Sendable {
+  /// How the life begins.
+  enum Beginning: Sendable {
+    case start(@Sendable () async throws(ReplicaFailure) -> any RunningReplica)
+    /// It already runs.
+    case adoption(any RunningReplica)
+  }
+
   let record: ReplicaRecord
-  /// Starts the process; nil for one that already runs.
-  let start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
-  let mark: ReplicaMark
+  let beginning: Beginning
+  let backend: any ReplicaBackend
   /// The version's task, such as `llm/v1/chat`.
   let task: String
   /// The program, for messages.
@@ -35,57 +42,29 @@ struct ReplicaLifecycle: Sendable {
   /// Cuts off the requests that the gateway still has at the replica.
   let cutOff: @Sendable () -> Void
   let report: @Sendable (ReplicaReport) async -> Void
-  /// The files under `/dev/shm` with which it was ever seen: after its death their owner is unknown.
-  private let sharedMemory = SharedMemoryRecord()
-  private let listeners: ListenerWatch
-  private let exitRecord = ExitRecord()
-
-  init(
-    record: ReplicaRecord, start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?, mark: ReplicaMark,
-    task: String, program: String, timing: ReplicaTiming, probe: ReplicaProbe, signal: StopSignal,
-    startLimiter: StartLimiter,
-    untilDrained: @escaping @Sendable () async -> Void, cutOff: @escaping @Sendable () -> Void,
-    report: @escaping @Sendable (ReplicaReport) async -> Void
-  ) {
-    self.record = record
-    self.start = start
-    self.mark = mark
-    self.task = task
-    self.program = program
-    self.timing = timing
-    self.probe = probe
-    self.signal = signal
-    self.startLimiter = startLimiter
-    self.untilDrained = untilDrained
-    self.cutOff = cutOff
-    self.report = report
-    listeners = ListenerWatch(port: record.port, client: probe.client)
-    sharedMemory.record(record.sharedMemory)
-  }
 
   func run() async {
+    guard let replica = await begin() else { return }
     await withTaskGroup(of: Void.self) { tasks in
-      tasks.addTask { await boundOutput() }
-      await live()
+      tasks.addTask { await limitLog(of: replica) }
+      await live(replica)
       tasks.cancelAll()
     }
   }
 
-  private func live() async {
-    guard let leader = await begin() else { return }
-    let group = ReplicaGroup(mark: mark, leader: leader, workingDirectory: record.workingDirectory)
+  private func live(_ replica: any RunningReplica) async {
     if !record.wasReady {
       let event = await firstOf(
-        { await exit(of: leader) }, { await stopRequest() }, { await readiness(of: group) },
-        { await trespass(of: group, isStarting: true) })
-      guard case .ready = event else { return await end(group, after: event, wasServing: false) }
-      await noteSharedMemory(group)
+        { await exit(of: replica) }, { await stopRequest() }, { await readiness(of: replica) },
+        { await violation(of: replica, isStarting: true) })
+      guard case .ready = event else { return await end(replica, after: event, wasServing: false) }
+      await note(replica)
       await report(.ready(models: await probe.modelNames()))
     }
     let event = await firstOf(
-      { await exit(of: leader) }, { await stopRequest() }, { await decay(of: group) },
-      { await trespass(of: group, isStarting: false) })
-    await end(group, after: event, wasServing: true)
+      { await exit(of: replica) }, { await stopRequest() }, { await decay(of: replica) },
+      { await violation(of: replica, isStarting: false) })
+    await end(replica, after: event, wasServing: true)
   }
 
   /// The events of a replica's life.
@@ -98,18 +77,20 @@ struct ReplicaLifecycle: Sendable {
     case abandoned
   }
 
-  private func begin() async -> ProcessTable.Identity? {
-    guard let start else { return record.process }
-    // If the plane is leaving, its successor would not know of a replica started now.
-    guard await isMyTurn(), !Task.isCancelled else { return nil }
-    do throws(ReplicaFailure) {
-      let identity = try await BlockingWork.brief.run(start)
-      await report(.started(identity))
-      return identity
-    } catch {
-      await BlockingWork.brief.run { ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: []) }
-      await report(.over(error))
-      return nil
+  private func begin() async -> (any RunningReplica)? {
+    switch beginning {
+    case .adoption(let replica): return replica
+    case .start(let start):
+      // If the plane is leaving, its successor would not know of a replica started now.
+      guard await isMyTurn(), !Task.isCancelled else { return nil }
+      do throws(ReplicaFailure) {
+        let replica = try await start()
+        await report(.started(replica.handle))
+        return replica
+      } catch {
+        await report(.over(error))
+        return nil
+      }
     }
   }
 
@@ -129,10 +110,9 @@ struct ReplicaLifecycle: Sendable {
 
   // MARK: Waiting
 
-  private func exit(of leader: ProcessTable.Identity) async -> Event {
+  private func exit(of replica: any RunningReplica) async -> Event {
     while true {
-      if let exit = exitRecord.collect(leader.pid) { return .exited(exit) }
-      if !ProcessTable.isAlive(leader) { return .exited(exitRecord.collect(leader.pid) ?? .unknown) }
+      if let exit = await replica.exit() { return .exited(exit) }
       guard await pause(timing.pollEvery) else { return .abandoned }
     }
   }
@@ -141,22 +121,22 @@ struct ReplicaLifecycle: Sendable {
     await signal.next(after: known).map { .stop($0) } ?? .abandoned
   }
 
-  private func readiness(of group: ReplicaGroup) async -> Event {
+  private func readiness(of replica: any RunningReplica) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
     var isLoading = false
     var refusal: ReplicaFailure?
     var wait = timing.pollEvery
     while clock.now - begun < timing.startDeadline {
-      if !isLoading, await outputEnd().contains("Starting to load model") {
+      if !isLoading, await logEnd().contains("Starting to load model") {
         isLoading = true
         await report(.loading)
       }
-      await noteSharedMemory(group)
+      await note(replica)
       if await probe.isHealthy() {
         do {
           try await probe.generate(task: task, isFirst: true)
-          if let failure = await listeners.finding(group, isStarting: true) { return .failed(failure) }
+          if let failure = await replica.violation(isStarting: true) { return .failed(failure) }
           return .ready
         } catch let failure as ReplicaFailure where !failure.isWorthRepeating {
           return .failed(failure)
@@ -170,8 +150,8 @@ struct ReplicaLifecycle: Sendable {
       guard await pause(wait) else { return .abandoned }
       wait = min(wait * 2, .seconds(1))
     }
-    let cause =
-      refusal ?? StartFailure.cause(log: OutputFile(record.outputPath).end(), exit: nil, program: program)
+    let log = await logEnd()
+    let cause = refusal ?? StartFailure.cause(log: log, exit: nil, program: program)
     let why = cause.explanation == StartFailure.notReady ? "" : ": \(cause.explanation)"
     return .failed(
       ReplicaFailure(
@@ -180,7 +160,7 @@ struct ReplicaLifecycle: Sendable {
   }
 
   /// Watches the engine's progress; returns if there is none, or if the plane is leaving.
-  private func decay(of group: ReplicaGroup) async -> Event {
+  private func decay(of replica: any RunningReplica) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
     var machine = LivenessMachine(patience: timing.patience, tokenEvery: timing.tokenEvery, now: .zero)
@@ -192,7 +172,7 @@ struct ReplicaLifecycle: Sendable {
       }
       if Task.isCancelled { return .abandoned }
       if case .replace(let failure) = action { return .failed(failure) }
-      await noteSharedMemory(group)
+      await note(replica)
       guard await pause(timing.probeEvery) else { return .abandoned }
     }
   }
@@ -206,40 +186,35 @@ struct ReplicaLifecycle: Sendable {
     }
   }
 
-  /// Returns if the replica listens where it must not.
-  private func trespass(of group: ReplicaGroup, isStarting: Bool) async -> Event {
+  /// Returns if the replica must not continue to run, as when it listens where it must not.
+  private func violation(of replica: any RunningReplica, isStarting: Bool) async -> Event {
     let every = isStarting ? min(timing.probeEvery, .seconds(1)) : timing.probeEvery
     while await pause(every) {
-      if let failure = await listeners.finding(group, isStarting: isStarting) { return .failed(failure) }
+      if let failure = await replica.violation(isStarting: isStarting) { return .failed(failure) }
     }
     return .abandoned
   }
 
-  /// Limits the output for the whole life: an engine may print without end while it starts and while it is drained.
-  private func boundOutput() async {
-    while await pause(timing.pollEvery) {
-      await BlockingWork.brief.run { OutputFile(record.outputPath).rotate() }
-    }
+  /// Limits the log for the whole life: an engine may print without end while it starts and while it is drained.
+  private func limitLog(of replica: any RunningReplica) async {
+    while await pause(timing.pollEvery) { await replica.limitLog() }
   }
 
-  private func noteSharedMemory(_ group: ReplicaGroup) async {
-    let files = await BlockingWork.brief.run { group.sharedMemory() }
-    if sharedMemory.record(files) { await report(.sharedMemory(sharedMemory.files)) }
+  private func note(_ replica: any RunningReplica) async {
+    if await replica.refresh() { await report(.changed(replica.handle)) }
   }
 
-  private func outputEnd() async -> String {
-    await BlockingWork.brief.run { OutputFile(record.outputPath).end() }
-  }
+  private func logEnd() async -> String { await backend.log(of: record, .end) }
 
   // MARK: The end
 
-  private func end(_ group: ReplicaGroup, after event: Event, wasServing: Bool) async {
+  private func end(_ replica: any RunningReplica, after event: Event, wasServing: Bool) async {
     switch event {
     case .abandoned, .ready: return
     case .exited(let exit):
-      let cause = StartFailure.cause(log: await outputEnd(), exit: exit, program: program)
+      let cause = StartFailure.cause(log: await logEnd(), exit: exit, program: program)
       if wasServing { await report(.failing(cause)) }
-      await clean(group)
+      await clean(replica)
       // vLLM exits with code 0 when its engine dies: any exit that was not requested is a failure.
       let failure =
         wasServing
@@ -248,39 +223,39 @@ struct ReplicaLifecycle: Sendable {
       await report(.over(signal.request == nil ? failure : nil))
     case .failed(let failure):
       if wasServing { await report(.failing(failure)) }
-      await clean(group)
+      await clean(replica)
       await report(.over(signal.request == nil ? failure : nil))
     case .stop(let request):
-      if wasServing, await !stopInOrder(group, request) { return }
-      await clean(group)
+      if wasServing, await !stopInOrder(replica, request) { return }
+      await clean(replica)
       await report(.over(nil))
     }
   }
 
-  /// Drains, then sends SIGTERM, which ends an idle vLLM cleanly and freezes a busy one; what is left is killed after
-  /// this.
+  /// Drains, then asks the server to shut down; what is left is killed after this.
   ///
   /// - Returns: false if the plane leaves in the meantime.
-  private func stopInOrder(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
-    guard await drain(group, request) else { return false }
+  private func stopInOrder(_ replica: any RunningReplica, _ request: StopRequest) async -> Bool {
+    guard await drain(replica, request) else { return false }
     await report(.stopping)
-    await noteSharedMemory(group)
-    // A SIGTERM would leave open requests hanging forever; a closed connection ends them at once.
+    await note(replica)
+    // A server that is told to shut down would leave open requests hanging forever; a closed connection ends them at
+    // once.
     cutOff()
     let freed = await firstOf({ await drained() }, { await pause(.seconds(1)) ? .ready : .abandoned })
     if case .abandoned = freed { return false }
-    group.signalLeader(15)
+    await replica.terminate()
     let event = await firstOf(
-      { await exit(of: group.leader) }, { await pause(timing.terminationGrace) ? .ready : .abandoned })
+      { await exit(of: replica) }, { await pause(timing.terminationGrace) ? .ready : .abandoned })
     if case .abandoned = event { return false }
     return true
   }
 
-  /// Waits until the gateway has no requests at the replica, the process is gone or the time is up. A more urgent
-  /// request shortens the time.
+  /// Waits until the gateway has no requests at the replica, it has exited or the time is up. A more urgent request
+  /// shortens the time.
   ///
   /// - Returns: false if the plane leaves in the meantime.
-  private func drain(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
+  private func drain(_ replica: any RunningReplica, _ request: StopRequest) async -> Bool {
     let clock = ContinuousClock()
     var deadline: ContinuousClock.Instant?
     var request = request
@@ -289,7 +264,7 @@ struct ReplicaLifecycle: Sendable {
       let end = min(deadline ?? clock.now + time, clock.now + time)
       deadline = end
       let event = await firstOf(
-        { await exit(of: group.leader) }, { await stopRequest(after: known) }, { await drained() },
+        { await exit(of: replica) }, { await stopRequest(after: known) }, { await drained() },
         { await pause(end - clock.now) ? .ready : .abandoned })
       switch event {
       case .abandoned: return false
@@ -300,14 +275,10 @@ struct ReplicaLifecycle: Sendable {
     return true
   }
 
-  /// Removes everything of the replica from the machine except its output.
-  private func clean(_ group: ReplicaGroup) async {
-    await noteSharedMemory(group)
-    sharedMemory.record(await group.end())
-    exitRecord.collect(group.leader.pid)
-    await BlockingWork.brief.run {
-      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
-    }
+  /// Ends what is left of the replica, and removes everything of it except its log.
+  private func clean(_ replica: any RunningReplica) async {
+    await note(replica)
+    await replica.end()
   }
 
   private func drained() async -> Event {

@@ -1,3 +1,7 @@
+import CanonicalJSON
+import FoundationEssentials
+import Gateway
+
 /// The stored record of a replica, by which a plane finds it again after being killed.
 struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   /// 16 hex digits, never reused.
@@ -7,30 +11,78 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   let launch: LaunchConfig
   /// The config version for which it was started.
   let configVersion: Int64
+  /// The port of its address; 0 if it has none.
   let port: Int
+  /// The host of its address; nil for this machine's loopback address.
+  private let host: String?
+  /// The path of its Unix socket, if that is its address.
+  private let socket: String?
   /// The GPUs assigned to it.
   let devices: [Int]
-  /// Its own directory: output, and its other files.
-  let directory: String
-  /// Its `TMPDIR`.
-  let temporary: String
-  /// Its working directory: the version's artifacts.
-  let workingDirectory: String
   /// Milliseconds since 1970.
   let created: Int64
-  /// Nil until it is started.
-  var process: ProcessTable.Identity?
   /// Whether it has ever been ready.
   var wasReady = false
   /// The names by which it can be queried; nil until it is ready, or if an earlier version wrote the record.
   var models: [String]?
-  /// Its files under `/dev/shm`, as last seen: after its death their owner is unknown.
-  var sharedMemory: Set<String> = []
   /// Why it ended, if it ended by itself.
   var failure: ReplicaFailure?
   /// When it ended, in milliseconds since 1970.
   var ended: Int64?
+  /// What its backend needs to find it.
+  var handle = ReplicaHandle()
+  /// Whether this plane has started or adopted it. Not stored.
+  var isStarted = false
 
-  /// The file with its output, from both streams.
-  var outputPath: String { directory + "/output.log" }
+  /// The members that are stored under their own names. Those of the handle stand beside them, as they did when every
+  /// replica was a process: a plane of an earlier version can read what this one writes.
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case id, endpoint, launch, configVersion, port, host, socket, devices, created, wasReady, models, failure, ended
+  }
+
+  init(
+    id: String, endpoint: String, launch: LaunchConfig, configVersion: Int64, placement: ReplicaPlacement,
+    created: Int64
+  ) {
+    self.id = id
+    self.endpoint = endpoint
+    self.launch = launch
+    self.configVersion = configVersion
+    switch placement.address {
+    case .tcp(let host, let port):
+      self.port = port
+      self.host = host == Self.loopback ? nil : host
+      socket = nil
+    case .unixSocket(let path):
+      port = 0
+      host = nil
+      socket = path
+    }
+    devices = placement.devices
+    self.created = created
+    handle = placement.handle
+  }
+
+  private static let loopback = "127.0.0.1"
+
+  /// Where it answers.
+  var address: UpstreamAddress {
+    if let socket { .unixSocket(path: socket) } else { .tcp(host: host ?? Self.loopback, port: port) }
+  }
+
+  // MARK: In the store
+
+  /// Reads a stored document.
+  init(document: String) throws {
+    self = try JSONDecoder().decode(Self.self, from: Data(document.utf8))
+    let own = Set(CodingKeys.allCases.map(\.stringValue))
+    let members = try JSONValue(parsing: document).objectValue ?? [:]
+    handle = ReplicaHandle(members: members.filter { !own.contains($0.key) })
+  }
+
+  /// The document to store.
+  func document() throws -> String {
+    let own = try JSONValue(parsing: Array(JSONEncoder().encode(self))).objectValue ?? [:]
+    return JSONValue.object(handle.members.merging(own) { $1 }).text()
+  }
 }

@@ -1,8 +1,8 @@
 /// The timeouts and intervals in the life of a replica.
 package struct ReplicaTiming: Sendable {
-  /// From the start of the process to its first token. vLLM gives its own engine ten minutes.
+  /// From the start to the first token. vLLM gives its own engine ten minutes.
   package var startDeadline: Duration = .seconds(30 * 60)
-  /// The interval between two checks whether the process is alive.
+  /// The interval between two checks whether the replica has exited.
   package var pollEvery: Duration = .milliseconds(200)
   /// The interval between two checks whether the engine makes progress.
   package var probeEvery: Duration = .seconds(10)
@@ -14,7 +14,7 @@ package struct ReplicaTiming: Sendable {
   package var patience: Duration = .seconds(120)
   /// How long requests in flight may continue at a replica that is drained for a new version.
   package var drainDeadline: Duration = .seconds(600)
-  /// From SIGTERM to SIGKILL; an idle vLLM needs about half a second.
+  /// From the request to shut down (SIGTERM) to the end by force (SIGKILL); an idle vLLM needs about half a second.
   package var terminationGrace: Duration = .seconds(5)
 
   package init() {}

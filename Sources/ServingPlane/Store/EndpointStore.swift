@@ -36,7 +36,7 @@ final class EndpointStore: Sendable {
       }
       for row in try Row.fetchAll(database, sql: "SELECT id, document FROM replica ORDER BY created_at, id") {
         do {
-          contents.replicas.append(try Self.decode(row.decode(forColumn: "document")))
+          contents.replicas.append(try ReplicaRecord(document: row.decode(forColumn: "document")))
         } catch {
           contents.damagedReplicas[try row.decode(forColumn: "id")] = "\(error)"
         }
@@ -94,12 +94,10 @@ final class EndpointStore: Sendable {
     try database.write { database in
       try database.execute(
         sql: """
-          INSERT INTO replica (id, endpoint_id, created_at, pid, port, document) VALUES (?, ?, ?, ?, ?, ?)
-          ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, document = excluded.document
+          INSERT INTO replica (id, endpoint_id, created_at, port, document) VALUES (?, ?, ?, ?, ?)
+          ON CONFLICT (id) DO UPDATE SET document = excluded.document
           """,
-        arguments: [
-          replica.id, replica.endpoint, replica.created, replica.process?.pid, replica.port, try Self.encode(replica),
-        ])
+        arguments: [replica.id, replica.endpoint, replica.created, replica.port, try replica.document()])
     }
   }
 

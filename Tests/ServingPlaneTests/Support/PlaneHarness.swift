@@ -76,8 +76,9 @@ final class TestData: Sendable {
     var files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
     for entry in processes { kill(entry.identity.pid, SIGKILL) }
     for record in (try? EndpointStore(path: settings.storePath).replicas()) ?? [] {
-      files.formUnion(record.sharedMemory)
-      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: [])
+      guard let handle = ProcessHandle(record.handle) else { continue }
+      files.formUnion(handle.sharedMemory)
+      ReplicaLeftovers.remove(temporary: handle.temporary, sharedMemory: [])
     }
     for file in files { unlink(file) }
     try? FileManager.default.removeItem(atPath: path)

@@ -1,11 +1,12 @@
 import CanonicalJSON
+import Gateway
 import LibCurl
 
-/// Sends requests to one replica over its loopback port.
+/// Sends requests to one replica at its address.
 struct ReplicaProbe: Sendable {
-  /// Must ignore the environment's proxy: replicas are on this machine.
+  /// Must ignore the environment's proxy: replicas are reached directly.
   let client: HTTPClient
-  let port: Int
+  let address: UpstreamAddress
   /// How long each response may take.
   let timeout: Duration
   /// How long a first token may take: it is the slowest.
@@ -137,11 +138,17 @@ struct ReplicaProbe: Sendable {
   private func send(_ request: HTTPRequest, within limit: Duration) async throws -> ProbeResponse {
     var request = request
     request.timeouts = HTTPTimeouts(connect: timeout, idle: limit, total: limit)
+    if case .unixSocket(let path) = address { request.unixSocket = path }
     let response = try await client.execute(request)
     return ProbeResponse(status: response.status, body: try await response.body.collect(upTo: 4 << 20))
   }
 
-  private func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
+  private func url(_ path: String) -> String {
+    switch address {
+    case .tcp(let host, let port): "http://\(host):\(port)\(path)"
+    case .unixSocket: "http://localhost\(path)"
+    }
+  }
 
   private func excerpt(_ body: [UInt8]) -> String { String(decoding: body.prefix(300), as: UTF8.self) }
 }
@@ -168,10 +175,10 @@ struct EngineMetrics: Hashable, Sendable {
 
 /// Creates the probes of all replicas over one client.
 struct ReplicaProbes: Sendable {
-  private let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
+  let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
 
-  func probe(port: Int, timing: ReplicaTiming) -> ReplicaProbe {
-    ReplicaProbe(client: client, port: port, timeout: timing.probeTimeout, patience: timing.patience)
+  func probe(_ address: UpstreamAddress, timing: ReplicaTiming) -> ReplicaProbe {
+    ReplicaProbe(client: client, address: address, timeout: timing.probeTimeout, patience: timing.patience)
   }
 
   func shutdown() async { await client.shutdown() }

@@ -22,17 +22,20 @@ struct ReplicaLauncher: Sendable {
 
   /// - Parameters:
   ///   - record: the replica to start.
+  ///   - handle: its directories.
   ///   - version: its model version.
   ///   - mark: identifies its processes.
   /// - Throws: `ReplicaFailure` with the reason, before anything is started.
-  func prepare(_ record: ReplicaRecord, version: ModelVersion, mark: ReplicaMark) throws(ReplicaFailure) -> Prepared {
+  func prepare(
+    _ record: ReplicaRecord, _ handle: ProcessHandle, version: ModelVersion, mark: ReplicaMark
+  ) throws(ReplicaFailure) -> Prepared {
     let entity = try resolved(record.launch.environment)
     let command = try command(version.entrypoint, port: record.port, entity: entity)
     try checkModel(command, version: version, isOffline: entity["HF_HUB_OFFLINE"] != "0")
     var variables = ReplicaEnvironment(accelerators: accelerators, cores: cores).variables(
       plane: environment.filter { !command.removals.contains($0.key) },
       entity: entity.merging(command.assignments) { $1 }, mark: mark.description,
-      temporary: record.temporary, port: record.port, devices: record.devices)
+      temporary: handle.temporary, port: record.port, devices: record.devices)
     if let python, python.contains("/"), let slash = python.lastIndex(of: "/") {
       // So that `vllm serve …` uses the one next to that interpreter.
       variables["PATH"] = python[..<slash] + ":" + (variables["PATH"] ?? "")
@@ -53,9 +56,9 @@ struct ReplicaLauncher: Sendable {
   }
 
   /// Starts the process. Its record must already be in the store.
-  func start(_ prepared: Prepared, record: ReplicaRecord) throws(ReplicaFailure) -> ProcessTable.Identity {
+  func start(_ prepared: Prepared, _ handle: ProcessHandle) throws(ReplicaFailure) -> ProcessTable.Identity {
     do throws(StorageError) {
-      for folder in [record.directory, record.temporary] { try PrivateFolder(folder, option: "--data DIR").make() }
+      for folder in [handle.directory, handle.temporary] { try PrivateFolder(folder, option: "--data DIR").make() }
     } catch {
       throw .ofMachine(error.description)
     }
@@ -63,7 +66,7 @@ struct ReplicaLauncher: Sendable {
     do {
       pid = try ProcessSpawn.start(
         executable: prepared.executable, arguments: prepared.words, environment: prepared.environment,
-        directory: prepared.directory, output: record.outputPath)
+        directory: prepared.directory, output: handle.outputPath)
     } catch {
       throw .ofMachine("vLLM cannot be started: \(error); check the program, or \(StartFailure.namePython)")
     }

@@ -1,0 +1,70 @@
+import Gateway
+import NIOCore
+import Scheduling
+
+/// What the gateway knows of the plane's endpoints: their names, the replicas that answer for them, and the split of
+/// their traffic. The gateway reads it at any time, without waiting for a change.
+struct GatewayRoutes {
+  /// The directory in which the gateway looks up endpoints.
+  private let table: EndpointTable
+  private let policy: AdmissionPolicy
+  private let eventLoop: any EventLoop
+  /// By the endpoint's id; kept until the last replica of a deleted endpoint has ended.
+  private var admissions: [String: EndpointAdmission] = [:]
+  /// What was last published, by the endpoint's id.
+  private var published: [String: Routing] = [:]
+
+  init(table: EndpointTable, policy: AdmissionPolicy, eventLoop: any EventLoop) {
+    self.table = table
+    self.policy = policy
+    self.eventLoop = eventLoop
+  }
+
+  /// The admission of an endpoint; nil if it is unknown.
+  func admission(of endpoint: String) -> EndpointAdmission? { admissions[endpoint] }
+
+  /// Adds an endpoint. Its requests wait, or are refused, until its routing is published.
+  ///
+  /// - Parameter redact: removes the secrets of a replica from its server's error messages.
+  mutating func add(
+    _ record: EndpointRecord, unavailable: String?, deploying: [String],
+    redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String
+  ) {
+    let admission = EndpointAdmission(policy: policy, eventLoop: eventLoop, redact: redact)
+    admissions[record.id] = admission
+    admission.setUnavailable(reason: unavailable)
+    admission.setDeploying(deploying)
+    table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))
+  }
+
+  /// The targets whose replicas must be passed to ``publish(_:of:announcing:)`` with this routing.
+  func announced(by routing: Routing, of endpoint: String) -> [Routing.Target] {
+    routing.announced(since: published[endpoint] ?? Routing())
+  }
+
+  /// Publishes what has changed: first the replicas that can answer now, then those that get no new requests.
+  mutating func publish(_ routing: Routing, of endpoint: String, announcing replicas: [UpstreamReplica]) {
+    guard let admission = admissions[endpoint] else { return }
+    let old = published[endpoint] ?? Routing()
+    published[endpoint] = routing
+    for replica in replicas { admission.replicaReady(replica) }
+    if routing.shares != old.shares { admission.setTraffic(routing.shares.map { ($0.entity, $0.weight) }) }
+    admission.setUnavailable(reason: routing.unavailable)
+    for target in routing.withdrawn(since: old) { admission.replicaDraining(target.replica) }
+  }
+
+  /// Sends a replica no new requests.
+  func drain(_ replica: String, of endpoint: String) { admissions[endpoint]?.replicaDraining(replica) }
+
+  /// Removes a deleted endpoint from the directory. Its requests continue.
+  mutating func withdraw(_ record: EndpointRecord) {
+    published[record.id] = nil
+    table.remove(record.name)
+  }
+
+  /// Forgets a deleted endpoint whose last replica has ended.
+  mutating func forget(_ endpoint: String) { admissions[endpoint] = nil }
+
+  /// Refuses the waiting requests of all endpoints, and new ones.
+  func close() { for admission in admissions.values { admission.close() } }
+}

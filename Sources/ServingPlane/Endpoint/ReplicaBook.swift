@@ -1,0 +1,39 @@
+/// The replicas on record: who runs what, and on which accelerators. A value; every decision about them is made from it.
+struct ReplicaBook: Sendable {
+  /// By id.
+  private var records: [String: ReplicaRecord] = [:]
+
+  init() {}
+
+  subscript(id: String) -> ReplicaRecord? {
+    get { records[id] }
+    set { records[id] = newValue }
+  }
+
+  /// Those that have not ended.
+  var living: [ReplicaRecord] { records.values.filter { $0.ended == nil } }
+
+  /// Those of an endpoint, by its id.
+  func of(_ endpoint: String) -> [ReplicaRecord] { records.values.filter { $0.endpoint == endpoint } }
+
+  /// The ended replicas of an endpoint without the last few, whose logs are kept.
+  func surplus(of endpoint: String, keeping count: Int) -> [ReplicaRecord] {
+    let ended = of(endpoint).filter { $0.ended != nil }.sorted { ($0.ended ?? 0, $0.id) > ($1.ended ?? 0, $1.id) }
+    return Array(ended.dropFirst(count))
+  }
+
+  /// The replica whose log answers for a launch: one that serves, otherwise the newest.
+  func logged(_ launch: LaunchConfig, of endpoint: String, serves: (String) -> Bool) -> ReplicaRecord? {
+    of(endpoint).filter { $0.launch == launch }.max {
+      (serves($0.id) ? 1 : 0, $0.created, $0.id) < (serves($1.id) ? 1 : 0, $1.created, $1.id)
+    }
+  }
+
+  /// The number of accelerators that replicas hold. One that is leaving holds its own until it has ended.
+  var devicesInUse: Int { Set(living.flatMap(\.devices)).count }
+
+  /// The number of accelerators that replicas of other endpoints are about to free.
+  func devicesFreed(besides endpoint: String?, isLeaving: (ReplicaRecord) -> Bool) -> Int {
+    Set(living.filter { $0.endpoint != endpoint && isLeaving($0) }.flatMap(\.devices)).count
+  }
+}

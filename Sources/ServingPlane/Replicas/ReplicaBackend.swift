@@ -1,0 +1,98 @@
+import CanonicalJSON
+import Gateway
+
+/// What replicas run on: the processes of this machine (``ProcessBackend``), or anything else in which a server can be
+/// started, found again and stopped.
+///
+/// A backend acts and answers; it decides nothing. ``Scheduling/ReplicaPlanner`` decides how many replicas there are,
+/// ``ReplicaLifecycle`` when one of them has failed, and ``ReplicaProbe`` asks it for tokens at its address. What is
+/// asked of a backend is always the present state, so no event can be lost while a plane is away.
+protocol ReplicaBackend: Sendable {
+  /// The accelerators among which it places replicas.
+  var accelerators: Accelerators { get }
+
+  /// Chooses where a replica will run. Starts nothing.
+  ///
+  /// - Parameters:
+  ///   - version: its model version; nil if that cannot be read now.
+  ///   - others: the replicas that have not ended.
+  func place(
+    _ id: String, _ launch: LaunchConfig, _ version: ModelVersion?, beside others: [ReplicaRecord]
+  ) async -> ReplicaPlacement
+
+  /// Starts a replica. Its record must already be in the store.
+  ///
+  /// - Throws: `ReplicaFailure` with the reason; nothing of the replica is then left.
+  func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica
+
+  /// The replicas among these that run, by id. Changes nothing.
+  func find(_ records: [ReplicaRecord]) async -> [String: any RunningReplica]
+
+  /// Ends a replica at once, whether or not it runs, and removes everything of it except its log. Returns after a few
+  /// seconds in any case: one that hangs must not keep a plane from starting or stopping.
+  func end(_ record: ReplicaRecord) async
+
+  /// Ends what this plane once started and nobody knows of any more.
+  ///
+  /// - Parameter known: the ids of the replicas to keep.
+  /// - Returns: the number of processes, or of other units, that were ended.
+  func sweep(keeping known: Set<String>) async -> Int
+
+  /// A part of a replica's log, whether or not it still runs; empty if there is none.
+  func log(of record: ReplicaRecord, _ part: ReplicaLogPart) async -> String
+
+  /// Removes the log of an ended replica.
+  ///
+  /// - Parameter handle: nil if the replica's record is damaged.
+  func removeLog(of id: String, _ handle: ReplicaHandle?) async
+}
+
+/// A replica that a backend has started or found, for as long as this plane supervises it.
+protocol RunningReplica: Sendable {
+  /// What the next plane needs to find it, as far as known.
+  var handle: ReplicaHandle { get }
+
+  /// Updates the handle; returns whether it has changed.
+  func refresh() async -> Bool
+
+  /// How it ended; nil while it runs. Returns at once, and every time the same once it has ended.
+  func exit() async -> ProcessExit?
+
+  /// Why it must not continue to run, such as a server that anyone can reach; nil if it may.
+  ///
+  /// - Parameter isStarting: whether it has not been ready yet.
+  func violation(isStarting: Bool) async -> ReplicaFailure?
+
+  /// Keeps its log from growing without limit.
+  func limitLog() async
+
+  /// Asks it to shut down in an orderly way. Returns at once.
+  func terminate() async
+
+  /// Ends whatever is left of it, and removes everything of it except its log. Returns when its accelerators and its
+  /// memory are free, or when the task is canceled.
+  func end() async
+}
+
+/// Where a replica will run.
+struct ReplicaPlacement: Hashable, Sendable {
+  /// Where it will answer. Known before it starts, since it is recorded before it starts.
+  let address: UpstreamAddress
+  /// The accelerators assigned to it; fewer than its launch needs if too few are free, and it will then not start.
+  let devices: [Int]
+  let handle: ReplicaHandle
+}
+
+/// What a backend needs to find a replica again: members of the replica's record in the store. Only the backend that
+/// wrote them reads them.
+struct ReplicaHandle: Hashable, Sendable {
+  var members: [String: JSONValue] = [:]
+}
+
+/// A part of a replica's log.
+enum ReplicaLogPart: Hashable, Sendable {
+  /// The last lines.
+  case end
+  /// The lines up to the one in which the server reported its start; the last lines if those are no longer kept.
+  case start
+}

@@ -1,0 +1,226 @@
+import CanonicalJSON
+import Gateway
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Synchronization
+
+@testable import ServingPlane
+
+/// A backend without processes. Its replicas are entries in a table, and one HTTP server answers for all of them.
+final class MemoryBackend: ReplicaBackend {
+  /// A running replica. It can be found by its unit, which only its handle names.
+  struct Unit: Sendable {
+    let replica: String
+    var exit: ProcessExit?
+    var violation: ReplicaFailure?
+    /// Whether the handle says where it runs, which is only known some time after its start.
+    var isScheduled = false
+  }
+
+  private struct State {
+    /// Of the server that answers for all replicas.
+    var port = 0
+    /// By name.
+    var units: [String: Unit] = [:]
+    var starts = 0
+    var terminated: [String] = []
+    var logs: [String: String] = [:]
+    /// Why no replica can start; nil if one can.
+    var refusal: ReplicaFailure?
+    var onToken: @Sendable () -> Void = {}
+  }
+
+  private let state = Mutex(State())
+
+  // MARK: For tests
+
+  /// The replicas that run, sorted.
+  var running: [String] { state.withLock { $0.units.values.filter { $0.exit == nil }.map(\.replica).sorted() } }
+  /// The replicas of which anything is left, sorted.
+  var remaining: [String] { state.withLock { $0.units.values.map(\.replica).sorted() } }
+  /// How often a replica was started.
+  var starts: Int { state.withLock { $0.starts } }
+  /// The replicas that were asked to shut down.
+  var terminated: [String] { state.withLock { $0.terminated } }
+  /// The replicas whose log is kept, sorted.
+  var logged: [String] { state.withLock { $0.logs.keys.sorted() } }
+
+  /// Lets a replica exit by itself, with these last words.
+  func exit(_ replica: String, with exit: ProcessExit, saying words: String = "") {
+    state.withLock { state in
+      state.logs[replica, default: ""] += words
+      for (name, unit) in state.units where unit.replica == replica { state.units[name]?.exit = exit }
+    }
+  }
+
+  func violate(_ replica: String, _ failure: ReplicaFailure) {
+    state.withLock { state in
+      for (name, unit) in state.units where unit.replica == replica { state.units[name]?.violation = failure }
+    }
+  }
+
+  /// Adds a replica that no record names.
+  func addStray(_ replica: String) { state.withLock { $0.units["stray-" + replica] = Unit(replica: replica) } }
+
+  func refuse(_ failure: ReplicaFailure) { state.withLock { $0.refusal = failure } }
+
+  /// Calls this before each token that is generated.
+  func onToken(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onToken = action } }
+
+  // MARK: The backend
+
+  let accelerators = Accelerators.none
+
+  func place(
+    _ id: String, _ launch: LaunchConfig, _ version: ModelVersion?, beside others: [ReplicaRecord]
+  ) async -> ReplicaPlacement {
+    let port = state.withLock { $0.port }
+    return ReplicaPlacement(address: .tcp(host: "127.0.0.1", port: port), devices: [], handle: ReplicaHandle())
+  }
+
+  func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica {
+    if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+    let name = state.withLock { state -> String in
+      state.starts += 1
+      let name = "unit-\(state.starts)"
+      state.units[name] = Unit(replica: record.id)
+      state.logs[record.id] = "INFO Starting to load model m\n"
+      return name
+    }
+    return MemoryReplica(backend: self, name: name)
+  }
+
+  func find(_ records: [ReplicaRecord]) async -> [String: any RunningReplica] {
+    var running: [String: any RunningReplica] = [:]
+    for record in records {
+      guard let name = record.handle.members["unit"]?.stringValue, let found = unit(name), found.exit == nil else {
+        continue
+      }
+      running[record.id] = MemoryReplica(backend: self, name: name)
+    }
+    return running
+  }
+
+  func end(_ record: ReplicaRecord) async {
+    guard let name = record.handle.members["unit"]?.stringValue else { return }
+    change(name) { $0 = nil }
+  }
+
+  func sweep(keeping known: Set<String>) async -> Int {
+    state.withLock { state -> Int in
+      let strays = state.units.filter { !known.contains($0.value.replica) }.map(\.key)
+      for name in strays { state.units[name] = nil }
+      return strays.count
+    }
+  }
+
+  func log(of record: ReplicaRecord, _ part: ReplicaLogPart) async -> String {
+    state.withLock { $0.logs[record.id] ?? "" }
+  }
+
+  func removeLog(of id: String, _ handle: ReplicaHandle?) async { state.withLock { $0.logs[id] = nil } }
+
+  // MARK: Inside
+
+  fileprivate func unit(_ name: String) -> Unit? { state.withLock { $0.units[name] } }
+
+  fileprivate func change(_ name: String, _ change: (inout Unit?) -> Void) {
+    state.withLock { change(&$0.units[name]) }
+  }
+
+  fileprivate func listen(on port: Int) { state.withLock { $0.port = port } }
+
+  fileprivate func terminate(_ name: String) {
+    state.withLock { state in
+      guard let unit = state.units[name] else { return }
+      state.terminated.append(unit.replica)
+      state.units[name]?.exit = unit.exit ?? .code(0)
+    }
+  }
+
+  /// The answers of an engine that is always healthy and generates a token for every request.
+  fileprivate func answer(_ request: Request) async throws -> Response {
+    for try await _ in request.body {}
+    switch request.uri.path {
+    case "/health": return Self.response("")
+    case "/v1/models": return Self.response(#"{"object": "list", "data": [{"id": "m", "object": "model"}]}"#)
+    case "/metrics": return Self.response("vllm:num_requests_running 0\n")
+    case "/v1/chat/completions":
+      let onToken = state.withLock { $0.onToken }
+      onToken()
+      return Self.response(
+        """
+        {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, \
+        "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello from memory"}}], \
+        "usage": {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}}
+        """)
+    default: return Response(status: .notFound)
+    }
+  }
+
+  private static func response(_ text: String) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+}
+
+/// A replica of a ``MemoryBackend``.
+private struct MemoryReplica: RunningReplica {
+  let backend: MemoryBackend
+  let name: String
+
+  var handle: ReplicaHandle {
+    var members: [String: JSONValue] = ["unit": .string(name)]
+    if backend.unit(name)?.isScheduled == true { members["node"] = "memory" }
+    return ReplicaHandle(members: members)
+  }
+
+  func refresh() async -> Bool {
+    guard let unit = backend.unit(name), !unit.isScheduled else { return false }
+    backend.change(name) { $0?.isScheduled = true }
+    return true
+  }
+
+  func exit() async -> ProcessExit? {
+    guard let unit = backend.unit(name) else { return .unknown }
+    return unit.exit
+  }
+
+  func violation(isStarting: Bool) async -> ReplicaFailure? { backend.unit(name)?.violation }
+
+  func limitLog() async {}
+
+  func terminate() async { backend.terminate(name) }
+
+  func end() async { backend.change(name) { $0 = nil } }
+}
+
+/// Runs a backend without processes while `body` runs.
+func withMemoryBackend<Value: Sendable>(
+  _ body: @escaping @Sendable (MemoryBackend) async throws -> Value
+) async throws -> Value {
+  let (ports, announce) = AsyncStream<Int>.makeStream()
+  let backend = MemoryBackend()
+  let application = Application(
+    responder: CallbackResponder<BasicRequestContext> { request, _ in try await backend.answer(request) },
+    configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+    onServerRunning: { announce.yield($0.localAddress?.port ?? 0) },
+    logger: Logger(label: "memory") { _ in SwiftLogNoOpLogHandler() })
+  return try await withThrowingTaskGroup(of: Value?.self) { tasks in
+    tasks.addTask {
+      try await application.run()
+      return nil
+    }
+    tasks.addTask {
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      backend.listen(on: port)
+      return try await body(backend)
+    }
+    defer { tasks.cancelAll() }
+    while let value = try await tasks.next() { if let value { return value } }
+    throw CancellationError()
+  }
+}
