@@ -1,13 +1,13 @@
 # The commands for users and CI. `make demo` and `make test` install their own dependencies.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build release install check fmt bench stress clean
+.PHONY: help demo test unit build release install check fmt bench bench-gateway stress clean
 
 # `make install` copies the binary to PREFIX/bin/setpoint.
 PREFIX ?= $(HOME)/.local
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: ## serve a model from scratch, replace it without a failed request, and roll back a bad version
 	@scripts/install-system.sh
@@ -43,6 +43,12 @@ fmt: ## format the sources in place
 
 bench: ## measure time and memory, as ratios within one run
 	@scripts/bench.sh
+
+bench-gateway: ## compare the plane's gateway with nginx, Envoy, vllm-router and LiteLLM (about 10 minutes)
+	@scripts/install-system.sh
+	@scripts/install-bench-peers.sh
+	@scripts/build-release.sh setpoint
+	@python3 scripts/bench-peers.py --setpoint .build-release/release/setpoint
 
 stress: ## stress the serving plane with load, broken requests and kills (about 10 minutes)
 	@scripts/install-system.sh
