@@ -73,7 +73,7 @@ struct AnswerWait: Sendable {
       // Sent again only if the wait has ended well: any other refusal is the answer.
       guard observed.isStarting, refusal.mayMeanStarting, !last.isStarting, case .present(let live) = last,
         !live.isFailed
-      else { throw report(refusal, last) }
+      else { throw await report(refusal, last) }
     }
   }
 
@@ -117,7 +117,7 @@ struct AnswerWait: Sendable {
 
   // MARK: - Afterwards
 
-  private func report(_ refusal: Refusal, _ observed: Observed) -> ErrorReport {
+  private func report(_ refusal: Refusal, _ observed: Observed) async -> ErrorReport {
     let (status, words) = (refusal.status, refusal.words)
     let place = status.map { "HTTP \($0)" }
     guard case .present(let live) = observed else {

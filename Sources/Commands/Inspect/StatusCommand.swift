@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CanonicalJSON
+internal import Endpoints
 internal import History
 internal import Planning
 internal import ServingAPI

@@ -105,8 +105,9 @@ final class QueryExchange: @unchecked Sendable {
     state = .suspended
     NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { Self.scan(bytes) }.whenComplete { [self] result in
       switch result {
-      case .success(let body): scanned(body)
-      case .failure(let error): refuse(.failed(error))
+      case .success(let scan): scanned(scan)
+      // The pool ends only with the process.
+      case .failure: refuse(GatewayError(.clientLeft, endpoint: ""))
       }
     }
   }

@@ -2,8 +2,8 @@ import NIOCore
 import NIOHTTP1
 
 /// A replica's response on its way to the client: puts the endpoint's name in the place of the model's, and remembers
-/// its end.
-final class StreamedResponse {
+/// its end. Confined to the event loop of its query.
+final class StreamedResponse: @unchecked Sendable {
   let status: Int
   let isEventStream: Bool
   private var modelName: ModelNameRewriter?
