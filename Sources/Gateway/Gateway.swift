@@ -1,5 +1,5 @@
 import CanonicalJSON
-import HTTPSupport
+package import HTTPSupport
 package import NIOCore
 import NIOHTTP1
 
@@ -13,21 +13,22 @@ package final class Gateway: Sendable {
   let isElsewhere: @Sendable () -> Bool
   let pool: UpstreamPool
   let dates = DateHeader()
-  private let authorize: @Sendable (_ token: String) -> Bool
+  let random = RandomNumbers()
+  let authorizer: any Authorizer
 
   /// - Parameters:
-  ///   - authorize: whether a token may query; it compares in constant time.
+  ///   - authorizer: decides who may query.
   ///   - isElsewhere: whether requests are passed on to the server's router instead of being answered.
   ///   - record: receives one record for each query, from any thread, and must not block.
   package init(
     directory: any EndpointDirectory, limits: GatewayLimits = GatewayLimits(),
-    authorize: @escaping @Sendable (_ token: String) -> Bool,
+    authorizer: any Authorizer,
     isElsewhere: @escaping @Sendable () -> Bool = { false },
     record: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.directory = directory
     self.limits = limits
-    self.authorize = authorize
+    self.authorizer = authorizer
     self.isElsewhere = isElsewhere
     self.record = record
     pool = UpstreamPool(limits: limits)
@@ -38,10 +39,6 @@ package final class Gateway: Sendable {
 
   /// Each method and path that the gateway answers. A segment in braces stands for any name.
   package static var routes: [(method: String, path: String)] { QueryTarget.routes }
-
-  func isAuthorized(_ head: HTTPRequestHead) -> Bool {
-    AccessToken.read(fromAuthorization: head.headers.first(name: "authorization")).map(authorize) ?? false
-  }
 
   /// The answer to a request that asks no replica; nil for a query.
   func answer(to target: QueryTarget) -> GatewayAnswer? {

@@ -14,7 +14,7 @@ package struct GatewayLimits: Hashable, Sendable {
   package var busyPause: Duration = .milliseconds(250)
   package var unreachablePause: Duration = .seconds(1)
   /// How long the response to a request whose replica broke off waits for the reason the replica ended.
-  package var endingPatience: Duration = .milliseconds(500)
+  package var endingPatience: Duration = .seconds(3)
 
   package init() {}
 }

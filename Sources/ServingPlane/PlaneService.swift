@@ -97,19 +97,25 @@ package struct PlaneService: Service {
   }
 
   private func plane(_ data: DataDirectory, _ endpoints: ServingEndpoints, _ sockets: PlaneSockets) -> RunningPlane {
-    let token = AccessTokenDigest(token: data.token)
+    let authorizer = TokenAuthorizer(
+      token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
     let gate = ChangeGate()
     let client = HTTPClient(
       configuration: HTTPClientConfiguration(
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
     let relay = TakeoverRelay(gate: gate, client: client)
     let gateway = Gateway(
-      directory: endpoints.table, authorize: { token.accepts($0) }, isElsewhere: { gate.isHandedOver },
+      directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [log] record in
-        log.debug("request", metadata: ["endpoint": "\(record.endpoint ?? "-")", "status": "\(record.status)"])
+        log.debug(
+          "request",
+          metadata: [
+            "endpoint": "\(record.endpoint ?? "-")", "principal": "\(record.principal ?? "-")",
+            "status": "\(record.status)",
+          ])
       })
     let server = SocketServer(
-      responder: router(endpoints, token: token, relay: relay).buildResponder(), clients: clients(token),
+      responder: router(endpoints, authorizer, relay: relay).buildResponder(), clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
@@ -120,15 +126,15 @@ package struct PlaneService: Service {
   }
 
   private func router(
-    _ endpoints: ServingEndpoints, token: AccessTokenDigest, relay: TakeoverRelay
+    _ endpoints: ServingEndpoints, _ authorizer: any Authorizer, relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
-    router.add(middleware: ErrorMiddleware(token: token, methods: methods))
+    router.add(middleware: ErrorMiddleware(authorizer: authorizer, methods: methods))
     router.add(middleware: relay)
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
     HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
-    let guarded = router.group().add(middleware: TokenMiddleware(token: token))
+    let guarded = router.group().add(middleware: AuthorizationMiddleware(authorizer: authorizer))
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
@@ -143,9 +149,9 @@ package struct PlaneService: Service {
   }
 
   /// Asks for a body that is held back only if it can be used: with a token, and not larger than any call accepts.
-  private func clients(_ token: AccessTokenDigest) -> ClientConnections {
+  private func clients(_ authorizer: any Authorizer) -> ClientConnections {
     ClientConnections(settings.clients) { authorization, length in
-      length ?? 0 <= GatewayLimits().maxBodyBytes && token.refusal(of: authorization) == nil
+      length ?? 0 <= GatewayLimits().maxBodyBytes && (try? authorizer.principal(authorization: authorization)) != nil
     }
   }
 
@@ -181,6 +187,9 @@ package struct PlaneService: Service {
     if logger.logLevel < .warning { logger.logLevel = .warning }
     return logger
   }
+
+  /// The principal of the token that the plane makes for its owner.
+  private static let adminName = "admin"
 
   /// Milliseconds since 1970.
   private static let wallClock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }

@@ -89,9 +89,8 @@ final class GatewayHarness: Sendable {
   }
 
   func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {
-    let gateway = Gateway(directory: table, limits: limits) { token in
-      token == "secret"
-    } record: { [log] record in
+    let authorizer = TokenAuthorizer(token: AccessTokenDigest(token: "secret"), holder: Principal(name: "tester"))
+    let gateway = Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
       log.records.withLock { $0.append(record) }
     }
     let server = HTTPServerBuilder.http1(clients: clients) { gateway.makeHandler() }

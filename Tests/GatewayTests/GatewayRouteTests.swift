@@ -402,6 +402,7 @@ import Testing
     try #require(records.count == 2)
     #expect(records.map(\.status) == [200, 200] && records.map(\.isStream) == [false, true])
     #expect(records[0].requestID == "a" && records[0].endpoint == "chat" && records[0].entity == "m-1")
+    #expect(records.map(\.principal) == ["tester", "tester"])
     #expect(records[0].version == "7" && records[0].replica == "r1" && records[0].route == "chat/completions")
     #expect(records[0].completionTokens == 3 && records[1].promptTokens == 5 && records[1].completionTokens == 3)
     for record in records {

@@ -81,7 +81,7 @@ struct AdoptionTests {
       executable: "/bin/sleep", arguments: ["sleep", "60"],
       environment: [ReplicaMark.variable: "0000.0123456789abcdef"],
       directory: "/", output: "/dev/null")
-    defer { for pid in [stray, stranger] { kill(pid, SIGKILL); _ = ProcessSpawn.collect(pid) } }
+    defer { for pid in [stray, stranger] { endAndCollect(pid) } }
     let kept = try #require(
       try store.replicas().first { $0.endpoint != chat.id && $0.ended == nil }.flatMap { ProcessHandle($0.handle) }?
         .process)
@@ -104,10 +104,10 @@ struct AdoptionTests {
     // Every process of the replica dies; the record then names a live process that is not its own.
     let store = try EndpointStore(path: data.settings.storePath)
     var record = try #require(try store.replicas().first)
-    for entry in try data.replicaProcesses() { kill(entry.identity.pid, SIGKILL) }
+    for entry in try data.replicaProcesses() { endAndCollect(entry.identity.pid) }
     let other = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "60"], environment: [:], directory: "/", output: "/dev/null")
-    defer { kill(other, SIGKILL); _ = ProcessSpawn.collect(other) }
+    defer { endAndCollect(other) }
     var handle = try #require(ProcessHandle(record.handle))
     handle.process = ProcessTable.entry(other)?.identity
     record.handle = handle.stored
@@ -131,7 +131,7 @@ struct AdoptionTests {
     let server = try #require(all.first { $0.identity.pid == $0.session })
     let workers = all.filter { $0.identity != server.identity }
     #expect(workers.count == 2)
-    kill(server.identity.pid, SIGKILL)
+    endAndCollect(server.identity.pid)
     try await withPlane(data) { plane in
       _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
       for worker in workers { #expect(!ProcessTable.isAlive(worker.identity)) }

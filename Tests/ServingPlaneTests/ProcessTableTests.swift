@@ -22,7 +22,7 @@ import Testing
     let sleeper = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "3600"], environment: ["\(ReplicaMark.variable)": "plane.replica"],
       directory: "/", output: "/dev/null")
-    defer { kill(sleeper, SIGKILL) }
+    defer { endAndCollect(sleeper) }
     let leader = try #require(ProcessTable.entry(sleeper)).identity
     let looks = Mutex(0)
     let group = ReplicaGroup(
@@ -37,6 +37,5 @@ import Testing
     _ = await group.end()
     #expect(!ProcessTable.isAlive(leader))
     #expect(looks.withLock { $0 } > 3)
-    _ = ProcessSpawn.collect(sleeper)
   }
 }

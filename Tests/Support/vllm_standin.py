@@ -391,6 +391,7 @@ class Client:
     def __init__(self, sock, peer, server):
         self.sock, self.peer, self.server = sock, peer, server
         self.buffer = b""
+        self.has_replied = False
         self.poll = select.poll()
         self.poll.register(sock, select.POLLIN)
 
@@ -439,8 +440,10 @@ class Client:
 
     def one(self):
         """One request and its answer; false when the connection ends."""
+        # The time counts from the last response, as with uvicorn: a new connection is not idle.
+        patience = self.server.engine.switches["keep_alive_s"] if self.has_replied else 60
         try:
-            method, target, _ = self.line(self.server.engine.switches["keep_alive_s"]).split(" ")
+            method, target, _ = self.line(patience).split(" ")
         except (socket.timeout, ValueError):
             return False
         headers = {}
@@ -461,6 +464,7 @@ class Client:
         except Refused as refusal:
             self.reply(refusal.status, refusal.body)
         self.server.access_log(self.peer, method, target, self.status)
+        self.has_replied = True
         return headers.get("connection", "").lower() != "close"
 
     def reply(self, status, body, kind="application/json", extra=""):

@@ -40,7 +40,7 @@ struct ApplyCommand: AsyncParsableCommand {
     help: "Run preflight checks first, and wait for a version that is still being registered.")
   var preflight = true
   @OptionGroup var prices: PriceOptions
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var workspace: WorkspaceOptions

@@ -15,7 +15,7 @@ struct DeleteCommand: AsyncParsableCommand {
 
   @Argument(help: "The endpoints' names.", completion: .endpoints) var names: [String]
   @Flag(help: "Delete the endpoint even if its deletion policy is Retain.") var retained = false
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 

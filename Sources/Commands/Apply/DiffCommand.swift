@@ -24,7 +24,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     false
   @OptionGroup var prices: PriceOptions
   @Flag(help: "Exit with 2 for changes and 1 for errors, as terraform plan does.") var detailedExitcode = false
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var workspace: WorkspaceOptions

@@ -11,7 +11,7 @@ struct ValidateCommand: ParsableCommand {
       """)
 
   @OptionGroup var manifests: ManifestOptions
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var workspace: WorkspaceOptions
 
   func run() throws {

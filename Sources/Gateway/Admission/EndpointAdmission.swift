@@ -63,21 +63,26 @@ package final class EndpointAdmission: Sendable {
 
   /// - Parameters:
   ///   - eventLoop: provides the time and runs the deadlines.
-  ///   - chance: returns a number in 0..<1, for the traffic split.
+  ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
   ///   - trouble: called when a replica was unreachable or refused a request.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   package init(
     policy: AdmissionPolicy, eventLoop: any EventLoop,
-    chance: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
+    chance: (@Sendable () -> Double)? = nil,
     demand: @escaping @Sendable () -> Void = {},
     trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in },
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.eventLoop = eventLoop
     exitReasons = ReplicaExitReasons(eventLoop: eventLoop)
-    self.chance = chance
+    if let chance {
+      self.chance = chance
+    } else {
+      let random = RandomNumbers()
+      self.chance = { random.fraction() }
+    }
     self.demand = demand
     self.trouble = trouble
     self.redact = redact

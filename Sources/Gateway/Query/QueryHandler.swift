@@ -135,6 +135,8 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
       // The connection has responded, and closes.
       self.query = nil
       query.refused(byConnection: error)
+      // The response is dropped; it only says that the bytes of the body have been released.
+      context.write(wrapOutboundOut(.end(nil)), promise: nil)
     } else {
       clientLeft()
     }

@@ -4,6 +4,8 @@ package struct RequestRecord: Hashable, Sendable {
   package var requestID: String
   /// The path's last part: `invocations`, `chat/completions`, ...
   package var route: String
+  /// Who sent the request; nil if that is not known.
+  package var principal: String?
   /// The requested endpoint; nil if the request was refused before it was known.
   package var endpoint: String?
   package var entity: String?

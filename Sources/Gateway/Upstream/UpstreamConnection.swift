@@ -29,6 +29,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private let limits: GatewayLimits
   private var state: State
   private var context: ChannelHandlerContext?
+  private var socket: UpstreamSocket?
   /// Data read since the last delivery to the reader.
   private var pending: ByteBuffer?
   private var isReading = false
@@ -50,8 +51,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   /// Whether it can take a request now: open, unused, and not unused so long that the replica may be closing it.
   func isUsable(now: NIODeadline) -> Bool {
-    guard case .idle(let since) = state, let context, context.channel.isActive else { return false }
-    return now - since < .nanoseconds(limits.idleConnection.nanoseconds) && context.channel.isQuiet
+    guard case .idle(let since) = state, let context, context.channel.isActive, let socket else { return false }
+    return now - since < .nanoseconds(limits.idleConnection.nanoseconds) && socket.isQuiet
   }
 
   /// Sends a request. Only if usable.
@@ -61,7 +62,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     exchange.began(on: self)
     lastHeard = context.eventLoop.now
     mayRead = true
-    acknowledged = context.channel.acknowledgedBytes
+    acknowledged = socket?.acknowledgedBytes
     let head = HTTPRequestHead(
       version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
     let sent = context.eventLoop.makePromise(of: Void.self)
@@ -102,6 +103,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    socket = UpstreamSocket(context.channel)
     watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
       self?.look()
     }
@@ -110,6 +112,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   func handlerRemoved(context: ChannelHandlerContext) {
     watch?.cancel()
     self.context = nil
+    socket = nil
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -156,7 +159,9 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// When it closes its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of
   /// the request, the program had already closed its side and has not seen the request.
   private func closedByReplica() {
-    if case .waiting = state, let acknowledged, context?.channel.acknowledgedBytes == acknowledged {
+    if case .waiting = state, let acknowledged, context?.channel.isActive == true,
+      socket?.acknowledgedBytes == acknowledged
+    {
       close(.closedBeforeRequest)
     } else {
       close(.brokenOff("the connection was closed"))

@@ -4,7 +4,7 @@ import LibCrypto
 /// nothing about the token.
 package struct AccessTokenDigest: Sendable {
   /// Why an `Authorization` header does not grant access.
-  package enum Refusal: Hashable, Sendable {
+  package enum Refusal: Error, Hashable, Sendable {
     /// The header is missing or empty.
     case missing
     /// The header is in none of the forms that ``AccessToken`` reads.

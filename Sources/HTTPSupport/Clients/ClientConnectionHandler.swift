@@ -42,6 +42,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// The unsent bytes while the caller does not read.
   private var unread: Span?
   private var isReading = false
+  private var readBuffer = ReadBuffer.small {
+    didSet { if readBuffer != oldValue, let context { readBuffer.apply(to: context.channel) } }
+  }
   /// Whether a read is waiting for the current request to be answered.
   private var isReadHeld = false
   private var closesAfterResponse = false
@@ -100,8 +103,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   // MARK: Requests
 
   func read(context: ChannelHandlerContext) {
-    // Anything after a complete request waits in the kernel until that request is answered.
-    guard unanswered == 0 || isReceiving || lingersSince != nil else {
+    // What follows the next request waits in the kernel until this one is answered. One read is always pending, which
+    // shows that the caller has left, and spares the system calls that stop and resume reading for each request.
+    guard unanswered <= 1 || isReceiving || lingersSince != nil else {
       isReadHeld = true
       return
     }
@@ -122,13 +126,14 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     case .end:
       isReceiving = false
       body = nil
+      readBuffer = .small
       context.fireChannelRead(data)
     }
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
-    if !hasReadPart, unanswered == 0, headSince == nil { headSince = context.eventLoop.now }
+    if !hasReadPart, !isReceiving, headSince == nil { headSince = context.eventLoop.now }
     hasReadPart = false
     context.fireChannelReadComplete()
     if lingersSince != nil { dropMore() }
@@ -162,6 +167,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     // After an upgrade request the decoder reads nothing more.
     if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterResponse = true }
     body = context.map { Span(since: $0.eventLoop.now, bytes: 0) }
+    readBuffer = ReadBuffer(forBodyOf: head)
     context?.fireChannelRead(data)
     if head.headers.contains(name: "expect") { askForBody(head) }
   }
@@ -220,6 +226,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     hasResponseBegun = false
     guard unanswered == 0, let context else { return }
     idleSince = context.eventLoop.now
+    if headSince != nil { headSince = idleSince }
     if let pendingRefusal {
       self.pendingRefusal = nil
       return refuse(pendingRefusal)
@@ -270,6 +277,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   private func linger() {
     guard let context, lingersSince == nil else { return }
     lingersSince = context.eventLoop.now
+    readBuffer = .small
     // The body of a refused request is held until its handler releases it.
     if unanswered == 0 { giveBackAll() }
     if let id { clients.becameIdle(id) }

@@ -4,11 +4,43 @@ import NIOHTTP1
 enum RequestHeadRules {
   /// Why a head is refused; nil if it is well formed.
   static func refusal(of head: HTTPRequestHead) -> RequestError? {
-    host(head) ?? framing(head) ?? expectation(head)
+    let fields = Fields(head.headers)
+    return host(head, fields.host) ?? framing(head, fields.length, fields.encoding) ?? expectation(fields.expectation)
   }
 
-  private static func host(_ head: HTTPRequestHead) -> RequestError? {
-    let hosts = head.headers["host"]
+  /// A header: its first value, and how often it appears.
+  private struct Field {
+    private(set) var first: String?
+    private(set) var count = 0
+
+    mutating func note(_ value: String) {
+      if count == 0 { first = value }
+      count += 1
+    }
+  }
+
+  /// The headers with rules, collected in one pass.
+  private struct Fields {
+    var host = Field()
+    var length = Field()
+    var encoding = Field()
+    var expectation = Field()
+
+    init(_ headers: HTTPHeaders) {
+      for (name, value) in headers {
+        // Only a name of the right length is compared.
+        switch name.utf8.count {
+        case 4 where name.lowercased() == "host": host.note(value)
+        case 14 where name.lowercased() == "content-length": length.note(value)
+        case 17 where name.lowercased() == "transfer-encoding": encoding.note(value)
+        case 6 where name.lowercased() == "expect": expectation.note(value)
+        default: break
+        }
+      }
+    }
+  }
+
+  private static func host(_ head: HTTPRequestHead, _ hosts: Field) -> RequestError? {
     guard hosts.count <= 1 else { return .malformedHead("the Host header appears \(hosts.count) times; send it once") }
     guard let host = hosts.first else {
       return head.version != .http1_1 ? nil : .malformedHead("the Host header is missing, which HTTP/1.1 requires")
@@ -30,17 +62,15 @@ enum RequestHeadRules {
     }
   }
 
-  private static func framing(_ head: HTTPRequestHead) -> RequestError? {
-    let lengths = head.headers["content-length"]
+  private static func framing(_ head: HTTPRequestHead, _ lengths: Field, _ encodings: Field) -> RequestError? {
     guard lengths.count <= 1 else {
       return .malformedHead("the Content-Length header appears \(lengths.count) times; send it once")
     }
     if let length = lengths.first, length.isEmpty || !length.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
       return .malformedHead("the Content-Length header is not a number")
     }
-    let encodings = head.headers["transfer-encoding"]
     guard let encoding = encodings.first else { return nil }
-    guard lengths.isEmpty else {
+    guard lengths.count == 0 else {
       return .malformedHead("the request has both Content-Length and Transfer-Encoding; send one of them")
     }
     guard encodings.count == 1, encoding.lowercased() == "chunked", head.version == .http1_1 else {
@@ -49,8 +79,7 @@ enum RequestHeadRules {
     return nil
   }
 
-  private static func expectation(_ head: HTTPRequestHead) -> RequestError? {
-    let expectations = head.headers["expect"]
+  private static func expectation(_ expectations: Field) -> RequestError? {
     guard let expectation = expectations.first else { return nil }
     guard expectations.count == 1, expectation.lowercased() == "100-continue" else {
       return RequestError(

@@ -26,9 +26,7 @@ package struct ClientHTTPChannel: ServerChildChannel {
 
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
-      // Each connection permanently keeps a buffer of this size.
-      let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 4096)
-      try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
+      ReadBuffer.small.apply(to: channel)
       try channel.pipeline.syncOperations.addHandler(ClientDisconnectHandler(), position: .first)
     }.flatMap { base.setup(channel: channel, logger: logger) }
       .flatMapThrowing { value in

@@ -1,3 +1,4 @@
+import HTTPSupport
 import Hummingbird
 import NIOCore
 
@@ -6,6 +7,8 @@ import NIOCore
 struct PlaneContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
+  /// Who sends the request; nil on the few routes that anybody may call.
+  var principal: Principal?
 
   init(source: ApplicationRequestContextSource) {
     coreContext = CoreRequestContextStorage(source: source)

@@ -28,7 +28,7 @@ struct ErrorMiddleware: RouterMiddleware {
   typealias Context = PlaneContext
 
   /// Checked before any response that reveals what exists and what does not.
-  let token: AccessTokenDigest
+  let authorizer: any Authorizer
   let methods: AllowedMethods
 
   func handle(
@@ -49,7 +49,7 @@ struct ErrorMiddleware: RouterMiddleware {
   }
 
   private func noSuchRoute(_ request: Request) -> Response {
-    if let refusal = token.refusal(of: request.headers[.authorization]) { return .error(refusal) }
+    do { _ = try authorizer.admit(request.headers[.authorization]) } catch { return .error(error) }
     let path = request.uri.path
     let allowed = methods.of(path)
     guard !allowed.isEmpty else {
@@ -76,16 +76,17 @@ struct ErrorMiddleware: RouterMiddleware {
   }
 }
 
-/// Admits only requests with the plane's token: `Bearer TOKEN`, or `Basic` with the user `token`.
-struct TokenMiddleware: RouterMiddleware {
+/// Admits only requests of a known principal, which the request's context then names.
+struct AuthorizationMiddleware: RouterMiddleware {
   typealias Context = PlaneContext
 
-  let token: AccessTokenDigest
+  let authorizer: any Authorizer
 
   func handle(
     _ request: Request, context: PlaneContext, next: (Request, PlaneContext) async throws -> Response
   ) async throws -> Response {
-    if let refusal = token.refusal(of: request.headers[.authorization]) { throw refusal }
+    var context = context
+    context.principal = try authorizer.admit(request.headers[.authorization])
     return try await next(request, context)
   }
 }

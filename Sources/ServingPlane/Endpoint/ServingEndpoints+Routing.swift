@@ -2,8 +2,9 @@ import Gateway
 
 // Reports to the gateway: the replicas of an endpoint, and how many requests each takes at once.
 extension ServingEndpoints {
-  /// Tells the gateway what has changed in an endpoint's routing.
-  func route(_ id: String) async {
+  /// Tells the gateway what has changed in an endpoint's routing. At once: routings are published in the order in which
+  /// they were decided.
+  func route(_ id: String) {
     guard let routing = machines[id]?.routing else { return }
     var announced: [UpstreamReplica] = []
     for target in gateway.announced(by: routing, of: id) {
@@ -11,19 +12,26 @@ extension ServingEndpoints {
       announced.append(
         UpstreamReplica(
           id: target.replica, entity: target.entity, version: routing.version(of: target.entity).map(String.init),
-          address: record.address, capacity: await capacity(of: record.launch), models: record.models ?? []))
+          address: record.address, capacity: capacity(of: record.launch), models: record.models ?? []))
     }
     gateway.publish(routing, of: id, announcing: announced)
   }
 
   /// The number of requests that a replica of this launch gets at once.
-  private func capacity(of launch: LaunchConfig) async -> Int {
-    if let fixed = settings.requestsPerReplica { return fixed }
-    if let known = capacities[launch.key] { return known }
-    let entrypoint = await version(of: launch)?.entrypoint
-    let capacity = EngineBatch.size(entrypoint: entrypoint ?? "", environment: launch.environment)
-    // A version that could not be read now is read again later.
-    if entrypoint != nil { capacities[launch.key] = capacity }
-    return capacity
+  private func capacity(of launch: LaunchConfig) -> Int {
+    settings.requestsPerReplica ?? capacities[launch.key]
+      ?? EngineBatch.size(entrypoint: "", environment: launch.environment)
+  }
+
+  /// Reads what ``route(_:)`` needs of the versions that a routing names.
+  func prepare(_ routing: Routing) async {
+    guard settings.requestsPerReplica == nil else { return }
+    for target in routing.targets {
+      guard let launch = replicas[target.replica]?.launch, capacities[launch.key] == nil,
+        // A version that could not be read now is read again later.
+        let entrypoint = await version(of: launch)?.entrypoint
+      else { continue }
+      capacities[launch.key] = EngineBatch.size(entrypoint: entrypoint, environment: launch.environment)
+    }
   }
 }

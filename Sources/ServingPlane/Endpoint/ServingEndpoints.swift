@@ -197,16 +197,19 @@ actor ServingEndpoints {
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }
+    await prepare(machine.routing)
     // Only now, so that nothing is reported that a killed plane would not know.
     machines[id] = machine
     await perform(actions, for: id)
   }
 
+  /// To be called without a suspension after the endpoint's machine was replaced: what is reported as ready can be
+  /// queried.
   func perform(_ actions: [EndpointMachine.Action], for id: String) async {
+    if actions.contains(.route) { route(id) }
     for action in actions {
       switch action {
-      case .save: continue
-      case .route: await route(id)
+      case .save, .route: continue
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
         gateway.drain(replica, of: id)

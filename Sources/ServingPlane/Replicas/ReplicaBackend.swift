@@ -60,8 +60,8 @@ protocol RunningReplica: Sendable {
 
   /// Why it must not continue to run, such as a server that anyone can reach; nil if it may.
   ///
-  /// - Parameter isStarting: whether it has not been ready yet.
-  func violation(isStarting: Bool) async -> ReplicaFailure?
+  /// - Parameter stage: how far it has come.
+  func violation(at stage: ReplicaStage) async -> ReplicaFailure?
 
   /// Keeps its log from growing without limit.
   func limitLog() async
@@ -95,4 +95,14 @@ enum ReplicaLogPart: Hashable, Sendable {
   case end
   /// The lines up to the one in which the server reported its start; the last lines if those are no longer kept.
   case start
+}
+
+/// How far a replica has come.
+enum ReplicaStage: Hashable, Sendable {
+  /// It has not answered yet.
+  case starting
+  /// It has answered at its address, and is ready unless something is wrong with it.
+  case answered
+  /// It was ready.
+  case serving
 }

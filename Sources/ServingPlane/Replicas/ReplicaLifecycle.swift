@@ -56,14 +56,14 @@ struct ReplicaLifecycle: Sendable {
     if !record.wasReady {
       let event = await firstOf(
         { await exit(of: replica) }, { await stopRequest() }, { await readiness(of: replica) },
-        { await violation(of: replica, isStarting: true) })
+        { await violation(of: replica, at: .starting) })
       guard case .ready = event else { return await end(replica, after: event, wasServing: false) }
       await note(replica)
       await report(.ready(models: await probe.modelNames()))
     }
     let event = await firstOf(
       { await exit(of: replica) }, { await stopRequest() }, { await decay(of: replica) },
-      { await violation(of: replica, isStarting: false) })
+      { await violation(of: replica, at: .serving) })
     await end(replica, after: event, wasServing: true)
   }
 
@@ -136,7 +136,7 @@ struct ReplicaLifecycle: Sendable {
       if await probe.isHealthy() {
         do {
           try await probe.generate(task: task, isFirst: true)
-          if let failure = await replica.violation(isStarting: true) { return .failed(failure) }
+          if let failure = await replica.violation(at: .answered) { return .failed(failure) }
           return .ready
         } catch let failure as ReplicaFailure where !failure.isWorthRepeating {
           return .failed(failure)
@@ -187,10 +187,10 @@ struct ReplicaLifecycle: Sendable {
   }
 
   /// Returns if the replica must not continue to run, as when it listens where it must not.
-  private func violation(of replica: any RunningReplica, isStarting: Bool) async -> Event {
-    let every = isStarting ? min(timing.probeEvery, .seconds(1)) : timing.probeEvery
+  private func violation(of replica: any RunningReplica, at stage: ReplicaStage) async -> Event {
+    let every = stage == .starting ? min(timing.probeEvery, .seconds(1)) : timing.probeEvery
     while await pause(every) {
-      if let failure = await replica.violation(isStarting: isStarting) { return .failed(failure) }
+      if let failure = await replica.violation(at: stage) { return .failed(failure) }
     }
     return .abandoned
   }

@@ -189,7 +189,7 @@ private struct MemoryReplica: RunningReplica {
     return unit.exit
   }
 
-  func violation(isStarting: Bool) async -> ReplicaFailure? { backend.unit(name)?.violation }
+  func violation(at stage: ReplicaStage) async -> ReplicaFailure? { backend.unit(name)?.violation }
 
   func limitLog() async {}
 

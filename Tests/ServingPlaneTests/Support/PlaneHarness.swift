@@ -74,7 +74,7 @@ final class TestData: Sendable {
     let processes = (try? replicaProcesses()) ?? []
     for entry in processes { kill(entry.identity.pid, SIGSTOP) }
     var files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
-    for entry in processes { kill(entry.identity.pid, SIGKILL) }
+    for entry in processes { endAndCollect(entry.identity.pid) }
     for record in (try? EndpointStore(path: settings.storePath).replicas()) ?? [] {
       guard let handle = ProcessHandle(record.handle) else { continue }
       files.formUnion(handle.sharedMemory)

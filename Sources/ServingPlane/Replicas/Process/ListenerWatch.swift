@@ -15,6 +15,8 @@ final class ListenerWatch: Sendable {
 
   /// A socket that has been silent this often is not an HTTP server.
   private static let maximumAsks = 5
+  /// How often to look for the socket of a replica that has answered. On a machine that hides it, it is never found.
+  private static let maximumLooks = 20
 
   init(port: Int, client: HTTPClient) {
     self.port = port
@@ -23,15 +25,13 @@ final class ListenerWatch: Sendable {
 
   /// The finding for where the replica listens; nil if there is none.
   ///
-  /// - Parameter isStarting: whether it has not been ready yet. While its own port is unused, a server on another port is
-  ///   then a finding, even on loopback.
-  func finding(_ group: ReplicaGroup, isStarting: Bool) async -> ReplicaFailure? {
-    let sockets = await BlockingWork.brief.run {
-      ListeningSocket.listed(for: (group.members() ?? []).map(\.identity.pid))
-    }
+  /// - Parameter stage: how far it has come. While it starts and its own port is unused, a server on another port is a
+  ///   finding, even on loopback.
+  func finding(_ group: ReplicaGroup, at stage: ReplicaStage) async -> ReplicaFailure? {
+    let sockets = await sockets(of: group, at: stage)
     if let open = sockets.first(where: { $0.port == port && !$0.isLoopback }) { return Self.beyondLoopback(open) }
     let hasOwn = sockets.contains { $0.port == port }
-    for socket in sockets where socket.port != port && (!socket.isLoopback || isStarting && !hasOwn) {
+    for socket in sockets where socket.port != port && (!socket.isLoopback || stage == .starting && !hasOwn) {
       guard asked.withLock({ $0[socket.inode, default: 0] < Self.maximumAsks }) else { continue }
       guard let status = await status(socket, "/health") else {
         asked.withLock { $0[socket.inode, default: 0] += 1 }
@@ -41,6 +41,20 @@ final class ListenerWatch: Sendable {
       if status == 200 { return elsewhere(socket) }
     }
     return nil
+  }
+
+  /// The sockets on which the replica listens. One that has answered does listen: as long as the kernel's tables, which
+  /// are not read in one piece, or the processes of a busy machine do not show that, nothing is known of the others.
+  private func sockets(of group: ReplicaGroup, at stage: ReplicaStage) async -> [ListeningSocket] {
+    var sockets: [ListeningSocket] = []
+    for look in 0..<Self.maximumLooks {
+      if look > 0 { try? await Task.sleep(for: .milliseconds(50)) }
+      sockets = await BlockingWork.brief.run {
+        ListeningSocket.listed(for: (group.members() ?? []).map(\.identity.pid))
+      }
+      if stage != .answered || sockets.contains(where: { $0.port == port }) { break }
+    }
+    return sockets
   }
 
   /// The status of an HTTP response; nil if there is none in time.

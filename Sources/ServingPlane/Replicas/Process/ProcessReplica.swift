@@ -35,9 +35,7 @@ struct ProcessReplica: RunningReplica {
     return exitRecord.collect(group.leader.pid) ?? ProcessExit.unknown
   }
 
-  func violation(isStarting: Bool) async -> ReplicaFailure? {
-    await listeners.finding(group, isStarting: isStarting)
-  }
+  func violation(at stage: ReplicaStage) async -> ReplicaFailure? { await listeners.finding(group, at: stage) }
 
   func limitLog() async {
     await BlockingWork.brief.run { OutputFile(start.outputPath).rotate() }

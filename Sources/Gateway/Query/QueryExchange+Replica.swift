@@ -1,0 +1,165 @@
+import HTTPSupport
+import NIOCore
+import NIOHTTP1
+import Scheduling
+
+// At a replica: waiting for a place, sending the request, and what the replica sends back.
+extension QueryExchange {
+  func admitted(_ admission: Admission) {
+    guard case .waiting(let body, let model, _) = state else { return }
+    record.queued = .nanoseconds((NIODeadline.now() - asked).nanoseconds)
+    switch admission {
+    case .refused(.unknownEntity(let entity)) where model.endpoint.admission.models.isDeploying(entity):
+      refuse(.deploying("served entity \"\(entity)\"", endpoint: model.endpoint.name))
+    case .refused(let why): refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure))
+    case .admitted(let ticket):
+      self.ticket = ticket
+      record.entity = ticket.replica.entity
+      record.version = ticket.replica.version
+      record.replica = ticket.replica.id
+      record.attempts += 1
+      if let name = model.adapter, !ticket.replica.models.contains(name) {
+        return replicaLacks(name, body, model, ticket)
+      }
+      send(body, model, ticket, onNewConnection: false)
+    }
+  }
+
+  /// The entity may have got replicas of another version during the wait, or this one may not have the adapter yet.
+  private func replicaLacks(_ adapter: String, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket) {
+    let admission = model.endpoint.admission
+    guard !admission.models.entities(serving: adapter, among: admission.entities).isEmpty else {
+      return refuse(.unknownAdapter(adapter, endpoint: model.endpoint))
+    }
+    bounce(body, model, ticket, "the replica does not have the model or adapter \"\(adapter)\"", pause: .zero)
+  }
+
+  private func send(_ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, onNewConnection isNew: Bool)
+  {
+    let exchange = UpstreamExchange(
+      UpstreamRequest(self, body, model, ticket.replica), isOnNewConnection: isNew, on: eventLoop
+    ) { [self] event in
+      receive(event)
+    }
+    state = .sent(body, model, ticket, exchange)
+    model.endpoint.admission.whenCutOff(ticket) { exchange.cancel(.cutOff) }
+    gateway.pool.send(exchange, to: ticket.replica.address)
+  }
+
+  private func receive(_ event: UpstreamEvent) {
+    switch (event, state) {
+    case (.whole(let head, let bytes), .sent(let body, let model, let ticket, _)):
+      if head.isSuccess { return respond(whole: head, bytes, model, ticket.replica) }
+      replicaFailed(head, bytes, body, model, ticket)
+    case (.head(let head), .sent(let body, let model, let ticket, let exchange)):
+      guard head.isSuccess else {
+        state = .failing(body, model, ticket, exchange, head, ByteBuffer())
+        return
+      }
+      let stream = StreamedResponse(head, for: model)
+      state = .streaming(stream, exchange)
+      client?.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica))))
+    case (.piece(let bytes), .streaming(let stream, _)):
+      if stream.append(bytes) { record.timeToFirstToken = elapsed }
+      let written = stream.rewritten(bytes)
+      if written.readableBytes > 0 { client?.write(.body(.byteBuffer(written))) }
+    case (.readComplete, .streaming(_, let exchange)):
+      client?.flush()
+      if client?.isWritable == false { exchange.pause() }
+    case (.end, .streaming(let stream, _)): finish(stream, nil)
+    case (.piece(let bytes), .failing(let body, let model, let ticket, let exchange, let head, var message)):
+      message.writeImmutableBuffer(bytes)
+      guard message.readableBytes > gateway.limits.maxBufferedResponse else {
+        state = .failing(body, model, ticket, exchange, head, message)
+        return
+      }
+      // Too long to be a message: its status has to do.
+      replicaFailed(head, ByteBuffer(), body, model, ticket)
+      exchange.cancel(.cutOff)
+    case (.end, .failing(let body, let model, let ticket, _, let head, let message)):
+      replicaFailed(head, message, body, model, ticket)
+    case (.failed(let failure), .sent(let body, let model, let ticket, let exchange)):
+      failed(failure, body, model, ticket, exchange)
+    case (.failed(let failure), .failing(let body, let model, let ticket, let exchange, _, _)):
+      failed(failure, body, model, ticket, exchange)
+    case (.failed(let failure), .streaming(let stream, _)):
+      state = .suspended
+      explain(failure) { $0.finish(stream, failure, ended: $1) }
+    default: break
+    }
+  }
+
+  /// Handles an error response, first of all taking out the secrets that the replica's server may repeat in it.
+  private func replicaFailed(
+    _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
+  ) {
+    state = .suspended
+    let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica)
+    eventLoop.makeFutureWithTask { await admission.redact(text, replica.id) }.whenComplete { [self] result in
+      if isOver { return }
+      // It throws nothing, so there always is a message.
+      let message = (try? result.get()) ?? ""
+      guard Self.hasRefused(head, message) else {
+        return respond(whole: head, ByteBuffer(string: message), model, replica)
+      }
+      let limits = gateway.limits
+      bounce(
+        body, model, ticket, message,
+        pause: head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause)
+    }
+  }
+
+  /// The client can take more of a stream.
+  func becameWritable() {
+    if case .streaming(_, let exchange) = state { exchange.resume() }
+  }
+
+  private func failed(
+    _ failure: UpstreamFailure, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket,
+    _ exchange: UpstreamExchange
+  ) {
+    switch failure {
+    case .closedBeforeRequest where !exchange.isOnNewConnection:
+      // The replica certainly has nothing of the request.
+      send(body, model, ticket, onNewConnection: true)
+    case .unreachable, .closedBeforeRequest:
+      bounce(body, model, ticket, failure.description, pause: gateway.limits.unreachablePause)
+    default:
+      state = .suspended
+      explain(failure) { $0.refuse(GatewayError(failure, endpoint: model.endpoint.name, ended: $1)) }
+    }
+  }
+
+  /// Waits for another replica.
+  private func bounce(
+    _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration
+  ) {
+    if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: model.endpoint.name)) }
+    lastFailure = why
+    self.ticket = nil
+    asked = .now()
+    state = .waiting(body, model, ticket.id)
+    model.endpoint.admission.bounce(ticket, pause: pause) { [self] admission in onLoop { $0.admitted(admission) } }
+  }
+
+  /// Looks up the reason that the replica ended, if it may have.
+  private func explain(_ failure: UpstreamFailure, _ act: @escaping @Sendable (QueryExchange, String?) -> Void) {
+    guard failure.mayBeEnd, let endpoint, let replica = record.replica else { return act(self, nil) }
+    endpoint.admission.exitReasons.cause(of: replica, within: gateway.limits.endingPatience) { [self] cause in
+      onLoop { act($0, cause) }
+    }
+  }
+
+  /// Whether the replica did not accept the request: too busy, or shutting down, which vLLM reports as a 500.
+  private static func hasRefused(_ head: HTTPResponseHead, _ message: String) -> Bool {
+    switch head.status {
+    case .serviceUnavailable: true
+    case .internalServerError: message.contains("cannot schedule new futures after shutdown")
+    default: false
+    }
+  }
+}
+
+extension HTTPResponseHead {
+  fileprivate var isSuccess: Bool { (200..<300).contains(status.code) }
+}

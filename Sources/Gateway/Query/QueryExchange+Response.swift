@@ -1,0 +1,85 @@
+import HTTPSupport
+import NIOCore
+import NIOHTTP1
+
+// The response to the client.
+extension QueryExchange {
+  func respond(
+    whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel, _ replica: UpstreamReplica
+  ) {
+    let stream = StreamedResponse(head, for: model)
+    let status = Int(head.status.code)
+    var body = bytes
+    if status == 200 {
+      record.timeToFirstToken = elapsed
+      _ = stream.append(bytes)
+      body = stream.rewritten(bytes)
+      (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+    } else {
+      body = withErrorCode(bytes, status: status)
+      if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: body)) }
+    }
+    end(status: status)
+    respond(GatewayAnswer(status: head.status, headers: passedOn(head.headers, replica), body: body))
+  }
+
+  /// Ends a stream. After a failure, it is too late for another status: in an event stream the client is told;
+  /// otherwise only a cut-off connection shows that the response is incomplete.
+  func finish(_ stream: StreamedResponse, _ failure: UpstreamFailure?, ended cause: String? = nil) {
+    if isOver { return }
+    (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+    if let message = stream.lateError { (record.errorCode, record.error) = ("UPSTREAM_STREAM_ERROR", message) }
+    guard let failure else {
+      end(status: stream.status)
+      client?.finish()
+      return
+    }
+    let error = GatewayError(failure, endpoint: record.endpoint ?? "", ended: cause)
+    end(status: failure == .clientLeft ? 499 : stream.status, error: error)
+    guard stream.isEventStream, failure != .clientLeft else {
+      client?.cutOff()
+      return
+    }
+    client?.write(.body(.byteBuffer(error.event)))
+    client?.finish()
+  }
+
+  func respond(_ answer: GatewayAnswer) {
+    end(status: Int(answer.status.code))
+    var headers = answer.headers
+    headers.add(name: "content-length", value: String(answer.body.readableBytes))
+    client?.write(.head(responseHead(answer.status, headers)))
+    if answer.body.readableBytes > 0 { client?.write(.body(.byteBuffer(answer.body))) }
+    client?.finish()
+  }
+
+  /// The replica's headers, without those of its connection, and with the gateway's own.
+  func passedOn(_ upstream: HTTPHeaders, _ replica: UpstreamReplica) -> HTTPHeaders {
+    var headers = HTTPHeaders()
+    headers.reserveCapacity(6)
+    for (name, value) in upstream where !Self.isOwnedByConnection(name) {
+      headers.add(name: name, value: value)
+    }
+    headers.replaceOrAdd(name: "served-model-name", value: replica.entity)
+    headers.add(name: "x-request-id", value: requestID)
+    return headers
+  }
+
+  private static func isOwnedByConnection(_ name: String) -> Bool {
+    // Only a name of the right length is compared.
+    ownedLengths.contains(name.utf8.count) && ownedByConnection.contains(name.lowercased())
+  }
+
+  private static let ownedLengths = Set(ownedByConnection.map(\.utf8.count))
+
+  private static let ownedByConnection: Set<String> = [
+    "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",
+    "proxy-connection", "x-request-id",
+  ]
+
+  func responseHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) -> HTTPResponseHead {
+    var headers = headers
+    headers.add(name: "date", value: gateway.dates.now)
+    return HTTPResponseHead(version: head.version, status: status, headers: headers)
+  }
+}

@@ -1,0 +1,19 @@
+import Synchronization
+
+/// Random numbers for ids and for the split of traffic, without a system call for each (SplitMix64; Steele, Lea and
+/// Flood, 2014). Not for secrets.
+final class RandomNumbers: RandomNumberGenerator, Sendable {
+  private let state: Atomic<UInt64>
+
+  init() { state = Atomic(UInt64.random(in: 0 ... .max)) }
+
+  func next() -> UInt64 {
+    var word = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+    return word ^ (word >> 31)
+  }
+
+  /// A number in 0..<1.
+  func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
+}
