@@ -19,7 +19,7 @@ test: ## run all tests: unit tests, exploration, faults, fuzzing, and the end-to
 unit: ## run only the Swift tests
 	@scripts/install-system.sh
 	swift build --build-tests
-	swift test --skip-build --disable-xctest
+	swift test --skip-build --disable-xctest --no-parallel
 
 build: ## build the debug binary, .build/debug/setpoint
 	@scripts/install-system.sh

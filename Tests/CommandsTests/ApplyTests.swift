@@ -83,7 +83,7 @@ import Testing
       #expect(await harness.run("get").output.contains("Ready, update failed"))
       let described = await harness.run("describe", "support-chat")
       #expect(described.output.contains("State:     Ready, update failed\n"), "\(described)")
-      #expect(described.output.contains("Failed config, version "), "\(described)")
+      #expect(described.output.contains("Failed config, config version "), "\(described)")
       try harness.write(Manifests.chat(version: "1"))
       #expect(await harness.apply().code == 0)
       // The provider still reports UPDATE_FAILED.

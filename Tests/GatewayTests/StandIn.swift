@@ -89,7 +89,7 @@ struct StandIn: Sendable {
   /// may get the port itself, and be connected to itself.
   private static func freePort() throws -> Int {
     for _ in 0..<100 {
-      let port = Int.random(in: 10_000..<30_000)
+      let port = Int.random(in: 10_000..<20_000)
       let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       defer { close(descriptor) }
       var address = sockaddr_in()

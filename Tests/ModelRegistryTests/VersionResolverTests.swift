@@ -46,13 +46,13 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 
   private static let refusals: [(model: String, alias: String, kind: ModelRegistryError.Kind, text: String)] = [
-    (model, "next", .notYetRegistered, "(version 8) is still being registered\n  wait until it is READY"),
+    (model, "next", .notYetRegistered, "(version 8) is still being registered; wait until it is READY"),
     (model, "broken", .notServable, "its registration failed"),
     (model, "odd", .notServable, "MODEL_VERSION_STATUS_UNKNOWN"),
     (model, "chapion", .noSuchAlias, "it has @broken, @champion, @next and @odd"),
     ("main.support.plain", "champion", .noSuchAlias, "it has no aliases"),
-    ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing\n"),
-    ("main.support.missing", "latest", .noSuchModel, "no registered model main.support.missing\n"),
+    ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing; "),
+    ("main.support.missing", "latest", .noSuchModel, "no registered model main.support.missing; "),
     ("main.support.empty", "latest", .noSuchVersion, "has no versions"),
   ]
 

@@ -37,7 +37,7 @@ import Testing
     Outage(
       testDescription: "401",
       fault: .answer(status: 401, errorCode: "UNAUTHENTICATED", message: "The token has expired."),
-      words: "The token has expired."),
+      words: "The token has expired"),
     Outage(
       testDescription: "a login page with 200",
       fault: .response(status: 200, headers: ["Content-Type": "text/html"], body: page), words: "login page"),

@@ -78,6 +78,8 @@ final class TestData: Sendable {
     for record in (try? EndpointStore(path: settings.storePath).replicas()) ?? [] {
       guard let handle = ProcessHandle(record.handle) else { continue }
       files.formUnion(handle.sharedMemory)
+      // One that a plane ended for its predecessor, whose child it was.
+      if let process = handle.process { _ = ProcessSpawn.collect(process.pid) }
       ReplicaLeftovers.remove(temporary: handle.temporary, sharedMemory: [])
     }
     for file in files { unlink(file) }
