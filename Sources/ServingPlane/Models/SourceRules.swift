@@ -1,3 +1,4 @@
+import FileSystem
 import FoundationEssentials
 import Glibc
 
@@ -37,7 +38,7 @@ struct SourceRules: Sendable {
   /// Where the kernel's views are mounted: possibly anywhere, as in a folder prepared for chroot.
   private static func mountedViews() -> [String] {
     // https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
-    guard let table = FileManager.default.contents(atPath: "/proc/self/mountinfo") else { return [] }
+    guard let table = try? KernelFile.contents("/proc/self/mountinfo") else { return [] }
     return String(decoding: table, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
       let words = line.split(separator: " ")
       guard let dash = words.firstIndex(of: "-"), dash + 1 < words.count, dash > 5,

@@ -1,3 +1,4 @@
+import FileSystem
 import FoundationEssentials
 
 /// A TCP socket on which a process listens, as listed by the kernel (proc_pid_net(5)).
@@ -46,7 +47,7 @@ struct ListeningSocket: Hashable, Sendable {
   /// The sockets on which any of these processes listens. Blocks briefly.
   static func listed(for processes: [Int32]) -> [ListeningSocket] {
     let listening = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path -> [ListeningSocket] in
-      let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+      let text = String(decoding: (try? KernelFile.contents(path)) ?? [], as: UTF8.self)
       return text.split(separator: "\n").dropFirst().compactMap { ListeningSocket($0) }
     }
     guard !listening.isEmpty else { return [] }

@@ -1,3 +1,4 @@
+import FileSystem
 import FoundationEssentials
 import Glibc
 
@@ -137,16 +138,10 @@ enum ProcessTable {
   private static func read(_ path: String) -> [UInt8]? { try? content(path).get() }
 
   private static func content(_ path: String) -> Result<[UInt8], ReadError> {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return .failure(ReadError(code: errno)) }
-    defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return count == 0 ? .success(bytes) : .failure(ReadError(code: errno)) }
-      bytes += buffer[..<count]
+    do throws(SystemError) {
+      return .success(try KernelFile.contents(path))
+    } catch {
+      return .failure(ReadError(code: error.code))
     }
   }
 }
