@@ -30,6 +30,8 @@ package struct AdmissionQueue: Sendable {
     let since: Duration
     let deadline: Duration
     var attempts: Int
+    /// The replicas that cannot take it.
+    var avoided: Set<ReplicaID> = []
   }
 
   private struct InFlight {
@@ -111,11 +113,18 @@ package struct AdmissionQueue: Sendable {
 
   /// Handles a request that the replica did not accept and did not begin to answer: it returns to the head of the queue
   /// with its old deadline, and the replica is paused for `pause`.
-  package mutating func bounced(_ id: RequestID, pause: Duration, now: Duration) -> [Action] {
+  ///
+  /// - Parameter pause: nil if the replica can take other requests, but never this one: it then gets the others without
+  ///   a pause.
+  package mutating func bounced(_ id: RequestID, pause: Duration?, now: Duration) -> [Action] {
     guard let freed = release(id) else { return [] }
-    replicas[freed.entry.replica]?.pausedUntil = now + pause
     var request = freed.entry.request
-    request.attempts += 1
+    if let pause {
+      replicas[freed.entry.replica]?.pausedUntil = now + pause
+      request.attempts += 1
+    } else {
+      request.avoided.insert(freed.entry.replica)
+    }
     var actions = freed.actions
     if isClosed {
       actions += refuse(request, .stopping, now: now)
@@ -286,11 +295,12 @@ package struct AdmissionQueue: Sendable {
     return shares.last?.entity
   }
 
-  /// Returns the least loaded replica of an entity that has a free place.
-  private func place(in entity: String, now: Duration) -> ReplicaID? {
+  /// Returns the least loaded replica of an entity that has a free place for a request.
+  private func place(for request: Waiting, in entity: String, now: Duration) -> ReplicaID? {
     replicas.lazy
-      .filter { _, replica in
-        replica.entity == entity && !replica.draining && replica.inFlight < replica.capacity
+      .filter { id, replica in
+        !request.avoided.contains(id) && replica.entity == entity && !replica.draining
+          && replica.inFlight < replica.capacity
           && replica.pausedUntil.map { $0 <= now } != false
       }
       .min { ($0.value.inFlight, $0.value.lastDispatch, $0.key) < ($1.value.inFlight, $1.value.lastDispatch, $1.key) }?
@@ -308,7 +318,11 @@ package struct AdmissionQueue: Sendable {
         index += 1
         continue
       }
-      guard let replica = place(in: entity, now: now) else {
+      guard let replica = place(for: request, in: entity, now: now) else {
+        guard request.avoided.isEmpty else {
+          index += 1
+          continue
+        }
         full.insert(entity)
         // With one entity, as is usual, no later request can be dispatched either.
         if traffic.count <= 1 && !queue.contains(where: { $0.pinned != nil }) { break }

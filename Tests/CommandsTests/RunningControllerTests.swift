@@ -48,7 +48,7 @@ import Testing
       #expect(changed.notes.contains("so it undoes changes that they do not contain\n"), "\(changed)")
       #expect(
         changed.notes.contains(
-          "    next: change the manifests that the controller reads instead, or pause the controller with its pause "
+          "    next: instead, change the manifests that the controller reads, or pause the controller with its pause "
             + "file (default: \(harness.directory)/state/paused)\n"), "\(changed)")
       let warned = try #require(changed.notes.firstRange(of: Self.warning))
       let sent = try #require(changed.notes.firstRange(of: "support-chat: updating: PUT "))
@@ -77,7 +77,8 @@ import Testing
       try harness.write(Manifests.chat(version: "2"))
       let run = await harness.apply()
       #expect(run.notes.contains("; it is paused; when it resumes, it reconciles the fleet"), "\(run)")
-      #expect(run.notes.contains("manifests that the controller reads instead, before it resumes\n"), "\(run)")
+      #expect(
+        run.notes.contains("instead, change the manifests that the controller reads, before it resumes\n"), "\(run)")
       await lease.release()
     }
   }

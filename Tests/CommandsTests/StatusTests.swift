@@ -167,7 +167,7 @@ import Testing
       #expect(typo.notes.contains("  next:  did you mean \"champion\"? \"setpoint get chamipon"), "\(typo)")
       let elsewhere = await status(directory, "--fleet", "nowhere")
       #expect(elsewhere.code == 1)
-      #expect(elsewhere.notes.contains("error: no record of fleet nowhere in the state directory"), "\(elsewhere)")
+      #expect(elsewhere.notes.contains("has no record of fleet nowhere"), "\(elsewhere)")
       #expect(elsewhere.notes.contains("known fleets: other at http://127.0.0.1:7387, support at"), "\(elsewhere)")
       let near = await status(directory, "--fleet", "suport")
       #expect(near.notes.contains("did you mean \"support\"? known fleets: "), "\(near)")

@@ -6,9 +6,14 @@ struct RawClient: Sendable {
   typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
   let port: Int
+  /// In bytes; the kernel's default if nil.
+  var receiveBuffer: CInt?
 
   func connect() async throws -> Connection {
-    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    if let receiveBuffer { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer) }
+    return
+      try await bootstrap
       .connect(host: "127.0.0.1", port: port) { channel in
         channel.eventLoop.makeCompletedFuture { try Connection(wrappingChannelSynchronously: channel) }
       }

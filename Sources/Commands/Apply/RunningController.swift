@@ -33,7 +33,7 @@ struct RunningController: Hashable, Sendable {
     if !freed.isEmpty {
       effect += "; this apply lifts the hold of \(Self.listed(freed)), so the controller may send the held config again"
     }
-    warn(effect, "change the manifests that the controller reads instead", console)
+    warn(effect, "instead, change the manifests that the controller reads", console)
   }
 
   /// Warns before a rollback that the controller would undo, because its manifest has another config than the one that
@@ -50,7 +50,7 @@ struct RunningController: Hashable, Sendable {
     guard let held, let desired = status?.desired, Self.withoutAliases(desired) != held.words() else { return }
     warn(
       "it lifts the hold of this rollback and sends its manifest's config (\(desired)) again",
-      "change the manifest that the controller reads instead", console)
+      "instead, change the manifest that the controller reads", console)
   }
 
   /// Warns before endpoints are deleted.

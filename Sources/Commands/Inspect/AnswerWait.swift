@@ -126,7 +126,8 @@ struct AnswerWait: Sendable {
         next: await LiveEndpoint.next(forMissing: [endpoint], provider))
     }
     // The cause, which the response may repeat in more words.
-    let why = live.deploymentWords.isEmpty ? words : live.deploymentWords
+    let isCause = live.isFailed || refusal.mayMeanStarting
+    let why = live.deploymentWords.isEmpty || !isCause ? words : live.deploymentWords
     if live.isFailed {
       return ErrorReport(
         "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))

@@ -84,13 +84,13 @@ struct StatusCommand: AsyncParsableCommand {
     guard known.isEmpty else {
       let subject = filter.fleet.map { "fleet \($0)" } ?? "a fleet"
       return ErrorReport(
-        "no record of \(subject)\(host.map { " at \($0)" } ?? "") in the state directory \(directory)",
+        "the state directory \(directory) has no record of \(subject)\(host.map { " at \($0)" } ?? "")",
         next: FleetRemoval.next(filter.fleet, known))
     }
     // The record of a fleet can be removed; nothing then says that there was one.
     return ErrorReport(
       isKept
-        ? "no record of a fleet in the state directory \(directory): no controller has run with it, or its fleets were "
+        ? "the state directory \(directory) has no record of any fleet: no controller has run with it, or its fleets were "
           + "forgotten"
         : "no controller has run with the state directory \(directory)",
       next: "start one with \"setpoint run -f DIR --fleet NAME\"; if one is running, pass its directory with "

@@ -119,6 +119,8 @@ struct SuggestedCommands: Hashable, Sendable {
     case recall
     /// Reads controllers' reports.
     case watch
+    /// Starts a controller.
+    case run
 
     init?(words: [String]) {
       switch words[1] {
@@ -129,13 +131,15 @@ struct SuggestedCommands: Hashable, Sendable {
       case "get", "describe", "history": self = .recall
       case "import", "wait", "logs", "query", "models": self = .look
       case "status", "events": self = .watch
+      // Without options, it is the name of a command in a sentence.
+      case "run" where words.count > 2: self = .run
       default: return nil
       }
     }
 
     var takesManifests: Bool { self == .plan || self == .validate }
     var hasProvider: Bool { self != .validate }
-    var actsForFleet: Bool { self == .plan || self == .change || self == .delete || self == .watch }
+    var actsForFleet: Bool { self == .plan || self == .change || self == .delete || self == .watch || self == .run }
     var hasState: Bool { self != .validate && self != .look }
     var hasRegistry: Bool { self == .plan || self == .change }
   }

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Controller
-internal import FoundationEssentials
+internal import Glibc
 internal import History
 internal import Logging
 
@@ -46,7 +46,7 @@ struct SourceOptions: ParsableArguments {
     state: StateDirectory, environment: [String: String], log: Logger
   ) async throws -> any ManifestSource {
     guard let git else {
-      for path in paths where !FileManager.default.fileExists(atPath: path) {
+      for path in paths where Self.isAbsent(path) {
         throw ErrorReport(
           "source not found: \(path)",
           next: "check the path; a controller starts only if the directory or file of its manifests exists")
@@ -62,5 +62,12 @@ struct SourceOptions: ParsableArguments {
       allowedSigners: allowedSigners, environment: environment)
     try await source.requireExisting()
     return source
+  }
+
+  /// Whether nothing is at the path, not even a link whose target may come later. A file system that cannot answer now
+  /// says nothing about that.
+  private static func isAbsent(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) != 0 && [ENOENT, ENOTDIR].contains(errno)
   }
 }

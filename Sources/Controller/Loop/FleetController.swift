@@ -144,7 +144,10 @@ package actor FleetController {
     }
     if !problems.isEmpty, former.isEmpty, lastSync == nil {
       log.warning(
-        "no manifests have been read yet, so nothing is reconciled; the source is read again every \(options.interval)")
+        """
+        no manifests have been read yet, so nothing is reconciled; the source is read again every \
+        \(DurationText.text(seconds: options.interval.components.seconds))
+        """)
     }
     if let problem = problems.first, former.isEmpty {
       post(.failure, "the source cannot be read completely", why: problem, commit: reading.commit)

@@ -35,7 +35,9 @@ package struct Pause: Hashable, Sendable {
   private static let mark = "paused"
 
   /// Returns whether a problem of a fleet is a pause.
-  static func isPause(_ problem: String) -> Bool { problem.hasPrefix(mark) }
+  static func isPause(_ problem: String) -> Bool {
+    problem.hasPrefix("\(mark) since ") || problem.hasPrefix("\(mark) by ")
+  }
 
   /// A pause of an earlier process that is no longer known.
   static let former = Pause(reason: "", cause: "an earlier pause", remedy: "", isExplained: false)

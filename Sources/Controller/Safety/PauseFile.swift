@@ -45,7 +45,7 @@ package struct PauseFile: Hashable, Sendable {
   private func unreadable(_ error: SystemError) -> Pause {
     Pause(
       reason: "\(path) cannot be read: \(error)", cause: "the file \(path)", since: modified,
-      remedy: "remove the file, or make it readable")
+      remedy: "remove the file (make it readable to see its reason)")
   }
 
   private var modified: Timestamp? {
@@ -58,12 +58,25 @@ package struct PauseFile: Hashable, Sendable {
   /// Pauses for a call, or changes the reason. Concurrent readers find the old file or the new one, never half of it.
   /// - Throws: ``PauseFileError`` if the file cannot be written; an old one stays unchanged.
   package func pause(reason: String) throws(PauseFileError) {
+    let reason = Self.line(reason)
     do throws(SystemError) {
       try AtomicFile.replace(path, with: Array("\(reason)\n\(Self.call)\n".utf8), mode: 0o644)
     } catch {
       throw failure("cannot be written", error)
     }
   }
+
+  /// A reason on one line, short enough that the next line is always read.
+  private static func line(_ reason: String) -> String {
+    var line = ""
+    for character in reason.split(whereSeparator: \.isWhitespace).joined(separator: " ") {
+      guard line.utf8.count + character.utf8.count <= maximumReason else { break }
+      line.append(character)
+    }
+    return line
+  }
+
+  private static let maximumReason = 900
 
   /// Ends the pause; does nothing if there is none.
   /// - Throws: ``PauseFileError`` if the file cannot be removed.

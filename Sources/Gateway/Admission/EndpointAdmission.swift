@@ -196,9 +196,11 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// Requests a place at another replica because this one did not take the request; this one rests for `pause`.
-  func bounce(_ ticket: AdmissionTicket, pause: Duration, deliver: @escaping @Sendable (Admission) -> Void) {
-    trouble(ticket.replica.id)
+  /// Requests a place at another replica because this one did not take the request.
+  ///
+  /// - Parameter pause: how long this one rests; nil if it can take other requests, but never this one.
+  func bounce(_ ticket: AdmissionTicket, pause: Duration?, deliver: @escaping @Sendable (Admission) -> Void) {
+    if pause != nil { trouble(ticket.replica.id) }
     update { state, now in
       state.cutters[ticket.id] = nil
       state.waiters[ticket.id] = deliver

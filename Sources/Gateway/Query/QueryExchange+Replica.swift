@@ -31,16 +31,18 @@ extension QueryExchange {
     guard !admission.models.entities(serving: adapter, among: admission.entities).isEmpty else {
       return refuse(.unknownAdapter(adapter, endpoint: model.endpoint))
     }
-    bounce(body, model, ticket, "the replica does not have the model or adapter \"\(adapter)\"", pause: .zero)
+    bounce(body, model, ticket, "the replica does not have the model or adapter \"\(adapter)\"", pause: nil)
   }
 
   private func send(_ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, onNewConnection isNew: Bool)
   {
     let exchange = UpstreamExchange(
       UpstreamRequest(self, body, model, ticket.replica), isOnNewConnection: isNew, on: eventLoop
-    ) { [self] event in
-      receive(event)
+    ) { [self, attempt = attempt + 1] event in
+      // Nothing of an exchange that was given up reaches the next one.
+      if attempt == self.attempt { receive(event) }
     }
+    attempt += 1
     state = .sent(body, model, ticket, exchange)
     model.endpoint.admission.whenCutOff(ticket) { exchange.cancel(.cutOff) }
     gateway.pool.send(exchange, to: ticket.replica.address)
@@ -84,6 +86,7 @@ extension QueryExchange {
       failed(failure, body, model, ticket, exchange)
     case (.failed(let failure), .streaming(let stream, _)):
       state = .suspended
+      client?.flush()
       explain(failure) { $0.finish(stream, failure, ended: $1) }
     default: break
     }
@@ -97,6 +100,7 @@ extension QueryExchange {
     let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica)
     eventLoop.makeFutureWithTask { await admission.redact(text, replica.id) }.whenComplete { [self] result in
       if isOver { return }
+      if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: model.endpoint.name)) }
       // It throws nothing, so there always is a message.
       let message = (try? result.get()) ?? ""
       guard Self.hasRefused(head, message) else {
@@ -132,7 +136,7 @@ extension QueryExchange {
 
   /// Waits for another replica.
   private func bounce(
-    _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration
+    _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration?
   ) {
     if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: model.endpoint.name)) }
     lastFailure = why

@@ -80,6 +80,10 @@ extension QueryExchange {
   func responseHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) -> HTTPResponseHead {
     var headers = headers
     headers.add(name: "date", value: gateway.dates.now)
+    // Without a length, only the end of the connection shows the end of a response that cannot be chunked.
+    if (head.version.major, head.version.minor) < (1, 1), !headers.contains(name: "content-length") {
+      headers.replaceOrAdd(name: "connection", value: "close")
+    }
     return HTTPResponseHead(version: head.version, status: status, headers: headers)
   }
 }

@@ -43,6 +43,8 @@ final class QueryExchange: @unchecked Sendable {
   var ticket: AdmissionTicket?
   var endpoint: QueryableEndpoint?
   var lastFailure: String?
+  /// The number of exchanges with replicas.
+  var attempt = 0
   var isClientGone = false
   private let started = NIODeadline.now()
   var asked = NIODeadline.uptimeNanoseconds(0)
@@ -169,7 +171,7 @@ final class QueryExchange: @unchecked Sendable {
     // Continues when the work elsewhere ends.
     case .suspended, .over: break
     case .waiting(_, let model, let id):
-      // Leaves the queue first, so that nothing is admitted for it.
+      // A place that it is given meanwhile is given back as well.
       refuse(error)
       if let id { model.endpoint.admission.leave(id) }
     case .sent(_, _, _, let exchange), .failing(_, _, _, let exchange, _, _):

@@ -23,6 +23,9 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   private var passedOn = 0
   /// What arrived behind a request that must be answered first.
   private var waiting: CircularBuffer<HTTPServerRequestPart> = []
+  private var isProceeding = false
+  /// Whether a read is held until nothing waits.
+  private var isReadHeld = false
   private var isClientGone = false
 
   init(_ gateway: Gateway) { self.gateway = gateway }
@@ -37,6 +40,8 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// A query waits for everything before it; other requests wait only for a query, since the router keeps their order.
   private func mustWait(_ part: HTTPServerRequestPart) -> Bool {
     guard case .head(let head) = part else { return false }
+    // Responses that the client does not read are not piled up.
+    if context?.channel.isWritable == false { return true }
     return query != nil || passedOn > 0 && target(of: head) != nil
   }
 
@@ -68,9 +73,20 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
     context.fireChannelReadComplete()
   }
 
-  /// Continues with what waited.
+  /// Holds reading while something waits, which bounds what a client can have waiting.
+  func read(context: ChannelHandlerContext) {
+    if waiting.isEmpty { context.read() } else { isReadHeld = true }
+  }
+
+  /// Continues with what waited: one part after the other, also if a request is answered at once and calls this again.
   private func proceed() {
+    guard !isProceeding else { return }
+    isProceeding = true
     while let next = waiting.first, !mustWait(next) { receive(waiting.removeFirst()) }
+    isProceeding = false
+    guard isReadHeld, waiting.isEmpty else { return }
+    isReadHeld = false
+    context?.read()
   }
 
   // MARK: Responses
@@ -106,6 +122,7 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable { query?.becameWritable() }
     context.fireChannelWritabilityChanged()
+    if context.channel.isWritable { proceed() }
   }
 
   // MARK: The connection
@@ -144,6 +161,7 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   private func clientLeft() {
     isClientGone = true
+    waiting.removeAll()
     query?.clientLeft()
   }
 }

@@ -25,7 +25,7 @@ enum QueryTarget: Hashable, Sendable {
       self = target
       return
     }
-    let path = uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { uri[..<$0] } ?? uri[...]
+    let path = Self.path(of: uri)
     let words = path.split(separator: "/").map(String.init)
     guard let root = words.first, Self.roots.contains(root) else { return nil }
     let rest = words.dropFirst()
@@ -45,6 +45,17 @@ enum QueryTarget: Hashable, Sendable {
       }
     default: return nil
     }
+  }
+
+  /// The path without the query string; for a target in absolute form (RFC 9112, section 3.2.2), without the scheme and
+  /// the authority too.
+  private static func path(of uri: String) -> Substring {
+    var path = uri[...]
+    if !uri.hasPrefix("/"), let scheme = uri.firstRange(of: "://") {
+      let rest = uri[scheme.upperBound...]
+      path = rest.firstIndex(of: "/").map { rest[$0...] } ?? ""
+    }
+    return path.firstIndex(of: "?").map { path[..<$0] } ?? path
   }
 
   private static let roots = ["serving-endpoints", "v1"]

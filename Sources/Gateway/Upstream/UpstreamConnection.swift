@@ -33,6 +33,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// Data read since the last delivery to the reader.
   private var pending: ByteBuffer?
   private var isReading = false
+  /// Whether it goes back to the pool when everything that was read has been handled.
+  private var isReturning = false
   private var mayRead = true
   private var lastHeard: NIODeadline
   private var watch: RepeatedTask?
@@ -130,6 +132,9 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
       deliver(to: exchange)
       exchange.receive(.readComplete)
     }
+    // Only now it is certain that nothing follows the response: what does would be taken for the next one.
+    if isReturning, case .idle = state { pool.put(self) }
+    isReturning = false
     if mayRead { read() }
     context.fireChannelReadComplete()
   }
@@ -234,7 +239,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
     state = .idle(since: context.eventLoop.now)
     mayRead = true
-    pool.put(self)
+    isReturning = true
   }
 
   private func close(_ reason: UpstreamFailure) {

@@ -210,7 +210,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     case .head(var head) where !head.status.isInformational:
       hasResponseBegun = true
       if let first = held.popFirst() { clients.held.giveBack(first) }
-      if isReceiving, unanswered == 1 { closesAfterResponse = true }
+      if unanswered == 1, isReceiving || head.headers.first(name: "connection")?.lowercased() == "close" {
+        closesAfterResponse = true
+      }
       if closesAfterResponse, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
       context.write(wrapOutboundOut(.head(head)), promise: promise)
     case .end:

@@ -9,9 +9,9 @@ enum Advice {
     return (isChange(error.call) ? known?.advice : known?.remedy) ?? byKind(error, target: target)
   }
 
-  /// Whether a call changes an endpoint: the reconciler retries these, and no others.
+  /// Whether a call changes an endpoint's config or settings: the reconciler retries these, and no others.
   private static func isChange(_ call: String) -> Bool {
-    !call.hasPrefix("GET ") && call.contains(" /api/2.0/serving-endpoints")
+    !call.hasPrefix("GET ") && !call.hasPrefix("DELETE ") && call.contains(" /api/2.0/serving-endpoints")
   }
 
   /// Returns advice for a response that was cut off, whatever its announced length.

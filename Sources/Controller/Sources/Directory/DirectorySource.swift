@@ -13,7 +13,7 @@ package final class DirectorySource: ManifestSource {
   private let warn: @Sendable (String) -> Void
 
   /// - Parameters:
-  ///   - paths: files and directories; both may be symbolic links, or not exist yet.
+  ///   - paths: files and directories; both may be symbolic links, also ones whose target does not exist yet.
   ///   - excluded: patterns of skipped files below directories.
   ///   - openInotify: opens an inotify instance (inotify_init1(2)).
   ///   - warn: called with a message if changes cannot be watched, so that they are only noticed at the next interval.

@@ -1,0 +1,112 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+/// What a client may do with one connection: send requests ahead, read nothing, use another form of HTTP.
+@Suite struct PipeliningTests {
+  private static let list = "GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n\r\n"
+
+  @Test func `thousands of requests behind a slow one are all answered, in order`() async throws {
+    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let body = TestClient.hello
+        let first = RawClient.post("Content-Length: \(body.utf8.count)\r\n") + body
+        let last = Self.list.replacing("Host: a\r\n", with: "Host: a\r\nConnection: close\r\n")
+        async let answers = RawClient(port: client.port).exchange(
+          first + String(repeating: Self.list, count: 5000) + last)
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        gate.open()
+        let text = try await answers
+        #expect(text.split(separator: "HTTP/1.1 200 OK").count == 5002)
+        let late = try #require(text.firstRange(of: "late"))
+        let list = try #require(text.firstRange(of: #""object":"list""#))
+        #expect(late.lowerBound < list.lowerBound)
+      }
+    }
+  }
+
+  @Test func `requests of a client that reads no responses are not answered without limit`() async throws {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      // Refused for lack of a model, each with a record.
+      let many = ByteBuffer(
+        string: String(repeating: RawClient.post("Content-Length: 2\r\n") + "{}", count: 100))
+      try await RawClient(port: client.port, receiveBuffer: 4096).connect().executeThenClose { _, outbound in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { for _ in 0..<600 { try await outbound.write(many) } }
+          // Until the kernel's buffers are full: then nothing more is answered.
+          let counts = Mutex(-1)
+          let isStuck = await eventually {
+            let count = harness.records.count
+            let before = counts.withLock { last in
+              defer { last = count }
+              return last
+            }
+            try? await Task.sleep(for: .milliseconds(500))
+            return count > 0 && count == before
+          }
+          #expect(isStuck && harness.records.count < 50_000, "\(harness.records.count)")
+          let other = try await client.post("/v1/models", "", method: .GET)
+          #expect(other.status == 200)
+          group.cancelAll()
+        }
+      }
+    }
+  }
+
+  @Test func `a target in absolute form is the same request`() async throws {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      let answer = try await RawClient(port: client.port).exchange(
+        "GET http://localhost/v1/models?x=1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n"
+          + "Connection: close\r\n\r\n")
+      #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.contains(#""id":"chat""#), "\(answer)")
+    }
+  }
+
+  @Test func `a stream to an HTTP 1.0 client ends with its connection, and is not chunked`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let body = TestClient.streamed
+        let answer = try await RawClient(port: client.port).exchange(
+          "POST /v1/chat/completions HTTP/1.0\r\nConnection: keep-alive\r\nAuthorization: Bearer secret\r\n"
+            + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        #expect(answer.hasPrefix("HTTP/1.0 200 OK") && answer.hasSuffix("data: [DONE]\n\n"), "\(answer)")
+        #expect(!answer.lowercased().contains("transfer-encoding"))
+      }
+    }
+  }
+
+  @Test func `a busy replica with the adapter is waited for, although one without it is idle`() async throws {
+    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
+    let tone = #"{"model":"chat:tone","messages":[]}"#
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("hi")
+    }) { port in
+      harness.ready("with", port: port, capacity: 1, models: ["m", "tone"])
+      try await harness.run { client in
+        async let first = client.post("/v1/chat/completions", tone).status
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        harness.ready("without", port: RetryTests.nowhere, capacity: 1, models: ["m"])
+        async let second = client.post("/v1/chat/completions", tone).status
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        gate.open()
+        let statuses = try await [first, second]
+        #expect(statuses == [200, 200])
+      }
+    }
+    #expect(harness.records.allSatisfy { $0.replica == "with" } && harness.troubles.isEmpty)
+  }
+}
