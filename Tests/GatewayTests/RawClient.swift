@@ -7,7 +7,7 @@ struct RawClient: Sendable {
 
   let port: Int
   /// In bytes; the kernel's default if nil.
-  var receiveBuffer: CInt?
+  var receiveBuffer: Int?
 
   func connect() async throws -> Connection {
     var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
