@@ -49,7 +49,8 @@ import Testing
         Array(run.lines[1...2]) == [
           "checked 8s ago at commit 1a2b3c4",
           "the controller is not running: no process holds the lease of fleet support; last heartbeat 8s ago; "
-            + "nothing is reconciled until it is started again, with \"setpoint run -f DIR --fleet support\"",
+            + "nothing is reconciled until it is started again, with \"setpoint run -f DIR --fleet support --host "
+            + "\(Self.host) --state \(directory)\"",
         ], "\(run)")
       // Without a controller, nothing is checked in 42 seconds.
       let row = try #require(run.lines.last)

@@ -36,6 +36,10 @@ import Testing
           + "--host https://w.example.com --state '/var/lib/my state'\""
       ),
       ("start it with `setpoint serve`", "start it with `setpoint serve`"),
+      (
+        "start it with \"setpoint run -f DIR --fleet red\"",
+        "start it with \"setpoint run -f DIR --fleet red --host https://w.example.com --state '/var/lib/my state'\""
+      ),
       ("see whether \"setpoint run\" still runs", "see whether \"setpoint run\" still runs"),
       ("history is kept where \"setpoint apply\" runs", "history is kept where \"setpoint apply\" runs"),
       ("an older setpoint get wrote it", "an older setpoint get wrote it"),
