@@ -155,7 +155,7 @@ let package = Package(
       dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
-    .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes]),
+    .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes, nioCore]),
     .testTarget(
       name: "GatewayTests",
       dependencies: [

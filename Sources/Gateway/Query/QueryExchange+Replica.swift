@@ -60,14 +60,14 @@ extension QueryExchange {
       }
       let stream = StreamedResponse(head, for: model)
       state = .streaming(stream, exchange)
-      client?.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica))))
+      client.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica))))
     case (.piece(let bytes), .streaming(let stream, _)):
       if stream.append(bytes) { record.timeToFirstToken = elapsed }
       let written = stream.rewritten(bytes)
-      if written.readableBytes > 0 { client?.write(.body(.byteBuffer(written))) }
+      if written.readableBytes > 0 { client.write(.body(.byteBuffer(written))) }
     case (.readComplete, .streaming(_, let exchange)):
-      client?.flush()
-      if client?.isWritable == false { exchange.pause() }
+      client.flush()
+      if !client.isWritable { exchange.pause() }
     case (.end, .streaming(let stream, _)): finish(stream, nil)
     case (.piece(let bytes), .failing(let body, let model, let ticket, let exchange, let head, var message)):
       message.writeImmutableBuffer(bytes)
@@ -86,7 +86,7 @@ extension QueryExchange {
       failed(failure, body, model, ticket, exchange)
     case (.failed(let failure), .streaming(let stream, _)):
       state = .suspended
-      client?.flush()
+      client.flush()
       explain(failure) { $0.finish(stream, failure, ended: $1) }
     default: break
     }

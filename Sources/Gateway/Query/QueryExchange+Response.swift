@@ -31,26 +31,26 @@ extension QueryExchange {
     if let message = stream.lateError { (record.errorCode, record.error) = ("UPSTREAM_STREAM_ERROR", message) }
     guard let failure else {
       end(status: stream.status)
-      client?.finish()
+      client.finish()
       return
     }
     let error = GatewayError(failure, endpoint: record.endpoint ?? "", ended: cause)
     end(status: failure == .clientLeft ? 499 : stream.status, error: error)
     guard stream.isEventStream, failure != .clientLeft else {
-      client?.cutOff()
+      client.cutOff()
       return
     }
-    client?.write(.body(.byteBuffer(error.event)))
-    client?.finish()
+    client.write(.body(.byteBuffer(error.event)))
+    client.finish()
   }
 
   func respond(_ answer: GatewayAnswer) {
     end(status: Int(answer.status.code))
     var headers = answer.headers
     headers.add(name: "content-length", value: String(answer.body.readableBytes))
-    client?.write(.head(responseHead(answer.status, headers)))
-    if answer.body.readableBytes > 0 { client?.write(.body(.byteBuffer(answer.body))) }
-    client?.finish()
+    client.write(.head(responseHead(answer.status, headers)))
+    if answer.body.readableBytes > 0 { client.write(.body(.byteBuffer(answer.body))) }
+    client.finish()
   }
 
   /// The replica's headers, without those of its connection, and with the gateway's own.

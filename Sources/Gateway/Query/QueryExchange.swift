@@ -33,7 +33,8 @@ final class QueryExchange: @unchecked Sendable {
   let eventLoop: any EventLoop
   let requestID: String
   var record: RequestRecord
-  weak var client: QueryHandler?
+  /// Refers to this object too, until the response is complete or cut off.
+  let client: QueryHandler
   var state = State.receiving
   private var received = ByteBuffer()
   /// The announced length of the body.

@@ -75,12 +75,15 @@ struct ModelNameRewriter: Sendable {
     }
     if kept.isEmpty, start == 0 { return piece }
     var result = ByteBuffer()
-    for range in kept {
-      result.writeImmutableBuffer(piece.slice(range))
-      // Each of these ends where a name begins.
-      result.writeBytes(replacement)
+    result.reserveCapacity(piece.readableBytes + kept.count * replacement.count)
+    piece.withUnsafeReadableBytes { bytes in
+      for range in kept {
+        result.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        // Each of these ends where a name begins.
+        result.writeBytes(replacement)
+      }
+      if let start { result.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
     }
-    if let start { result.writeImmutableBuffer(piece.slice(start..<piece.readableBytes)) }
     return result
   }
 

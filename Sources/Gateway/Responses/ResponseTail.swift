@@ -3,15 +3,12 @@ import NIOCore
 
 /// The end of a response, which contains its token counts or a late error.
 struct ResponseTail: Sendable {
-  private var pieces: [ByteBuffer] = []
+  private var last: (ByteBuffer?, ByteBuffer?, ByteBuffer?) = (nil, nil, nil)
 
   init() {}
 
   /// Appends a piece. Only the last pieces are kept: the counts are in the second-to-last event.
-  mutating func append(_ piece: ByteBuffer) {
-    if pieces.count == 3 { pieces.removeFirst() }
-    pieces.append(piece)
-  }
+  mutating func append(_ piece: ByteBuffer) { last = (last.1, last.2, piece) }
 
   /// `prompt_tokens` and `completion_tokens` of the last `usage` object.
   var usage: (prompt: Int64?, completion: Int64?)? {
@@ -33,7 +30,9 @@ struct ResponseTail: Sendable {
   }
 
   private var joined: [UInt8] {
-    pieces.reduce(into: []) { $0 += $1.readableBytesView.suffix(16 << 10) }
+    [last.0, last.1, last.2].reduce(into: []) { bytes, piece in
+      if let piece { bytes += piece.readableBytesView.suffix(16 << 10) }
+    }
   }
 }
 

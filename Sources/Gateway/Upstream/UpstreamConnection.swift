@@ -68,7 +68,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     let head = HTTPRequestHead(
       version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
     let sent = context.eventLoop.makePromise(of: Void.self)
-    sent.futureResult.whenFailure { [weak self] _ in self?.headWasNotSent(exchange) }
+    sent.futureResult.whenFailure { [self] _ in headWasNotSent(exchange) }
     context.write(wrapOutboundOut(.head(head)), promise: sent)
     for slice in exchange.request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -106,9 +106,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
     socket = UpstreamSocket(context.channel)
-    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
-      self?.look()
-    }
+    // A weak reference would make each use of this object slower; the task ends when the handler is removed.
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in look() }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {

@@ -49,7 +49,7 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
   private static let mayBeCause = "the request may be the cause, so it is not retried"
 }
 
-/// A request to a replica: the body in slices of the client's own bytes.
+/// A request to a replica. A long body is in slices of the client's own bytes.
 struct UpstreamRequest: Sendable {
   let path: String
   let headers: HTTPHeaders
@@ -61,17 +61,30 @@ struct UpstreamRequest: Sendable {
 
   init(_ query: QueryExchange, _ body: QueryBody, _ model: RequestedModel, _ replica: UpstreamReplica) {
     let slices = model.adapter.map(body.slices(asking:)) ?? body.slices(modelName: replica.modelName)
+    let length = slices.reduce(0) { $0 + $1.readableBytes }
     let client = query.head.headers
     var headers = HTTPHeaders()
     headers.reserveCapacity(6)
     headers.add(name: "host", value: "localhost")
     headers.add(name: "content-type", value: client.first(name: "content-type") ?? "application/json")
-    headers.add(name: "content-length", value: String(slices.reduce(0) { $0 + $1.readableBytes }))
+    headers.add(name: "content-length", value: String(length))
     headers.add(name: "x-request-id", value: query.requestID)
     for name in Self.passedOn {
       if let value = client.first(name: name) { headers.add(name: name, value: value) }
     }
-    (path, self.headers, self.body) = (query.target.upstreamPath(for: body.task), headers, slices)
+    self.headers = headers
+    self.body = length <= Self.shortBody ? [Self.joined(slices, length)] : slices
+    path = query.target.upstreamPath(for: body.task)
+  }
+
+  /// Copying a body up to this size costs less than writing it in slices.
+  private static let shortBody = 8 << 10
+
+  private static func joined(_ slices: [ByteBuffer], _ length: Int) -> ByteBuffer {
+    var body = ByteBuffer()
+    body.reserveCapacity(length)
+    for slice in slices { body.writeImmutableBuffer(slice) }
+    return body
   }
 }
 

@@ -19,13 +19,17 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   private let clients: ClientConnections
   private var limits: ClientLimits { clients.limits }
-  /// Nil if there was no room.
-  private var id: IdleConnections.ID?
+  /// Nil before it is added, and after the connection has ended.
+  private var activity: ConnectionActivity?
+  /// Whether there was room for it.
+  private var isAdmitted = false
   private var context: ChannelHandlerContext?
   private var watch: RepeatedTask?
 
   /// Requests whose head was received and whose response is not finished. Callers may pipeline requests.
   private var unanswered = 0
+  /// Those of them that the listener counts as in progress.
+  private var counted = 0
   /// Whether a head was received and its body is incomplete.
   private var isReceiving = false
   /// Whether the head of the current response was sent.
@@ -60,13 +64,17 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    idleSince = context.eventLoop.now
     let eventLoop = context.eventLoop
-    id = clients.open { [self] in eventLoop.execute { self.giveWay() } }
-    let period = TimeAmount(limits.lookEvery)
-    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [weak self] _ in self?.look()
+    idleSince = eventLoop.now
+    let activity = ConnectionActivity(idleSince: idleSince) { [self] closing in
+      eventLoop.execute { self.close(closing) }
     }
-    if context.channel.isActive, id == nil { refuse(.tooManyConnections) }
+    self.activity = activity
+    isAdmitted = clients.open(activity)
+    let period = TimeAmount(limits.lookEvery)
+    // A weak reference would make each use of this object slower; `leave` ends the task.
+    watch = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [self] _ in look() }
+    if context.channel.isActive, !isAdmitted { refuse(.tooManyConnections) }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -76,7 +84,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelActive(context: ChannelHandlerContext) {
     context.fireChannelActive()
-    if id == nil { refuse(.tooManyConnections) }
+    if !isAdmitted { refuse(.tooManyConnections) }
   }
 
   func channelInactive(context: ChannelHandlerContext) {
@@ -90,14 +98,27 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     giveBackAll()
     closePromise?.succeed()
     closePromise = nil
-    if let id { clients.closed(id) }
-    id = nil
+    stopCounting()
+    if let activity { clients.closed(activity) }
+    activity = nil
   }
 
-  /// Closes the connection to make room for another, unless a request arrived in the meantime.
-  private func giveWay() {
-    guard unanswered == 0 || lingersSince != nil else { return }
-    context?.close(promise: nil)
+  /// Closes the connection for its listener: for lack of room, or because the server stops.
+  private func close(_ closing: ConnectionActivity.Closing) {
+    guard let context else { return }
+    switch closing {
+    case .ifIdle: guard unanswered == 0 || lingersSince != nil else { return }
+    case .ifIdleFor(let time):
+      guard unanswered == 0, lingersSince == nil, context.eventLoop.now - idleSince >= time else { return }
+    // One that lingers closes soon by itself, when the last response has arrived.
+    case .always: guard lingersSince == nil else { return }
+    }
+    context.close(promise: nil)
+  }
+
+  private func stopCounting() {
+    clients.requestsEnded(counted)
+    counted = 0
   }
 
   // MARK: Requests
@@ -163,7 +184,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     isReceiving = true
     hadRequest = true
     held.append(0)
-    if unanswered == 1, let id { clients.becameBusy(id) }
+    counted += 1
+    clients.requestsBegan(1)
+    if unanswered == 1 { activity?.becameBusy() }
     // After an upgrade request the decoder reads nothing more.
     if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterResponse = true }
     body = context.map { Span(since: $0.eventLoop.now, bytes: 0) }
@@ -210,7 +233,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     case .head(var head) where !head.status.isInformational:
       hasResponseBegun = true
       if let first = held.popFirst() { clients.held.giveBack(first) }
-      if unanswered == 1, isReceiving || head.headers.first(name: "connection")?.lowercased() == "close" {
+      if unanswered == 1,
+        isReceiving || clients.isLeaving || head.headers.first(name: "connection")?.lowercased() == "close"
+      {
         closesAfterResponse = true
       }
       if closesAfterResponse, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
@@ -225,6 +250,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   private func answered() {
     unanswered = max(0, unanswered - 1)
+    if counted > unanswered {
+      counted -= 1
+      clients.requestsEnded(1)
+    }
     hasResponseBegun = false
     guard unanswered == 0, let context else { return }
     idleSince = context.eventLoop.now
@@ -234,7 +263,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
       return refuse(pendingRefusal)
     }
     if closesAfterResponse { return linger() }
-    if let id { clients.becameIdle(id) }
+    activity?.becameIdle(at: idleSince)
     guard isReadHeld else { return }
     isReadHeld = false
     isReading = true
@@ -282,7 +311,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     readBuffer = .small
     // The body of a refused request is held until its handler releases it.
     if unanswered == 0 { giveBackAll() }
-    if let id { clients.becameIdle(id) }
+    stopCounting()
+    activity?.becameIdle(at: context.eventLoop.now)
     context.flush()
     let left = waitingBytes
     unread = left > 0 ? Span(since: context.eventLoop.now, bytes: left) : nil
@@ -292,7 +322,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   /// Drops what arrives, at a slow pace: many refused callers must not delay the others.
   private func dropMore() {
-    context?.eventLoop.scheduleTask(in: .milliseconds(20)) { [weak self] in self?.context?.read() }
+    context?.eventLoop.scheduleTask(in: .milliseconds(20)) { [self] in context?.read() }
   }
 
   func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {

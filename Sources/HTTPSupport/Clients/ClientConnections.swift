@@ -1,13 +1,13 @@
 package import HummingbirdCore
+import NIOCore
 import Synchronization
 
-/// All connections of one listener: admits and evicts them, and limits the bytes that they hold.
+/// All connections of one listener: admits, evicts and closes them, and limits the bytes that they hold.
 package final class ClientConnections: Sendable {
   private struct State {
-    var idleConnections: IdleConnections
-    var nextID: IdleConnections.ID = 1
-    /// Closes a connection if it is still idle by then. Callable from any thread.
-    var closers: [IdleConnections.ID: @Sendable () -> Void] = [:]
+    /// By the identity of their activities; true if they count towards the limit. The others are being closed.
+    var connections: [ObjectIdentifier: (activity: ConnectionActivity, isAdmitted: Bool)] = [:]
+    var admitted = 0
   }
 
   /// A few connections beyond the limit are accepted, so that a newcomer can be told why it is refused, or an idle one
@@ -18,7 +18,9 @@ package final class ClientConnections: Sendable {
   let held: ByteBudget
   /// Whether to ask a caller for the body that it holds back (`Expect: 100-continue`).
   let mayContinue: @Sendable (_ authorization: String?, _ length: Int?) -> Bool
-  private let state: Mutex<State>
+  private let state = Mutex(State())
+  private let inProgress = Atomic<Int>(0)
+  private let leaving = Atomic<Bool>(false)
 
   /// - Parameter mayContinue: receives the `Authorization` header and the announced length of a body that a caller
   ///   holds back until asked. False if the request is certain to be refused; the refusal is then sent instead.
@@ -29,7 +31,6 @@ package final class ClientConnections: Sendable {
     self.limits = limits
     self.mayContinue = mayContinue
     held = ByteBudget(limit: limits.heldBytes)
-    state = Mutex(State(idleConnections: IdleConnections(limit: limits.maxConnections)))
   }
 
   /// Stops accepting when even the slack is used up, so that the file descriptors reserved for the process stay free.
@@ -37,42 +38,72 @@ package final class ClientConnections: Sendable {
     MaximumAvailableConnections(limits.maxConnections + Self.slack)
   }
 
-  /// The number of open connections.
-  package var count: Int { state.withLock { $0.idleConnections.count } }
-
   /// Bytes of request bodies held.
   package var heldBytes: Int { held.held }
 
-  /// Registers a new connection.
+  // MARK: Connections
+
+  /// The number of open connections.
+  var count: Int { state.withLock { $0.connections.count } }
+
+  /// The number of connections that count towards the limit.
+  package var admitted: Int { state.withLock { $0.admitted } }
+
+  /// Registers a new connection. At the limit, the one that has been idle longest is closed for it.
   ///
-  /// - Parameter close: closes it, if it is still idle when called.
-  /// - Returns: its number; nil if there is no room.
-  func open(_ close: @escaping @Sendable () -> Void) -> IdleConnections.ID? {
-    let (id, closer) = state.withLock { state -> (IdleConnections.ID?, (@Sendable () -> Void)?) in
-      let id = state.nextID
-      state.nextID += 1
-      switch state.idleConnections.opened(id) {
-      case .turnedAway: return (nil, nil)
-      case .admitted:
-        state.closers[id] = close
-        return (id, nil)
-      case .admittedInsteadOf(let victim):
-        state.closers[id] = close
-        return (id, state.closers.removeValue(forKey: victim))
+  /// - Returns: whether it is admitted; false if every connection has a request in progress.
+  func open(_ new: ConnectionActivity) -> Bool {
+    let (isAdmitted, victim) = state.withLock { state -> (Bool, ConnectionActivity?) in
+      var victim: ConnectionActivity?
+      if state.admitted >= limits.maxConnections {
+        victim = Self.longestIdle(state.connections.values.lazy.filter { $0.isAdmitted }.map { $0.activity })
+        if let victim { state.connections[ObjectIdentifier(victim)]?.isAdmitted = false }
+        state.admitted -= victim == nil ? 0 : 1
       }
+      let isAdmitted = state.admitted < limits.maxConnections
+      state.admitted += isAdmitted ? 1 : 0
+      state.connections[ObjectIdentifier(new)] = (new, isAdmitted)
+      return (isAdmitted, victim)
     }
-    closer?()
-    return id
+    victim?.close(.ifIdle)
+    return isAdmitted
   }
 
-  func becameBusy(_ id: IdleConnections.ID) { state.withLock { $0.idleConnections.becameBusy(id) } }
+  /// Looked for only at the limit: keeping an order would cost every request more than this costs a newcomer.
+  private static func longestIdle(_ connections: some Sequence<ConnectionActivity>) -> ConnectionActivity? {
+    var longest: (activity: ConnectionActivity, since: NIODeadline)?
+    for activity in connections {
+      guard let since = activity.idleSince, longest.map({ since < $0.since }) ?? true else { continue }
+      longest = (activity, since)
+    }
+    return longest?.activity
+  }
 
-  func becameIdle(_ id: IdleConnections.ID) { state.withLock { $0.idleConnections.becameIdle(id) } }
-
-  func closed(_ id: IdleConnections.ID) {
+  func closed(_ activity: ConnectionActivity) {
     state.withLock { state in
-      state.idleConnections.closed(id)
-      state.closers[id] = nil
+      guard let entry = state.connections.removeValue(forKey: ObjectIdentifier(activity)) else { return }
+      state.admitted -= entry.isAdmitted ? 1 : 0
     }
   }
+
+  /// Closes all connections that meet the condition.
+  func close(_ closing: ConnectionActivity.Closing) {
+    let activities = state.withLock { $0.connections.values.map { $0.activity } }
+    for activity in activities { activity.close(closing) }
+  }
+
+  // MARK: Requests
+
+  /// The number of requests in progress: head received, response not completely written.
+  var requests: Int { inProgress.load(ordering: .relaxed) }
+
+  func requestsBegan(_ count: Int) { inProgress.wrappingAdd(count, ordering: .relaxed) }
+
+  func requestsEnded(_ count: Int) { inProgress.wrappingSubtract(count, ordering: .relaxed) }
+
+  /// Whether each connection closes after its current request. A connection closed without notice might be closed just
+  /// before a request arrives, which few clients retry.
+  var isLeaving: Bool { leaving.load(ordering: .relaxed) }
+
+  func leave() { leaving.store(true, ordering: .relaxed) }
 }

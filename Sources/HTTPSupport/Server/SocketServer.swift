@@ -14,7 +14,6 @@ package final class SocketServer: Sendable {
   private let child: ClientHTTPChannel
   private let loops: any EventLoopGroup
   private let logger: Logger
-  private let registry: ConnectionRegistry
   private let clients: ClientConnections
   private let listeners = Mutex<[any Channel]>([])
   private let accepted: AsyncStream<ClientHTTPChannel.Value>
@@ -22,7 +21,7 @@ package final class SocketServer: Sendable {
 
   /// - Parameters:
   ///   - responder: answers the requests; built by a router.
-  ///   - callers: enforces the callers' limits.
+  ///   - clients: enforces the callers' limits; of this server alone.
   ///   - makeHandler: makes a handler for each connection, which sees requests before the responder does.
   ///   - logger: logs connection failures.
   package init<Responder: HTTPResponder>(
@@ -30,9 +29,7 @@ package final class SocketServer: Sendable {
     makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil,
     loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
   ) where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
-    let registry = ConnectionRegistry()
     let dates = DateHeader()
-    self.registry = registry
     self.clients = clients
     self.loops = loops
     self.logger = logger
@@ -64,10 +61,10 @@ package final class SocketServer: Sendable {
   private struct BrokenRequest: Error {}
 
   /// The number of requests whose head was received and whose response is not completely written.
-  package var requestsUnderWay: Int { registry.requests }
+  package var requestsUnderWay: Int { clients.requests }
 
   /// The number of open connections.
-  package var connections: Int { registry.connections }
+  package var connections: Int { clients.count }
 
   /// Serves until ``stopListening()`` was called and every connection has ended; if the task is canceled, until every
   /// connection is closed.
@@ -101,9 +98,8 @@ package final class SocketServer: Sendable {
         }
       }
       .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
-      .childChannelInitializer { [child, accept, registry, logger] channel in
-        child.setup(channel: channel, logger: logger).flatMapThrowing { value in
-          try ConnectionTracker.add(to: channel, registry)
+      .childChannelInitializer { [child, accept, logger] channel in
+        child.setup(channel: channel, logger: logger).map { value in
           guard case .enqueued = accept.yield(value) else {
             channel.close(promise: nil)
             return
@@ -130,7 +126,7 @@ package final class SocketServer: Sendable {
   /// Stops accepting for good, and asks with each response to close the connection. The socket stays open if a
   /// duplicate exists.
   package func stopListening() {
-    registry.leave()
+    clients.leave()
     let channels = listeners.withLock { listeners in
       defer { listeners = [] }
       return listeners
@@ -140,8 +136,8 @@ package final class SocketServer: Sendable {
   }
 
   /// Closes the connections that have been idle for this long.
-  package func closeIdle(for time: Duration) { registry.closeIdle(for: TimeAmount(time)) }
+  package func closeIdle(for time: Duration) { clients.close(.ifIdleFor(TimeAmount(time))) }
 
   /// Closes every connection, regardless of its activity.
-  package func closeAll() { registry.closeAll() }
+  package func closeAll() { clients.close(.always) }
 }
