@@ -37,7 +37,7 @@ extension ErrorReport {
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
     // Without a status, the server did not reject a token: there is none to send.
     let isWithoutToken = error.kind == .unauthenticated && error.status == nil
-    let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it already exists" : Self.what(error.kind)
+    let what = error.isNameTaken ? "it already exists" : Self.what(error.kind)
     self.init(
       isWithoutToken ? "no access token" : what,
       place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage, next: error.advice)

@@ -235,17 +235,4 @@ extension Reconciler {
 
 extension CallResult {
   fileprivate init(_ response: WriteResponse) { self = .accepted(id: response.id, version: response.announcedVersion) }
-
-  fileprivate init(_ error: ServingError) {
-    let words = error.advice.map { "\(error.serverMessage.clause) (\($0.clause))" } ?? error.serverMessage
-    if error.outcomeUnknown {
-      self = .lost(words)
-    } else if let status = error.status, error.kind != .unexpectedAnswer, error.kind != .unauthenticated {
-      self.init(failure: status, errorCode: error.errorCode, message: words, retryAfter: error.retryAfter)
-    } else if error.kind == .refusedLocally {
-      self = .refused(words)
-    } else {
-      self = .unavailable(words, retryAfter: error.retryAfter)
-    }
-  }
 }
