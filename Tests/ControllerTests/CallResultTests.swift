@@ -26,7 +26,8 @@ import Testing
     (404, "ENDPOINT_NOT_FOUND", "refused"), (501, "NOT_IMPLEMENTED", "refused"),
     (500, "INVALID_PARAMETER_VALUE", "refused"), (409, "", "conflict"), (400, "RESOURCE_ALREADY_EXISTS", "conflict"),
     (401, "", "unavailable"), (408, "", "unavailable"), (425, "", "unavailable"), (429, "", "unavailable"),
-    (499, "", "unavailable"), (500, "", "unavailable"), (503, "", "unavailable"), (400, "RESOURCE_EXHAUSTED", "unavailable"),
+    (499, "", "unavailable"), (500, "", "unavailable"), (503, "", "unavailable"),
+    (400, "RESOURCE_EXHAUSTED", "unavailable"),
     (400, "INTERNAL", "unavailable"), (302, "", "unavailable"),
   ])
   func `an error response is a refusal, a conflict or the provider's failure`(
