@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Durations
 internal import LibCurl
 package import Logging
 package import Scheduling
@@ -111,7 +112,8 @@ package final class WebhookNotifier: Service, NotificationSink {
       let pause = min(max(backoff, failure.retryAfter ?? .zero), limits.longestPause)
       log.log(
         level: tried == 1 ? .warning : .debug, "notification not delivered; retrying",
-        metadata: facts(notification).merging(["error": "\(failure.words)", "pause": "\(pause)"]) { $1 })
+        metadata: facts(notification)
+          .merging(["error": "\(failure.words)", "pause": "\(DurationText.text(pause))"]) { $1 })
       try await wait(pause)
     }
   }

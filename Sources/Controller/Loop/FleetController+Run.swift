@@ -1,3 +1,4 @@
+internal import Durations
 internal import Endpoints
 internal import History
 internal import Logging
@@ -78,7 +79,8 @@ extension FleetController {
       return try await steps(name, id)
     } catch is CancellationError {
       guard let deadline, deadline.isOver else { return .stopped }
-      await note("a reconciliation took longer than \(options.runDeadline) and was canceled", of: name, run: id)
+      let limit = DurationText.text(options.runDeadline)
+      await note("a reconciliation took longer than \(limit) and was canceled", of: name, run: id)
       return .tooLong
     } catch let error as LostLease {
       await stopForLostLease(error.description)

@@ -1,3 +1,4 @@
+internal import Durations
 package import Endpoints
 package import Planning
 package import ServingAPI
@@ -66,7 +67,8 @@ extension VerificationCheck {
       return .failed("\(entity) answered \"\(prompt)\" with \"\(answer.text)\", which does not contain \"\(contains)\"")
     }
     guard answer.elapsed <= .seconds(withinSeconds) else {
-      return .failed("\(entity) took \(answer.elapsed) for \"\(prompt)\", more than \(withinSeconds) seconds")
+      let (elapsed, limit) = (DurationText.text(answer.elapsed), DurationText.text(.seconds(withinSeconds)))
+      return .failed("\(entity) took \(elapsed) for \"\(prompt)\", more than \(limit)")
     }
     return .passed
   }
