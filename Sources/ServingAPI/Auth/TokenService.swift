@@ -138,7 +138,7 @@ struct TokenService: Sendable {
       let words = response.failure == nil ? "the response contains no token" : words(of: response)
       throw failure(
         .unauthenticated, "GitHub issued no identity token: \(words)", attempt, call: call(request),
-        advice: "the job needs `permissions: {id-token: write}`")
+        advice: "the job needs \"permissions: {id-token: write}\"")
     }
     return identity
   }
