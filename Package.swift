@@ -79,8 +79,8 @@ let package = Package(
       name: "Controller",
       dependencies: [
         "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
-        "ServingAPI", "ModelRegistry", "History", "HTTPSupport", "PrometheusMetrics", "FileSystem", "CFileSystem",
-        hummingbird, hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
+        "ServingAPI", "ModelRegistry", "History", "Storage", "HTTPSupport", "PrometheusMetrics", "FileSystem",
+        "CFileSystem", hummingbird, hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(
@@ -97,8 +97,8 @@ let package = Package(
       name: "Commands",
       dependencies: [
         "Controller", "ServingPlane", "HTTPSupport", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "History",
-        "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", "FileSystem",
-        "CSpawn", "CMalloc", "Scheduling", serviceLifecycle, logging, coreMetrics,
+        "Storage", "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
+        "FileSystem", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle, logging, coreMetrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -156,7 +156,8 @@ let package = Package(
       name: "ModelRegistryTests",
       dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
-    .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
+    .testTarget(
+      name: "HistoryTests", dependencies: ["History", "Storage", "Planning", "Endpoints", "CanonicalJSON", grdb]),
     .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes]),
     .testTarget(
       name: "GatewayTests",

@@ -6,6 +6,7 @@ internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
 internal import ServingPlane
+internal import Storage
 
 extension ErrorReport {
   /// Creates the report for any error that reaches the command line. Every error type of our modules is handled here;
@@ -13,7 +14,7 @@ extension ErrorReport {
   package init(of error: any Error) {
     switch error {
     case let report as ErrorReport: self = report
-    case let error as HistoryError: self.init(error.message, next: error.next)
+    case let error as StorageError: self.init(error.message, next: error.next)
     case let error as TargetError: self.init(error.message, next: error.advice)
     case let error as ModelRegistryError: self.init(error.message, next: error.advice)
     case let error as ServingError: self.init(error)

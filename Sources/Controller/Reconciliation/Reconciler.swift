@@ -154,7 +154,7 @@ extension Reconciler {
   ///
   /// - Returns: the next assessment if only the memory changed and live state was read a moment ago; nil if live state
   ///   has to be read again.
-  /// - Throws: `HistoryError` if nothing could be recorded: then nothing was sent either, unless the step was a call
+  /// - Throws: `StorageError` if nothing could be recorded: then nothing was sent either, unless the step was a call
   ///   that was already sent; `CancellationError` if the caller was canceled, after recording that a response may be
   ///   lost.
   package func take(_ assessment: Assessment) async throws -> Assessment? {
