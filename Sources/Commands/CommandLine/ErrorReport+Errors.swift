@@ -20,7 +20,7 @@ extension ErrorReport {
     case let error as ServingError: self.init(error)
     case let error as PlaneStartError: self.init(error.message, next: error.advice)
     case let error as ListenFailure: self.init(error.message, next: error.advice)
-    case let error as GitSourceError: self.init(error.words, next: error.next)
+    case let error as GitSourceError: self.init(error.message, next: error.next)
     case let error as LeaseError: self.init(error.message, next: error.next)
     case let error as NotificationTemplateError: self.init(error.problems.joined(separator: "\n"), next: error.advice)
     case let error as CommandRefusal: self.init(error.description, next: error.next)

@@ -140,7 +140,7 @@ struct GitCommand: Sendable {
 
 /// A failure of git, in words for people: git's own if it has any.
 struct GitFailure: Error {
-  let words: String
+  let message: String
 
-  init(_ words: String) { self.words = words }
+  init(_ message: String) { self.message = message }
 }
