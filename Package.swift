@@ -42,20 +42,21 @@ let package = Package(
     .systemLibrary(name: "CMalloc", path: "Sources/C/CMalloc"),  // part of glibc too
     .systemLibrary(name: "CFileSystem", path: "Sources/C/CFileSystem"),  // and this
     .target(name: "LibYAML", dependencies: ["CYAML"]),
-    .target(name: "LibCurl", dependencies: ["CCurl"]),
+    .target(name: "LibCurl", dependencies: ["CCurl", "Durations"]),
     .target(name: "LibCrypto", dependencies: ["CCrypto"]),
     .target(name: "CanonicalJSON"),
+    .target(name: "Durations"),
     .target(name: "FileSystem"),
 
     // Pure: values in, values out
-    .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON"]),
-    .target(name: "Planning", dependencies: ["Endpoints", "LibCrypto", "CanonicalJSON"]),
+    .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON", "Durations"]),
+    .target(name: "Planning", dependencies: ["Endpoints", "LibCrypto", "CanonicalJSON", "Durations"]),
     .target(name: "Scheduling"),
     .target(name: "PrometheusMetrics", dependencies: [coreMetrics]),
 
     // Wire and storage
-    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "FileSystem"]),
-    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "LibCurl"]),
+    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "Durations", "FileSystem"]),
+    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "Durations"]),
     .target(name: "Storage", dependencies: ["FileSystem", grdb]),
     .target(
       name: "History",
@@ -63,8 +64,8 @@ let package = Package(
     .target(
       name: "HTTPSupport",
       dependencies: [
-        "LibCrypto", "CanonicalJSON", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
-        httpTypes, logging,
+        "LibCrypto", "CanonicalJSON", "Durations", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix,
+        nioHTTP1, httpTypes, logging,
       ]),
     .target(
       name: "Gateway",
@@ -77,17 +78,17 @@ let package = Package(
     .target(
       name: "Controller",
       dependencies: [
-        "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
-        "ModelRegistry", "History", "HTTPSupport", "PrometheusMetrics", "FileSystem", "CFileSystem", hummingbird,
-        hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
+        "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
+        "ServingAPI", "ModelRegistry", "History", "Storage", "HTTPSupport", "PrometheusMetrics", "FileSystem",
+        "CFileSystem", hummingbird, hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(
       name: "ServingPlane",
       dependencies: [
         "Gateway", "HTTPSupport", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle,
-        logging,
+        "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", "CSpawn", hummingbird, grdb, nioCore, nioPosix,
+        serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -96,8 +97,8 @@ let package = Package(
       name: "Commands",
       dependencies: [
         "Controller", "ServingPlane", "HTTPSupport", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "History",
-        "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc",
-        "Scheduling", serviceLifecycle, logging, coreMetrics,
+        "Storage", "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
+        "FileSystem", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle, logging, coreMetrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -142,6 +143,7 @@ let package = Package(
     .testTarget(name: "LibCurlTests", dependencies: ["LibCurl"], resources: [.copy("Server")]),
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
     .testTarget(name: "CanonicalJSONTests", dependencies: ["CanonicalJSON"]),
+    .testTarget(name: "DurationsTests", dependencies: ["Durations"]),
     .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"]),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
@@ -154,7 +156,8 @@ let package = Package(
       name: "ModelRegistryTests",
       dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
-    .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
+    .testTarget(
+      name: "HistoryTests", dependencies: ["History", "Storage", "Planning", "Endpoints", "CanonicalJSON", grdb]),
     .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes, nioCore]),
     .testTarget(
       name: "GatewayTests",

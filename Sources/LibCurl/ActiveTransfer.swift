@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Durations
 
 /// A transfer and the libcurl handle that performs it. Stays on the client's thread.
 final class ActiveTransfer {
@@ -253,13 +254,13 @@ final class ActiveTransfer {
   var deadline: (time: ContinuousClock.Instant, kind: HTTPClientError.Timeout, message: String)? {
     let timeouts = transfer.request.timeouts
     let total = totalDeadline.map {
-      ($0, HTTPClientError.Timeout.total, "not finished within \((timeouts.total ?? .zero).inSeconds)")
+      ($0, HTTPClientError.Timeout.total, "not finished within \(DurationText.text(timeouts.total ?? .zero))")
     }
     guard let limit = timeouts.idle, !isPaused else { return total }
     // Until the connection is established, the connect limit applies; a check after the idle limit shows whether it is.
     let idle = (
       (lastActivity ?? .now) + limit, HTTPClientError.Timeout.idle,
-      "the server sent nothing for \(limit.inSeconds)"
+      "the server sent nothing for \(DurationText.text(limit))"
     )
     guard let total, total.0 <= idle.0 else { return idle }
     return total

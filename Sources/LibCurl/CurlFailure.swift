@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Durations
 
 /// Translates libcurl's result codes for the caller.
 enum CurlFailure {
@@ -47,7 +48,7 @@ enum CurlFailure {
     case .resolve: "the host name could not be resolved"
     case .connect: "could not connect"
     case .tls: "could not establish a trusted TLS connection"
-    case .timeout: "connection timed out after \((timeouts.connect ?? .seconds(300)).inSeconds)"
+    case .timeout: "connection timed out after \(DurationText.text(timeouts.connect ?? .seconds(300)))"
     case .connectionLost: "the connection was lost"
     case .proxy: "the proxy could not be used"
     default: "the transfer failed"
@@ -56,16 +57,6 @@ enum CurlFailure {
 }
 
 extension Duration {
-  /// The duration in seconds, such as `10 s` or `0.25 s`.
-  var inSeconds: String {
-    let (seconds, attoseconds) = components
-    let milliseconds = attoseconds / 1_000_000_000_000_000
-    guard milliseconds != 0 else { return "\(seconds) s" }
-    var digits = String(1000 + abs(milliseconds)).dropFirst()
-    while digits.last == "0" { digits.removeLast() }
-    return "\(seconds).\(digits) s"
-  }
-
   /// Whole milliseconds, at least one: 0 means "no limit" to libcurl.
   var milliseconds: Int {
     let (seconds, attoseconds) = components

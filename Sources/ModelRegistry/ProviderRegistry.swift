@@ -37,7 +37,7 @@ struct ProviderRegistry: VersionRegistry {
     guard !model.contains("."), !catalog.client.target.isLocalPlane else { return try await question(catalog) }
     do {
       return try await question(workspace)
-    } catch let error as ServingError where error.errorCode == "ENDPOINT_NOT_FOUND" {
+    } catch let error as ServingError where error.isUnknownPath {
       // A plane that was given by its address; it does not have MLflow's calls.
       return try await question(catalog)
     }

@@ -1,3 +1,4 @@
+internal import Durations
 package import ServingAPI
 
 /// Waits for versions that are still being registered: large models take 20 to 30 minutes (serving-api.md Q38).
@@ -53,7 +54,7 @@ package struct RegistrationWait: Sendable {
 extension ModelRegistryError {
   fileprivate func afterWaiting(_ limit: Duration) -> ModelRegistryError {
     ModelRegistryError(
-      kind, "\(message), after \(limit.components.seconds) seconds of waiting",
+      kind, "\(message), after \(DurationText.text(limit)) of waiting",
       advice: "try again later, or wait longer with --timeout")
   }
 }

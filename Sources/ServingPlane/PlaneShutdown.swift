@@ -1,3 +1,4 @@
+import Durations
 import HTTPSupport
 import Logging
 
@@ -68,7 +69,9 @@ struct PlaneShutdown: Sendable {
     let isOver: @Sendable () async -> Bool = { await endpoints.livingReplicas == 0 }
     try await wait(atMost: settings.shutdownGrace - settings.requestGrace, for: isOver) { left in
       let rest = await endpoints.livingReplicas
-      log.info("stopping: waiting for replicas", metadata: ["replicas": "\(rest)", "killed_after": "\(left.inWords)"])
+      log.info(
+        "stopping: waiting for replicas",
+        metadata: ["replicas": "\(rest)", "killed_after": "\(DurationText.text(left))"])
     }
     let rest = await endpoints.livingReplicas
     guard rest > 0 else { return }
@@ -77,7 +80,7 @@ struct PlaneShutdown: Sendable {
   }
 
   private func requests(left: Duration) -> Logger.Metadata {
-    ["requests": "\(server.requestsUnderWay)", "cut_off_after": "\(left.inWords)"]
+    ["requests": "\(server.requestsUnderWay)", "cut_off_after": "\(DurationText.text(left))"]
   }
 
   /// Returns when the condition holds, time is up, or a quick stop was requested.

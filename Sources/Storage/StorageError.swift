@@ -1,16 +1,22 @@
 internal import GRDB
 
-/// Why a folder or a database of this program cannot be used, and what to do about it.
+/// Why a folder or a database of this program, or a record in it, cannot be used, and what to do about it.
 package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
+    /// Neither an option nor the environment sets the folder.
+    case noDirectory
     /// A folder or file cannot be opened or created, or other users can write to it.
     case cannotOpen
-    /// It is not a database, not this program's, or damaged.
+    /// It is not a database, not this program's, or damaged; or a record in it is.
     case damaged
     /// It was written by a later version of this program.
     case newer
     /// Another process keeps it busy.
     case busy
+    /// Another process has written first; read and decide again.
+    case moved
+    /// A recorded value cannot be restored, because only its code is stored.
+    case cannotRestore
     /// A read or write failed because of the disk or SQLite, for another reason.
     case failed
   }

@@ -28,14 +28,14 @@ import Testing
         "\"setpoint get --host https://w.example.com --state '/var/lib/my state'\" lists them"
       ),
       ("\"setpoint logs chat\"", "\"setpoint logs chat --host https://w.example.com\""),
-      ("`setpoint models list` shows", "`setpoint models list --host https://w.example.com` shows"),
+      ("\"setpoint models list\" shows", "\"setpoint models list --host https://w.example.com\" shows"),
       ("\"setpoint retry a --fleet b --host c --state d\"", "\"setpoint retry a --fleet b --host c --state d\""),
       (
         "\"setpoint import chat | setpoint apply -f - --adopt\"",
         "\"setpoint import chat --host https://w.example.com | setpoint apply -f - --adopt --fleet 'blue team' "
           + "--host https://w.example.com --state '/var/lib/my state'\""
       ),
-      ("start it with `setpoint serve`", "start it with `setpoint serve`"),
+      ("start it with \"setpoint serve\"", "start it with \"setpoint serve\""),
       (
         "start it with \"setpoint run -f DIR --fleet red\"",
         "start it with \"setpoint run -f DIR --fleet red --host https://w.example.com --state '/var/lib/my state'\""

@@ -299,7 +299,7 @@ import Testing
       },
       report: { event in
         if case .budgetUsedUp(let look, let budget) = event {
-          waits.withLock { $0[look.name] = budget.words }
+          waits.withLock { $0[look.name] = "\(budget)" }
         }
       })
     #expect(results.count { $0.isInSync } == 120)

@@ -39,7 +39,7 @@ import Testing
     let found = PreflightAssessment.model(
       ModelFacts(weights: 14_240_000_000), of: entity("GPU_SMALL"), on: WorkspaceSite(.azure), rules: .standard)
     #expect(
-      found.first?.words
+      found.first?.message
         == "the weights of main.a.qwen version 7 are 14.2 GB, and 1x T4 16 GB has 16 GB: less than 15% is left for "
         + "the KV cache (rule weights-fit; --rule weights-fit=off if yours differs)")
   }

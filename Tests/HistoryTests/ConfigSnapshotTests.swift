@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Endpoints
 import History
+import Storage
 import Testing
 
 @Suite struct ConfigSnapshotTests {
@@ -86,7 +87,7 @@ import Testing
     let error = await historyError {
       _ = try snapshot.restored(from: [config(["C": "3", "B": "changed"])], key: key)
     }
-    #expect(error?.code == .cannotRestore)
+    #expect(error?.kind == .cannotRestore)
     #expect(error?.message.contains("A, B are not stored in the history") == true)
     #expect(error?.message.contains("C") == false)
   }
@@ -94,7 +95,7 @@ import Testing
   @Test func `the value of another variable is not used instead`() async throws {
     let snapshot = try stored(config(["A": "same"]))
     let error = await historyError { _ = try snapshot.restored(from: [config(["B": "same"])], key: key) }
-    #expect(error?.code == .cannotRestore)
+    #expect(error?.kind == .cannotRestore)
   }
 
   @Test func `a different key proves nothing`() async throws {
@@ -102,17 +103,17 @@ import Testing
     let snapshot = try stored(original)
     let other = RedactionKey(bytes: Array(1..<33))
     let error = await historyError { _ = try snapshot.restored(from: [original], key: other) }
-    #expect(error?.code == .cannotRestore)
+    #expect(error?.kind == .cannotRestore)
   }
 
   @Test(arguments: [
-    ("{}", HistoryError.Code.corrupt),
-    (#"{"format":1}"#, .corrupt),
-    (#"{"format":1,"served_entities":[{}]}"#, .corrupt),
-    (#"{"format":2,"served_entities":[]}"#, .newerSchema),
+    ("{}", StorageError.Kind.damaged),
+    (#"{"format":1}"#, .damaged),
+    (#"{"format":1,"served_entities":[{}]}"#, .damaged),
+    (#"{"format":2,"served_entities":[]}"#, .newer),
   ])
-  func `a damaged record is an error with the reason`(text: String, code: HistoryError.Code) async {
+  func `a damaged record is an error with the reason`(text: String, kind: StorageError.Kind) async {
     let error = await historyError { _ = try ConfigSnapshot(json: JSONValue(parsing: text)) }
-    #expect(error?.code == code)
+    #expect(error?.kind == kind)
   }
 }

@@ -2,6 +2,7 @@ import Endpoints
 import FoundationEssentials
 import GRDB
 import Planning
+import Storage
 import Testing
 
 @testable import History
@@ -75,7 +76,7 @@ import Testing
     try await withTemporaryDirectory { path in
       try Data().write(to: URL(filePath: "\(path)/history.sqlite"))
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: path)) }
-      #expect(error?.code == .corrupt)
+      #expect(error?.kind == .damaged)
       #expect(error?.message.contains("0 bytes") == true)
       #expect(try Data(contentsOf: URL(filePath: "\(path)/history.sqlite")).isEmpty)
     }
@@ -85,7 +86,7 @@ import Testing
     try await withTemporaryDirectory { path in
       try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: path)
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: path)) }
-      #expect(error?.code == .cannotOpen)
+      #expect(error?.kind == .cannotOpen)
       #expect(error?.next?.contains("chmod go-w") == true && error?.next?.contains("--state DIR") == true)
       #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
     }
@@ -225,7 +226,7 @@ import Testing
       let memories = try await store.memories(host: key.host)
       #expect(try memories["wiki"]?.get().memory.revisions.count == 1)
       let error = await historyError { _ = try memories["support-chat"]?.get() }
-      #expect(error?.code == .corrupt)
+      #expect(error?.kind == .damaged)
       #expect(error?.message.contains("support-chat") == true)
     }
   }

@@ -1,6 +1,7 @@
 import Endpoints
 import History
 import Planning
+import Storage
 import Testing
 
 @Suite struct HistoryStoreTests {
@@ -136,9 +137,9 @@ import Testing
       let stale = await historyError {
         try await one.record([opened(config("1"), revision: 1)], of: key, since: seen, at: at(1))
       }
-      #expect(stale?.code == .moved)
+      #expect(stale?.kind == .moved)
       let second = await historyError { try await one.record([opened(config("1"), revision: 1)], of: key, at: at(1)) }
-      #expect(second?.code == .moved)
+      #expect(second?.kind == .moved)
       #expect(try await one.memory(of: key).memory.attempt?.digest == config("2").digest)
     }
   }
@@ -173,7 +174,7 @@ import Testing
         ],
         of: key, at: at(1))
     }
-    #expect(error?.code == .moved)
+    #expect(error?.kind == .moved)
     #expect(try await store.memory(of: key) == before)
   }
 
@@ -270,7 +271,7 @@ import Testing
       _ = try HistoryStore.open(in: StateDirectory(path: path))
       try runSQL("INSERT INTO grdb_migrations VALUES ('999: from the future')", on: "\(path)/history.sqlite")
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: path)) }
-      #expect(error?.code == .newerSchema)
+      #expect(error?.kind == .newer)
       #expect(error?.next?.contains("--state") == true)
     }
   }

@@ -1,6 +1,7 @@
 import Endpoints
 import History
 import Planning
+import Storage
 import Testing
 
 /// A store must never return what it has read before once it is out of date.
@@ -63,7 +64,7 @@ import Testing
     try await store.record([found(config("1"))], of: key, at: at(0))
     let before = try await store.memory(of: key)
     let error = await historyError { try await store.record([.retried], of: key, since: 99, at: at(0)) }
-    #expect(error?.code == .moved)
+    #expect(error?.kind == .moved)
     #expect(try await store.memory(of: key) == before)
   }
 

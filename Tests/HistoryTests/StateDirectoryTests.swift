@@ -1,5 +1,6 @@
 import FoundationEssentials
 import History
+import Storage
 import Testing
 
 @Suite struct StateDirectoryTests {
@@ -22,7 +23,7 @@ import Testing
 
   @Test func `without a home directory, the flag is required`() async {
     let error = await historyError { _ = try StateDirectory(named: nil, environment: [:]) }
-    #expect(error?.code == .noStateDirectory)
+    #expect(error?.kind == .noDirectory)
     #expect(error?.next?.contains("--state") == true)
   }
 
@@ -51,7 +52,7 @@ import Testing
       let contents = Data("this is not a database, but somebody's notes ".utf8 + Array(repeating: 7, count: 4096))
       try contents.write(to: URL(filePath: file))
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: root)) }
-      #expect(error?.code == .corrupt)
+      #expect(error?.kind == .damaged)
       #expect(error?.message.contains(file) == true)
       #expect(error?.next != nil)
       #expect(try Data(contentsOf: URL(filePath: file)) == contents)
@@ -63,7 +64,7 @@ import Testing
     try await withTemporaryDirectory { root in
       try Data().write(to: URL(filePath: "\(root)/file"))
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: "\(root)/file/state")) }
-      #expect(error?.code == .cannotOpen)
+      #expect(error?.kind == .cannotOpen)
       #expect(error?.message.contains("\(root)/file/state") == true)
     }
   }
@@ -72,7 +73,7 @@ import Testing
     try await withTemporaryDirectory { root in
       try Data([1, 2, 3]).write(to: URL(filePath: "\(root)/history.key"))
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: root)) }
-      #expect(error?.code == .cannotOpen)
+      #expect(error?.kind == .cannotOpen)
       #expect(try Data(contentsOf: URL(filePath: "\(root)/history.key")) == Data([1, 2, 3]))
     }
   }

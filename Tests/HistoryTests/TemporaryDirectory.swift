@@ -1,6 +1,7 @@
 import FoundationEssentials
 import GRDB
 import History
+import Storage
 
 /// Runs a test with a temporary directory, which is removed afterwards.
 func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
@@ -16,13 +17,13 @@ func mode(of path: String) throws -> Int {
   return (attributes[.posixPermissions] as? Int ?? 0) & 0o777
 }
 
-/// What a throwing call threw, if that is a HistoryError.
-func historyError(_ body: () async throws -> Void) async -> HistoryError? {
+/// What a throwing call threw, if that is a StorageError.
+func historyError(_ body: () async throws -> Void) async -> StorageError? {
   do {
     try await body()
     return nil
   } catch {
-    return error as? HistoryError
+    return error as? StorageError
   }
 }
 

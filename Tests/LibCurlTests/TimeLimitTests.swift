@@ -22,7 +22,7 @@ import Testing
       try await limited(url, connect: .milliseconds(400), idle: .milliseconds(100), total: nil)
     }
     #expect(error.code == .timeout(.connect))
-    #expect(error.message.contains("connection timed out after 0.4 s"))
+    #expect(error.message.contains("connection timed out after 0.4s"))
     #expect(!error.requestMayHaveBeenSent)
   }
 
@@ -32,7 +32,7 @@ import Testing
       try await limited(server.url("/silent?key=\(key)"), idle: .milliseconds(200), total: nil)
     }
     #expect(error.code == .timeout(.idle))
-    #expect(error.message == "the server sent nothing for 0.2 s")
+    #expect(error.message == "the server sent nothing for 0.2s")
     #expect(error.requestMayHaveBeenSent)
     let facts: Facts = try await server.ask("closed", about: key)
     #expect(facts.closed == true)
@@ -66,7 +66,7 @@ import Testing
       try await limited(server.url("/drip?key=\(uniqueKey())"), idle: .seconds(30), total: .milliseconds(300))
     }
     #expect(error.code == .timeout(.total))
-    #expect(error.message == "not finished within 0.3 s")
+    #expect(error.message == "not finished within 0.3s")
   }
 
   @Test func `the total timeout runs from the start`() async throws {

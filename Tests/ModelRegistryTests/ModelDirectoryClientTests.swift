@@ -94,6 +94,6 @@ import Testing
     let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(endless(page: .seconds(50))).versions(of: "chat")
     }
-    #expect(error?.serverMessage == "the list has not ended after 7 pages with 0 items and 350 s")
+    #expect(error?.serverMessage == "the list has not ended after 7 pages with 0 items and 5m50s")
   }
 }

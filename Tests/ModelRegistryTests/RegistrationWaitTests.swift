@@ -59,7 +59,7 @@ import Testing
       try await resolver.resolve(model: Self.model, alias: "next", wait)
     }
     #expect(error?.kind == .notYetRegistered)
-    #expect(error?.message == Self.words + ", after 25 seconds of waiting")
+    #expect(error?.message == Self.words + ", after 25s of waiting")
     #expect(workspace.timing.pauses.count == 2)
     // The timeout covers all waits together: nothing of it is left for the next one.
     await #expect(throws: ModelRegistryError.self) {

@@ -64,8 +64,9 @@ import Testing
     (400, "ABORTED", .conflict), (500, "ALREADY_EXISTS", .conflict), (400, "RESOURCE_EXHAUSTED", .throttled),
     (403, "REQUEST_LIMIT_EXCEEDED", .throttled), (400, "UNAUTHENTICATED", .unauthenticated),
     (400, "TEMPORARILY_UNAVAILABLE", .unavailable), (400, "DATA_LOSS", .internalError), (409, "UNHEARD_OF", .conflict),
-    (408, "", .timeout), (409, "", .conflict), (429, "", .throttled), (499, "", .cancelledByServer),
-    (501, "", .unimplemented), (503, "", .unavailable), (504, "", .timeout), (599, "", .internalError),
+    (408, "", .timeout), (409, "", .conflict), (425, "", .unavailable), (429, "", .throttled),
+    (499, "", .cancelledByServer), (501, "", .unimplemented), (503, "", .unavailable), (504, "", .timeout),
+    (599, "", .internalError),
   ])
   func `a known error code takes precedence over the status`(status: Int, code: String, kind: ServingError.Kind) async {
     #expect(await error(.error(status, code, "words"))?.kind == kind)

@@ -15,16 +15,16 @@ struct ShellEntrypointTests {
   @Test(arguments: [
     (
       "env -u X bash -c 'A=1 && python -u -m vllm.entrypoints.openai.api_server --model . --host 0.0.0.0 --port 8080'",
-      "`A=1 python -u -m vllm.entrypoints.openai.api_server --model . --host 0.0.0.0 --port 8080`"
+      "\"A=1 python -u -m vllm.entrypoints.openai.api_server --model . --host 0.0.0.0 --port 8080\""
     ),
     (
       "bash -lc 'pip install x; exec python -m v --model .'",
-      "`python -m v --model .` (and run `pip install x` beforehand)"
+      "\"python -m v --model .\" (and run \"pip install x\" beforehand)"
     ),
-    ("/bin/sh -ec \"set -e\nexport B=2\nexec vllm serve .\"", "`B=2 vllm serve .`"),
-    ("nohup bash -o pipefail -c 'vllm serve .'", "`vllm serve .`"),
+    ("/bin/sh -ec \"set -e\nexport B=2\nexec vllm serve .\"", "\"B=2 vllm serve .\""),
+    ("nohup bash -o pipefail -c 'vllm serve .'", "\"vllm serve .\""),
     ("timeout 60 zsh --login -c 'vllm serve .'", "vllm serve"),
-    ("busybox sh -c 'vllm serve .'", "vllm serve"), ("A=1 dash -c 'vllm serve .'", "`A=1 vllm serve .`"),
+    ("busybox sh -c 'vllm serve .'", "vllm serve"), ("A=1 dash -c 'vllm serve .'", "\"A=1 vllm serve .\""),
     ("env -S 'bash -c x'", "--port {port}"), ("bash -c ''", "write the server's command itself"),
   ])
   func `an entrypoint in a shell is refused with what to write instead`(_ entrypoint: String, _ advice: String) {

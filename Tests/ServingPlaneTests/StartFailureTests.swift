@@ -41,7 +41,7 @@ struct StartFailureTests {
         + "(ModuleNotFoundError: No module named 'vllm')\n",
       explanation:
         "the plane's machine is at fault: vLLM is not installed for /opt/py; install it there, or name another "
-        + "Python with `serve --python`", line: "No module named 'vllm'", repeats: true),
+        + "Python with \"serve --python\"", line: "No module named 'vllm'", repeats: true),
     Case(
       log: api("ModuleNotFoundError: No module named 'torch'"), explanation: "torch is not installed for /opt/py",
       line: "'torch'", repeats: true),
@@ -52,7 +52,7 @@ struct StartFailureTests {
       log: api("ImportError: This modeling file requires the following packages that were not found: einops"),
       explanation: "the model's own code needs Python packages", line: "einops"),
     Case(
-      log: api("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"), explanation: "`serve --python`",
+      log: api("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"), explanation: "\"serve --python\"",
       line: "undefined symbol", repeats: true),
     Case(
       log: api("ImportError: libcuda.so.1: cannot open shared object file: No such file or directory"),

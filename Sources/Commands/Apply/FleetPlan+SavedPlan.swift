@@ -33,7 +33,7 @@ extension SavedPlan {
 extension FleetPlan {
   /// Creates the plan of a saved plan, if live state is still what it was created for.
   ///
-  /// - Throws: an ``ErrorReport`` that lists what has changed, and `HistoryError` for environment values that cannot be
+  /// - Throws: an ``ErrorReport`` that lists what has changed, and `StorageError` for environment values that cannot be
   ///   found.
   init(
     _ saved: SavedPlan, _ set: ManifestSet?, _ connection: Connection, _ history: HistoryStore, fleet: FleetOptions,

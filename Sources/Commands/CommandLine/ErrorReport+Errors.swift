@@ -6,6 +6,7 @@ internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
 internal import ServingPlane
+internal import Storage
 
 extension ErrorReport {
   /// Creates the report for any error that reaches the command line. Every error type of our modules is handled here;
@@ -13,13 +14,13 @@ extension ErrorReport {
   package init(of error: any Error) {
     switch error {
     case let report as ErrorReport: self = report
-    case let error as HistoryError: self.init(error.message, next: error.next)
+    case let error as StorageError: self.init(error.message, next: error.next)
     case let error as TargetError: self.init(error.message, next: error.advice)
     case let error as ModelRegistryError: self.init(error.message, next: error.advice)
     case let error as ServingError: self.init(error)
     case let error as PlaneStartError: self.init(error.message, next: error.advice)
     case let error as ListenFailure: self.init(error.message, next: error.advice)
-    case let error as GitSourceError: self.init(error.words, next: error.next)
+    case let error as GitSourceError: self.init(error.message, next: error.next)
     case let error as LeaseError: self.init(error.message, next: error.next)
     case let error as NotificationTemplateError: self.init(error.problems.joined(separator: "\n"), next: error.advice)
     case let error as CommandRefusal: self.init(error.description, next: error.next)
@@ -37,7 +38,7 @@ extension ErrorReport {
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
     // Without a status, the server did not reject a token: there is none to send.
     let isWithoutToken = error.kind == .unauthenticated && error.status == nil
-    let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it already exists" : Self.what(error.kind)
+    let what = error.isNameTaken ? "it already exists" : Self.what(error.kind)
     self.init(
       isWithoutToken ? "no access token" : what,
       place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage, next: error.advice)

@@ -16,8 +16,9 @@ struct AnswerWait: Sendable {
   struct Refusal: Error {
     /// The HTTP status; nil if the request timed out.
     let status: Int?
-    /// The server's words.
-    let words: String
+    let kind: ServingError.Kind
+    /// The server's message.
+    let message: String
     /// The error to report if the endpoint cannot be observed.
     let error: any Error
   }
@@ -49,9 +50,9 @@ struct AnswerWait: Sendable {
   ///
   /// - Throws: ``Refusal`` for an error status.
   func checked(_ answer: ChatAnswer) throws -> ChatAnswer {
-    guard !(200..<300).contains(answer.status) else { return answer }
+    guard let kind = answer.failure else { return answer }
     throw Refusal(
-      status: answer.status, words: answer.text,
+      status: answer.status, kind: kind, message: answer.text,
       error: ErrorReport(
         "\(endpoint) responded with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint)))
   }
@@ -66,7 +67,7 @@ struct AnswerWait: Sendable {
       } catch let error as Refusal {
         refusal = error
       } catch let error as ServingError where error.status != nil || error.kind == .timeout {
-        refusal = Refusal(status: error.status, words: error.serverMessage, error: error)
+        refusal = Refusal(status: error.status, kind: error.kind, message: error.serverMessage, error: error)
       }
       guard let observed = try? await provider.observe(endpoint) else { throw refusal.error }
       let last = try await refusal.mayMeanStarting ? whileStarting(observed, until: end) : observed
@@ -118,7 +119,7 @@ struct AnswerWait: Sendable {
   // MARK: - Afterwards
 
   private func report(_ refusal: Refusal, _ observed: Observed) async -> ErrorReport {
-    let (status, words) = (refusal.status, refusal.words)
+    let (status, message) = (refusal.status, refusal.message)
     let place = status.map { "HTTP \($0)" }
     guard case .present(let live) = observed else {
       return ErrorReport(
@@ -127,7 +128,7 @@ struct AnswerWait: Sendable {
     }
     // The cause, which the response may repeat in more words.
     let isCause = live.isFailed || refusal.mayMeanStarting
-    let why = live.deploymentWords.isEmpty || !isCause ? words : live.deploymentWords
+    let why = live.deploymentWords.isEmpty || !isCause ? message : live.deploymentWords
     if live.isFailed {
       return ErrorReport(
         "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))
@@ -140,11 +141,13 @@ struct AnswerWait: Sendable {
       )
     }
     let what = status == nil ? "\(endpoint) did not answer in time" : "\(endpoint) did not answer the request"
-    switch status {
-    case nil: return ErrorReport(what, why: words, next: "give it more time with --timeout; " + Self.next(endpoint))
-    case 429, 503, 504:
-      return ErrorReport(what, place: place, why: words, next: "try again later; " + Self.next(endpoint))
-    default: return ErrorReport(what, place: place, why: words, next: Self.next(endpoint))
+    guard status != nil else {
+      return ErrorReport(what, why: message, next: "give it more time with --timeout; " + Self.next(endpoint))
+    }
+    switch refusal.kind {
+    case .throttled, .unavailable, .timeout:
+      return ErrorReport(what, place: place, why: message, next: "try again later; " + Self.next(endpoint))
+    default: return ErrorReport(what, place: place, why: message, next: Self.next(endpoint))
     }
   }
 
@@ -160,7 +163,7 @@ struct AnswerWait: Sendable {
 
 extension AnswerWait.Refusal {
   /// Whether an endpoint that is not ready yet responds like this (serving-api.md 1.3).
-  fileprivate var mayMeanStarting: Bool { status == 404 || status == 503 }
+  fileprivate var mayMeanStarting: Bool { status != nil && (kind == .notFound || kind == .unavailable) }
 }
 
 extension Observed {

@@ -5,6 +5,7 @@ internal import Endpoints
 internal import History
 internal import Planning
 internal import ServingAPI
+internal import Storage
 
 struct GetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -78,8 +79,8 @@ struct GetCommand: AsyncParsableCommand {
         }
       }
       return reports
-    } catch let error as HistoryError where state.state == nil {
-      if error.code != .noStateDirectory { CommandContext.current.console.note("warning: \(error.message)") }
+    } catch let error as StorageError where state.state == nil {
+      if error.kind != .noDirectory { CommandContext.current.console.note("warning: \(error.message)") }
       return LocalReports()
     }
   }

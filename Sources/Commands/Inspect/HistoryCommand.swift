@@ -4,6 +4,7 @@ internal import Endpoints
 internal import History
 internal import Planning
 internal import ServingAPI
+internal import Storage
 
 struct HistoryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

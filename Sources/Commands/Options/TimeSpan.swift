@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Endpoints
+internal import Durations
 
 /// A duration as an option's value, in the form of ``DurationText``; a bare number is seconds.
 struct TimeSpan: ExpressibleByArgument, Hashable, Sendable {

@@ -46,7 +46,7 @@ struct FleetPreflight: Sendable {
   }
 
   static func line(_ finding: PreflightFinding) -> String {
-    "\(finding.rule.rawValue): \(finding.outcome.rawValue): \(finding.words)"
+    "\(finding.rule.rawValue): \(finding.outcome.rawValue): \(finding.message)"
   }
 
   /// Returns a plan's JSON with the findings for each of its changes.
@@ -59,7 +59,8 @@ struct FleetPreflight: Sendable {
         checked["preflight"] = .array(
           found.map {
             [
-              "check": .string($0.rule.rawValue), "outcome": .string($0.outcome.rawValue), "words": .string($0.words),
+              "check": .string($0.rule.rawValue), "outcome": .string($0.outcome.rawValue),
+              "message": .string($0.message),
             ]
           })
         return .object(checked)

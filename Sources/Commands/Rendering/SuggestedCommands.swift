@@ -47,9 +47,7 @@ struct SuggestedCommands: Hashable, Sendable {
     var rest = text[...]
     while let command = rest.firstRange(of: "setpoint ") {
       let before = rest[..<command.lowerBound]
-      guard let quote = before.last, quote == "\"" || quote == "`",
-        let end = rest[command.lowerBound...].firstIndex(of: quote)
-      else {
+      guard before.last == "\"", let end = rest[command.lowerBound...].firstIndex(of: "\"") else {
         result += rest[..<command.upperBound]
         rest = rest[command.upperBound...]
         continue

@@ -1,5 +1,6 @@
 internal import CanonicalJSON
 internal import Controller
+internal import Durations
 internal import History
 internal import Planning
 
@@ -20,7 +21,8 @@ extension ListenerCalls {
         _ = await controller.isStopping
         let longest = queue.metrics.longestRunning
         guard longest < options.runDeadline * 2 else {
-          return Probe(isHealthy: false, "a reconciliation has been running for \(longest), twice its deadline")
+          let time = DurationText.text(longest)
+          return Probe(isHealthy: false, "a reconciliation has been running for \(time), twice its deadline")
         }
         return Probe(isHealthy: true, "ok")
       },

@@ -1,6 +1,7 @@
 package import Endpoints
 internal import History
 package import Planning
+internal import Storage
 
 /// Limits for reconciling one endpoint in one command.
 package struct ConvergenceLimits: Sendable {
@@ -190,7 +191,7 @@ extension Reconciler {
       let next = try await take(assessment)
       progress.collisions = 0
       return next
-    } catch let error as HistoryError where error.code == .moved && progress.collisions < 5 {
+    } catch let error as StorageError where error.kind == .moved && progress.collisions < 5 {
       // Another process with this state directory recorded something in between: check again.
       progress.collisions += 1
       return nil

@@ -2,6 +2,7 @@ internal import Endpoints
 internal import History
 package import Planning
 internal import ServingAPI
+internal import Storage
 
 extension Reconciler {
   /// Observes every endpoint that the source names or the fleet owns: one list call, one read per endpoint, one read of

@@ -1,6 +1,7 @@
 package import Endpoints
 package import History
 package import Planning
+package import Storage
 
 /// A plan as `diff --out` writes it and `apply --plan` executes it: the desired state of each endpoint, and the live
 /// state when the plan was made. Plain environment values are stored only as codes (``ConfigSnapshot``).
@@ -42,8 +43,8 @@ package struct SavedPlan: Hashable, Sendable {
   /// The plan's desired state, with environment values restored from configs that contain them.
   ///
   /// - Parameter values: for each endpoint, the configs to search: the manifest's and the live one.
-  /// - Throws: `HistoryError` `cannotRestore`, which names the variables that are in none of them.
-  package func desiredFleet(values: [String: [EndpointConfig]], key: RedactionKey) throws(HistoryError) -> DesiredFleet
+  /// - Throws: `StorageError` `cannotRestore`, which names the variables that are in none of them.
+  package func desiredFleet(values: [String: [EndpointConfig]], key: RedactionKey) throws(StorageError) -> DesiredFleet
   {
     var endpoints: [String: Desired] = [:]
     for entry in entries {
@@ -89,7 +90,7 @@ package struct SavedEndpoint: Hashable, Sendable {
     self.config = config
   }
 
-  func restored(from values: [EndpointConfig], key: RedactionKey) throws(HistoryError) -> DesiredEndpoint {
+  func restored(from values: [EndpointConfig], key: RedactionKey) throws(StorageError) -> DesiredEndpoint {
     endpoint.with(config: try config.restored(from: values, key: key))
   }
 }

@@ -36,12 +36,13 @@ enum ProviderCall {
   }
 
   static func result(status: Int) -> String {
-    switch status {
-    case ..<400: "success"
-    case 404: "not_found"
-    case 409: "conflict"
-    case 429: "throttled"
-    case ..<500: "refused"
+    switch ServingError.Kind.of(status: status) {
+    // Without a failure, or redirected.
+    case nil, .unexpectedAnswer: "success"
+    case .notFound: "not_found"
+    case .conflict: "conflict"
+    case .throttled: "throttled"
+    case .invalid, .unauthenticated, .permissionDenied: "refused"
     default: "server_error"
     }
   }

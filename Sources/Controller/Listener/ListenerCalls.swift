@@ -4,11 +4,11 @@ package struct ListenerCalls: Sendable {
   package struct Probe: Hashable, Sendable {
     package let isHealthy: Bool
     /// The state, for people.
-    package let words: String
+    package let message: String
 
-    package init(isHealthy: Bool, _ words: String) {
+    package init(isHealthy: Bool, _ message: String) {
       self.isHealthy = isHealthy
-      self.words = words
+      self.message = message
     }
   }
 

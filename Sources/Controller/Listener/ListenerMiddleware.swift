@@ -49,7 +49,7 @@ extension Response {
 
   static func probe(_ probe: ListenerCalls.Probe) -> Response {
     text(
-      probe.words + "\n", type: "text/plain; charset=utf-8", status: probe.isHealthy ? .ok : .serviceUnavailable)
+      probe.message + "\n", type: "text/plain; charset=utf-8", status: probe.isHealthy ? .ok : .serviceUnavailable)
   }
 
   static func json(_ value: JSONValue, status: HTTPResponse.Status) -> Response {

@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Durations
 internal import LibCurl
 package import Logging
 package import Scheduling
@@ -111,7 +112,8 @@ package final class WebhookNotifier: Service, NotificationSink {
       let pause = min(max(backoff, failure.retryAfter ?? .zero), limits.longestPause)
       log.log(
         level: tried == 1 ? .warning : .debug, "notification not delivered; retrying",
-        metadata: facts(notification).merging(["error": "\(failure.words)", "pause": "\(pause)"]) { $1 })
+        metadata: facts(notification)
+          .merging(["error": "\(failure.message)", "pause": "\(DurationText.text(pause))"]) { $1 })
       try await wait(pause)
     }
   }
@@ -120,7 +122,7 @@ package final class WebhookNotifier: Service, NotificationSink {
     record(.failed)
     log.error(
       "notification dropped after the last retry",
-      metadata: facts(notification).merging(["error": "\(failure.words)", "tries": "\(tried)"]) { $1 })
+      metadata: facts(notification).merging(["error": "\(failure.message)", "tries": "\(tried)"]) { $1 })
   }
 
   private func facts(_ notification: FleetNotification) -> Logger.Metadata {
@@ -130,7 +132,7 @@ package final class WebhookNotifier: Service, NotificationSink {
   }
 
   private struct Failure {
-    let words: String
+    let message: String
     let mayPass: Bool
     var retryAfter: Duration?
   }
@@ -146,15 +148,15 @@ package final class WebhookNotifier: Service, NotificationSink {
       let words = await Self.start(of: answer)
       if (200..<300).contains(answer.status) { return nil }
       return Failure(
-        words: "the webhook returned \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
+        message: "the webhook returned \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
         mayPass: answer.status >= 500 || [408, 425, 429].contains(answer.status),
         retryAfter: RetryAfter.duration(answer.headers, secondsSince1970: timing.secondsSince1970()))
     } catch let error as HTTPClientError {
       try Task.checkCancellation()
-      return Failure(words: url.redacted(error.message), mayPass: error.code != .invalidRequest)
+      return Failure(message: url.redacted(error.message), mayPass: error.code != .invalidRequest)
     } catch {
       try Task.checkCancellation()
-      return Failure(words: url.redacted("\(error)"), mayPass: true)
+      return Failure(message: url.redacted("\(error)"), mayPass: true)
     }
   }
 

@@ -1,3 +1,4 @@
+internal import Durations
 package import Planning
 
 /// The options of a controller.
@@ -64,13 +65,8 @@ package struct ControllerOptions: Sendable {
       self.period = period
     }
 
-    package var description: String { "\(writes) writes in \(period.components.seconds) seconds" }
-
-    /// A short form: `50 per 5m`.
-    package var words: String {
-      let seconds = period.components.seconds
-      return "\(writes) per " + (seconds > 0 && seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s")
-    }
+    /// Such as `50 per 5m`.
+    package var description: String { "\(writes) per \(DurationText.text(period))" }
 
     /// The limit of a workspace (serving-api.md 1.8).
     package static let standard = WriteBudget(writes: 50, period: .seconds(300))

@@ -1,3 +1,4 @@
+internal import Durations
 internal import Logging
 internal import ServiceLifecycle
 
@@ -103,7 +104,10 @@ package struct ControllerService: Service {
         await controller.stop()
         try await sleep(options.grace)
         parts.log.warning(
-          "calls in flight did not finish within \(options.grace); the next controller resumes from live state")
+          """
+          calls in flight did not finish within \(DurationText.text(options.grace)); the next controller resumes from \
+          live state
+          """)
         return .workers
       }
       defer { group.cancelAll() }

@@ -1,9 +1,11 @@
+internal import Durations
 internal import Endpoints
 internal import History
 internal import Logging
 internal import Planning
 package import Scheduling
 internal import ServingAPI
+internal import Storage
 
 extension FleetController {
   /// Reconciles one endpoint of the queue: observes it and takes steps until it has to wait.
@@ -78,12 +80,13 @@ extension FleetController {
       return try await steps(name, id)
     } catch is CancellationError {
       guard let deadline, deadline.isOver else { return .stopped }
-      await note("a reconciliation took longer than \(options.runDeadline) and was canceled", of: name, run: id)
+      let limit = DurationText.text(options.runDeadline)
+      await note("a reconciliation took longer than \(limit) and was canceled", of: name, run: id)
       return .tooLong
     } catch let error as LostLease {
       await stopForLostLease(error.description)
       return .stopped
-    } catch let error as HistoryError where error.code == .corrupt || error.code == .newerSchema {
+    } catch let error as StorageError where error.kind == .damaged || error.kind == .newer {
       await note("not reconciled", why: error.description, of: name, run: id)
       return .stuck(error.description)
     } catch {
@@ -137,7 +140,7 @@ extension FleetController {
   {
     do {
       if let next = try await reconciler.take(assessment) { return next }
-    } catch let error as HistoryError where error.code == .moved {
+    } catch let error as StorageError where error.kind == .moved {
       // A user's command with the same state directory recorded something in between: check again.
     }
     return try await reconciler.assess(assessment.name, desired: assessment.desired)

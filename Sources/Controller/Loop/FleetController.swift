@@ -1,3 +1,4 @@
+internal import Durations
 internal import Endpoints
 internal import History
 internal import Logging
@@ -146,7 +147,7 @@ package actor FleetController {
       log.warning(
         """
         no manifests have been read yet, so nothing is reconciled; the source is read again every \
-        \(DurationText.text(seconds: options.interval.components.seconds))
+        \(DurationText.text(options.interval))
         """)
     }
     if let problem = problems.first, former.isEmpty {

@@ -27,7 +27,7 @@ extension Preflight {
         if waits.isEmpty { return nil }
         guard limits.waits else { return .failed(Self.words(waits)) }
         guard now() + Self.pause <= end else { return .underWay(Reason(.blocked, Self.words(waits)), timeIsOver: true) }
-        report(.waiting(waits.map(\.words).joined(separator: "; ")))
+        report(.waiting(waits.map(\.message).joined(separator: "; ")))
         try await sleep(Self.pause)
         found = try await self.waits(item, decision)
       }
@@ -40,6 +40,6 @@ extension Preflight {
   private static let pause: Duration = .seconds(10)
 
   private static func words(_ findings: [PreflightFinding]) -> String {
-    "nothing was sent: " + findings.map(\.words).joined(separator: "; ")
+    "nothing was sent: " + findings.map(\.message).joined(separator: "; ")
   }
 }

@@ -154,7 +154,7 @@ extension Reconciler {
   ///
   /// - Returns: the next assessment if only the memory changed and live state was read a moment ago; nil if live state
   ///   has to be read again.
-  /// - Throws: `HistoryError` if nothing could be recorded: then nothing was sent either, unless the step was a call
+  /// - Throws: `StorageError` if nothing could be recorded: then nothing was sent either, unless the step was a call
   ///   that was already sent; `CancellationError` if the caller was canceled, after recording that a response may be
   ///   lost.
   package func take(_ assessment: Assessment) async throws -> Assessment? {
@@ -235,17 +235,4 @@ extension Reconciler {
 
 extension CallResult {
   fileprivate init(_ response: WriteResponse) { self = .accepted(id: response.id, version: response.announcedVersion) }
-
-  fileprivate init(_ error: ServingError) {
-    let words = error.advice.map { "\(error.serverMessage.clause) (\($0.clause))" } ?? error.serverMessage
-    if error.outcomeUnknown {
-      self = .lost(words)
-    } else if let status = error.status, error.kind != .unexpectedAnswer, error.kind != .unauthenticated {
-      self.init(failure: status, errorCode: error.errorCode, message: words, retryAfter: error.retryAfter)
-    } else if error.kind == .refusedLocally {
-      self = .refused(words)
-    } else {
-      self = .unavailable(words, retryAfter: error.retryAfter)
-    }
-  }
 }

@@ -1,3 +1,4 @@
+internal import Durations
 package import Endpoints
 package import Planning
 package import ServingAPI
@@ -40,27 +41,34 @@ extension Reconciler {
   private static let warmUp: Duration = .seconds(120)
 
   private static func warmUpVerdict(_ answer: ChatAnswer, _ entity: String) -> Verdict {
-    VerificationCheck.unmeasurable.contains(answer.status)
+    VerificationCheck.isUnmeasurable(answer)
       ? .inconclusive("\(entity) returned \(answer.status): \(answer.text)") : .passed
   }
 }
 
 extension VerificationCheck {
-  /// Statuses that say nothing about the model: no route yet, throttled, not available, gateway timeout.
-  fileprivate static let unmeasurable: Set<Int> = [404, 408, 429, 503, 504]
+  /// Whether the answer says nothing about the model: no route yet, throttled, not available, gateway timeout. Other
+  /// failures of the server may be the model's own.
+  fileprivate static func isUnmeasurable(_ answer: ChatAnswer) -> Bool {
+    switch answer.failure {
+    case .notFound, .throttled, .unavailable, .timeout: true
+    default: false
+    }
+  }
 
   /// Returns the verdict on an answer. Pure.
   package func verdict(on answer: ChatAnswer, from entity: String) -> Verdict {
     guard answer.status == expectedStatus else {
       let words =
         "\(entity) responded to \"\(prompt)\" with status \(answer.status), not \(expectedStatus): \(answer.text)"
-      return Self.unmeasurable.contains(answer.status) ? .inconclusive(words) : .failed(words)
+      return Self.isUnmeasurable(answer) ? .inconclusive(words) : .failed(words)
     }
     guard contains.isEmpty || answer.text.contains(contains) else {
       return .failed("\(entity) answered \"\(prompt)\" with \"\(answer.text)\", which does not contain \"\(contains)\"")
     }
     guard answer.elapsed <= .seconds(withinSeconds) else {
-      return .failed("\(entity) took \(answer.elapsed) for \"\(prompt)\", more than \(withinSeconds) seconds")
+      let (elapsed, limit) = (DurationText.text(answer.elapsed), DurationText.text(.seconds(withinSeconds)))
+      return .failed("\(entity) took \(elapsed) for \"\(prompt)\", more than \(limit)")
     }
     return .passed
   }

@@ -92,7 +92,7 @@ struct ManifestCache: Sendable {
       entries[file.name] = entry
       return entry.content
     } catch {
-      return ManifestFile(unreadable: file.name, error.words)
+      return ManifestFile(unreadable: file.name, error.message)
     }
   }
 

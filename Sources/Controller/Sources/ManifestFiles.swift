@@ -49,7 +49,7 @@ package enum ManifestFiles {
     do {
       reader.read(try bytes(), file: name, isNamed: isNamed)
     } catch {
-      reader.fail(file: name, (error as? UnreadableFile)?.words ?? "\(error)")
+      reader.fail(file: name, (error as? UnreadableFile)?.message ?? "\(error)")
     }
   }
 }

@@ -16,12 +16,12 @@ package struct PreflightFinding: Hashable, Sendable {
   package let rule: WorkspaceRule
   package let outcome: Outcome
   /// The result, or the reason why there is none, in a sentence.
-  package let words: String
+  package let message: String
 
-  package init(_ rule: WorkspaceRule, _ outcome: Outcome, _ words: String) {
+  package init(_ rule: WorkspaceRule, _ outcome: Outcome, _ message: String) {
     self.rule = rule
     self.outcome = outcome
-    self.words = words
+    self.message = message
   }
 }
 

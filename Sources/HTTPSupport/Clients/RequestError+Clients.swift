@@ -1,3 +1,5 @@
+internal import Durations
+
 extension RequestError {
   static func malformedHead(_ words: String) -> RequestError {
     RequestError(400, "MALFORMED_REQUEST", "invalid_request_error", words)
@@ -18,21 +20,13 @@ extension RequestError {
   static func slowHead(_ limits: ClientLimits) -> RequestError {
     RequestError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
-      "the request headers did not arrive within \(limits.headerTimeout.seconds) s")
+      "the request headers did not arrive within \(DurationText.text(limits.headerTimeout))")
   }
 
   static func slowBody(_ limits: ClientLimits) -> RequestError {
     RequestError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
       "the request body arrived too slowly: at least \(limits.minimumRate) bytes per second are required over "
-        + "\(limits.bodyTimeout.seconds) s")
-  }
-}
-
-extension Duration {
-  /// In seconds, in the shortest form.
-  fileprivate var seconds: String {
-    let seconds = self / .seconds(1)
-    return seconds == seconds.rounded() ? String(Int64(seconds)) : String(seconds)
+        + "\(DurationText.text(limits.bodyTimeout))")
   }
 }

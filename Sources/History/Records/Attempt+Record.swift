@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
+internal import Storage
 
 extension Attempt {
   /// All fields except those with their own column.
@@ -22,19 +23,19 @@ extension Attempt {
 
   init(
     digest: ConfigDigest, kind: Kind, revision: Int, openedAt: Timestamp, details: StoredRecord
-  ) throws(HistoryError) {
+  ) throws(StorageError) {
     self.init(
       digest: digest, kind: kind, revision: revision, base: try Base(details.record("base")), openedAt: openedAt,
-      correction: try details.record("correction").map { record throws(HistoryError) in try Correction(record) },
+      correction: try details.record("correction").map { record throws(StorageError) in try Correction(record) },
       checksDigest: try details.digest("checks"),
-      step: try details.record("step").map { record throws(HistoryError) in try RolloutStep(record) },
-      acceptance: try details.record("acceptance").map { record throws(HistoryError) in
+      step: try details.record("step").map { record throws(StorageError) in try RolloutStep(record) },
+      acceptance: try details.record("acceptance").map { record throws(StorageError) in
         Acceptance(at: try record.time("at"), version: record.optionalInteger("version"))
       },
-      refusal: try details.record("refusal").map { record throws(HistoryError) in
+      refusal: try details.record("refusal").map { record throws(StorageError) in
         Refusal(cause: try record.word("cause", as: CauseClass.self), words: try record.text("words"))
       },
-      verification: try details.record("verification").map { record throws(HistoryError) in
+      verification: try details.record("verification").map { record throws(StorageError) in
         Verification(
           verdict: try Verdict(record.record("verdict")), checksDigest: try record.digest("checks"),
           firstAskedAt: try record.time("first"),
@@ -55,8 +56,8 @@ extension Attempt.Base {
     }
   }
 
-  fileprivate init(_ record: StoredRecord?) throws(HistoryError) {
-    guard let record else { throw HistoryError(.corrupt, "a recorded attempt is damaged: its base is missing") }
+  fileprivate init(_ record: StoredRecord?) throws(StorageError) {
+    guard let record else { throw StorageError(.damaged, "a recorded attempt is damaged: its base is missing") }
     if record.flag("absent") {
       self = .absent
     } else {
@@ -72,7 +73,7 @@ extension RolloutStep {
     ["traffic": .int(Int64(traffic)), "hold": .time(Timestamp(milliseconds: 0) + hold)]
   }
 
-  init(_ record: StoredRecord) throws(HistoryError) {
+  init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       traffic: try record.integer("traffic"), hold: try record.time("hold") - Timestamp(milliseconds: 0))
   }
@@ -87,13 +88,13 @@ extension Verdict {
     }
   }
 
-  fileprivate init(_ record: StoredRecord?) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord?) throws(StorageError) {
     let words = record?.optionalText("words") ?? ""
     switch record?.optionalText("word") {
     case "passed": self = .passed
     case "failed": self = .failed(words)
     case "inconclusive": self = .inconclusive(words)
-    default: throw HistoryError(.corrupt, "a recorded attempt is damaged: its verdict is unknown")
+    default: throw StorageError(.damaged, "a recorded attempt is damaged: its verdict is unknown")
     }
   }
 }
@@ -101,7 +102,7 @@ extension Verdict {
 extension Correction {
   var json: JSONValue { ["target": .digest(target), "live": .digest(live), "at": .time(at)] }
 
-  init(_ record: StoredRecord) throws(HistoryError) {
+  init(_ record: StoredRecord) throws(StorageError) {
     self.init(target: try record.digest("target"), live: try record.digest("live"), at: try record.time("at"))
   }
 }

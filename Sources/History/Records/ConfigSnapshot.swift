@@ -1,6 +1,7 @@
 package import CanonicalJSON
 package import Endpoints
 internal import Planning
+package import Storage
 
 /// An endpoint's config in the form in which it may be written to disk: secret references stay, plain environment
 /// values are stored only as codes that prove them (``RedactionKey``).
@@ -34,10 +35,10 @@ package struct ConfigSnapshot: Hashable, Sendable {
   /// Returns the config. A redacted value is taken from the first of `candidates` (the manifest's config, the live one)
   /// that contains the variable with exactly the recorded value.
   ///
-  /// - Throws: ``HistoryError`` `cannotRestore`, which names every variable whose value is in none of them.
+  /// - Throws: ``StorageError`` `cannotRestore`, which names every variable whose value is in none of them.
   package func restored(
     from candidates: [EndpointConfig], key: RedactionKey
-  ) throws(HistoryError) -> EndpointConfig {
+  ) throws(StorageError) -> EndpointConfig {
     let known = candidates.flatMap(\.entities).flatMap { Array($0.environment) }
     var missing: Set<String> = []
     let restored = entities.map { entity in
@@ -66,10 +67,10 @@ package struct ConfigSnapshot: Hashable, Sendable {
   /// The config without its environment.
   package var outline: EndpointConfig { EndpointConfig(entities: entities.map(\.bare)) }
 
-  private static func unknownValues(of variables: [String]) -> HistoryError {
+  private static func unknownValues(of variables: [String]) -> StorageError {
     let names = variables.joined(separator: ", ")
     let one = variables.count == 1
-    return HistoryError(
+    return StorageError(
       .cannotRestore,
       "the \(one ? "value" : "values") of the environment \(one ? "variable" : "variables") \(names) "
         + "\(one ? "is" : "are") not stored in the history, and neither the manifest nor the live config contains "
@@ -88,14 +89,14 @@ extension ConfigSnapshot {
 
   /// Reads the output of ``json``.
   ///
-  /// - Throws: ``HistoryError`` `corrupt`, or `newerSchema` if this version does not know the format.
-  package init(json: JSONValue) throws(HistoryError) {
+  /// - Throws: ``StorageError`` `damaged`, or `newer` if this version does not know the format.
+  package init(json: JSONValue) throws(StorageError) {
     guard let format = json["format"]?.intValue, let items = json["served_entities"]?.arrayValue else {
-      throw HistoryError(.corrupt, "a recorded config is damaged: it has no format or no served entities")
+      throw StorageError(.damaged, "a recorded config is damaged: it has no format or no served entities")
     }
     guard format == Self.format else {
-      throw HistoryError(
-        .newerSchema, "a recorded config has format \(format), but this version of Setpoint reads \(Self.format)",
+      throw StorageError(
+        .newer, "a recorded config has format \(format), but this version of Setpoint reads \(Self.format)",
         next: "use the version of Setpoint that wrote it")
     }
     var entities: [Entity] = []
@@ -127,13 +128,13 @@ extension ConfigSnapshot.Entity {
     return .object(members)
   }
 
-  fileprivate init(json: JSONValue) throws(HistoryError) {
+  fileprivate init(json: JSONValue) throws(StorageError) {
     guard
       let model = json["entity_name"]?.stringValue, let version = json["entity_version"]?.stringValue,
       let workloadType = json["workload_type"]?.stringValue, let scaleToZero = json["scale_to_zero_enabled"]?.boolValue,
       let traffic = json["traffic_percentage"]?.intValue.flatMap(Int.init(exactly:)),
       let variables = json["environment_vars"]?.objectValue
-    else { throw HistoryError(.corrupt, "a recorded config is damaged: a served entity lacks a field") }
+    else { throw StorageError(.damaged, "a recorded config is damaged: a served entity lacks a field") }
     var environment: [String: ConfigSnapshot.StoredValue] = [:]
     for (variable, stored) in variables {
       if let value = stored["value"]?.stringValue {
@@ -141,7 +142,7 @@ extension ConfigSnapshot.Entity {
       } else if let code = stored["hmac"]?.stringValue {
         environment[variable] = .code(code)
       } else {
-        throw HistoryError(.corrupt, "a recorded config is damaged: the variable \(variable) has no value")
+        throw StorageError(.damaged, "a recorded config is damaged: the variable \(variable) has no value")
       }
     }
     self.init(

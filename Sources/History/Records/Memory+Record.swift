@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
+internal import Storage
 
 extension Memory {
   /// The fields without their own table.
@@ -19,19 +20,19 @@ extension Memory {
     ])
   }
 
-  mutating func readNotes(_ record: StoredRecord) throws(HistoryError) {
-    heldWhileAbsent = try record.record("held_while_absent").map { inner throws(HistoryError) in try HeldConfig(inner) }
+  mutating func readNotes(_ record: StoredRecord) throws(StorageError) {
+    heldWhileAbsent = try record.record("held_while_absent").map { inner throws(StorageError) in try HeldConfig(inner) }
     for kind in Operation.Kind.allCases {
       guard let backoff = record.record("setbacks")?.record(kind.rawValue) else { continue }
       backoffs[kind] = try TransientFailure(backoff)
     }
-    corrections = try record.list("corrections").map { inner throws(HistoryError) in try Correction(inner) }
-    targetCheck = try record.record("target_check").map { inner throws(HistoryError) in
+    corrections = try record.list("corrections").map { inner throws(StorageError) in try Correction(inner) }
+    targetCheck = try record.record("target_check").map { inner throws(StorageError) in
       TargetCheck(
         digest: try inner.digest("digest"), at: try inner.time("at"), problem: inner.optionalText("problem"))
     }
     appliedTelemetry = record.optionalDigest("applied_telemetry")
-    policy = try record.record("policy").map { inner throws(HistoryError) in try RolloutPolicy(inner) }
+    policy = try record.record("policy").map { inner throws(StorageError) in try RolloutPolicy(inner) }
   }
 }
 
@@ -43,7 +44,7 @@ extension HeldConfig {
     ])
   }
 
-  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       digest: try record.digest("digest"), cause: try record.word("cause", as: Cause.self),
       target: record.optionalDigest("target"), circumstances: record.optionalDigest("circumstances"),
@@ -59,7 +60,7 @@ extension TransientFailure {
     ])
   }
 
-  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       digest: record.optionalDigest("digest"), failures: try record.integer("failures"),
       until: try record.time("until"), words: try record.text("words"), isRefusal: record.flag("refusal"))

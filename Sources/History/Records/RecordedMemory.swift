@@ -1,5 +1,6 @@
 package import Endpoints
 package import Planning
+package import Storage
 
 /// A memory as it was read, with the data for writing it back.
 package struct RecordedMemory: Hashable, Sendable {
@@ -7,15 +8,15 @@ package struct RecordedMemory: Hashable, Sendable {
   /// Increases with every change of this endpoint's memory; 0: nothing is recorded.
   package let version: Int64
   /// By revision number: why its config cannot be restored (`config` is nil then), naming the variables.
-  package let lostConfigs: [Int: HistoryError]
+  package let lostConfigs: [Int: StorageError]
   /// By revision number: revisions with an unreadable record. They are not in the memory.
-  package let unreadable: [Int: HistoryError]
+  package let unreadable: [Int: StorageError]
   /// By revision number: the remains of a lost config.
   private let lostOutlines: [Int: EndpointConfig]
 
   package init(
-    memory: Memory, version: Int64, lostConfigs: [Int: HistoryError] = [:], lostOutlines: [Int: EndpointConfig] = [:],
-    unreadable: [Int: HistoryError] = [:]
+    memory: Memory, version: Int64, lostConfigs: [Int: StorageError] = [:], lostOutlines: [Int: EndpointConfig] = [:],
+    unreadable: [Int: StorageError] = [:]
   ) {
     self.memory = memory
     self.version = version

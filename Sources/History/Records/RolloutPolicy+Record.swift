@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
+internal import Storage
 
 extension RolloutPolicy {
   var json: JSONValue {
@@ -11,12 +12,12 @@ extension RolloutPolicy {
     ])
   }
 
-  init(_ record: StoredRecord) throws(HistoryError) {
+  init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       deadline: record.optionalInteger("deadline").map { .milliseconds($0) },
       onFailure: try record.word("on_failure", as: FailurePolicy.self),
-      checks: try record.list("checks").map { inner throws(HistoryError) in try VerificationCheck(inner) },
-      steps: try record.list("steps").map { inner throws(HistoryError) in try RolloutStep(inner) },
+      checks: try record.list("checks").map { inner throws(StorageError) in try VerificationCheck(inner) },
+      steps: try record.list("steps").map { inner throws(StorageError) in try RolloutStep(inner) },
       keepPrevious: record.flag("keep_previous"))
   }
 }
@@ -29,7 +30,7 @@ extension VerificationCheck {
     ]
   }
 
-  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       prompt: try record.text("chat"), expectedStatus: try record.integer("status"),
       contains: try record.text("contains"), withinSeconds: Double(try record.time("within").milliseconds) / 1000)

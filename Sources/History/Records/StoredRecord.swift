@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
+internal import Storage
 
 /// A reader for records in JSON. A record with a missing field was damaged, or edited by hand.
 struct StoredRecord {
@@ -13,9 +14,9 @@ struct StoredRecord {
     self.subject = subject
   }
 
-  init(parsing text: String, subject: String) throws(HistoryError) {
+  init(parsing text: String, subject: String) throws(StorageError) {
     do { json = try JSONValue(parsing: text) } catch {
-      throw HistoryError(.corrupt, "\(subject) is damaged: \(error)")
+      throw StorageError(.damaged, "\(subject) is damaged: \(error)")
     }
     self.subject = subject
   }
@@ -34,27 +35,27 @@ struct StoredRecord {
   func optionalInteger(_ key: String) -> Int64? { json[key]?.intValue }
   func flag(_ key: String) -> Bool { json[key]?.boolValue ?? false }
 
-  func text(_ key: String) throws(HistoryError) -> String { try found(json[key]?.stringValue, key) }
-  func integer(_ key: String) throws(HistoryError) -> Int { try found(json[key]?.intValue.flatMap(Int.init), key) }
+  func text(_ key: String) throws(StorageError) -> String { try found(json[key]?.stringValue, key) }
+  func integer(_ key: String) throws(StorageError) -> Int { try found(json[key]?.intValue.flatMap(Int.init), key) }
 
-  func time(_ key: String) throws(HistoryError) -> Timestamp {
+  func time(_ key: String) throws(StorageError) -> Timestamp {
     Timestamp(milliseconds: try found(json[key]?.intValue, key))
   }
 
-  func digest(_ key: String) throws(HistoryError) -> ConfigDigest {
+  func digest(_ key: String) throws(StorageError) -> ConfigDigest {
     try found(json[key]?.stringValue.flatMap(ConfigDigest.init(hex:)), key)
   }
 
   func optionalDigest(_ key: String) -> ConfigDigest? { json[key]?.stringValue.flatMap(ConfigDigest.init(hex:)) }
 
   /// Returns a value of an enumeration.
-  func word<Word: RawRepresentable>(_ key: String, as: Word.Type) throws(HistoryError) -> Word
+  func word<Word: RawRepresentable>(_ key: String, as: Word.Type) throws(StorageError) -> Word
   where Word.RawValue == String {
     try found(json[key]?.stringValue.flatMap(Word.init(rawValue:)), key)
   }
 
-  private func found<Value>(_ value: Value?, _ key: String) throws(HistoryError) -> Value {
-    guard let value else { throw HistoryError(.corrupt, "\(subject) is damaged: \(key) is missing or invalid") }
+  private func found<Value>(_ value: Value?, _ key: String) throws(StorageError) -> Value {
+    guard let value else { throw StorageError(.damaged, "\(subject) is damaged: \(key) is missing or invalid") }
     return value
   }
 }

@@ -2,6 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import GRDB
 internal import Planning
+internal import Storage
 
 /// A row of the table `endpoint`, and its dependent rows.
 struct EndpointRow {
@@ -51,9 +52,9 @@ extension EndpointRow {
   ) throws -> Reading {
     var memory = Memory(attempt: try attempt(database), endpointID: providerID, lastVersion: lastVersion)
     try memory.readNotes(StoredRecord(parsing: notes, subject: "the history of \(name)"))
-    var lost: [Int: HistoryError] = [:]
+    var lost: [Int: StorageError] = [:]
     var outlines: [Int: EndpointConfig] = [:]
-    var unreadable: [Int: HistoryError] = [:]
+    var unreadable: [Int: StorageError] = [:]
     var isRedacted = false
     let statement = try database.cachedStatement(sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number")
     // Row by row: a copied row would look up its columns by name again.
@@ -62,11 +63,11 @@ extension EndpointRow {
       var revision: Revision
       do { revision = try Revision(row) } catch {
         let number = (try? row.decode(Int.self, forColumn: "number")) ?? 0
-        unreadable[number] = HistoryError(
-          .corrupt, "revision \(number) of \(name) is skipped: its record is damaged (\(error))")
+        unreadable[number] = StorageError(
+          .damaged, "revision \(number) of \(name) is skipped: its record is damaged (\(error))")
         continue
       }
-      do throws(HistoryError) {
+      do throws(StorageError) {
         if let snapshot = try snapshot(in: row) {
           isRedacted = isRedacted || snapshot.isRedacted
           // The substitute if the config is lost.
@@ -101,23 +102,23 @@ extension EndpointRow {
       details: StoredRecord(parsing: (try? row.decode(String.self, forColumn: "details")) ?? "", subject: subject))
   }
 
-  private func snapshot(in row: Row) throws(HistoryError) -> ConfigSnapshot? {
+  private func snapshot(in row: Row) throws(StorageError) -> ConfigSnapshot? {
     guard let text: String = row["config"] else { return nil }
     let json: JSONValue
     do { json = try JSONValue(parsing: text) } catch {
-      throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: \(error)")
+      throw StorageError(.damaged, "a recorded config of \(name) is damaged: \(error)")
     }
     return try ConfigSnapshot(json: json)
   }
 
   private func restored(
     _ snapshot: ConfigSnapshot, digest: ConfigDigest, values: [EndpointConfig], key: RedactionKey
-  ) throws(HistoryError) -> EndpointConfig {
+  ) throws(StorageError) -> EndpointConfig {
     let config = try snapshot.restored(from: values, key: key)
     // The digest is what the endpoint's tags and the plan use; a config with another digest must never be sent in its
     // place.
     guard config.digest == digest else {
-      throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: it does not have the digest \(digest)")
+      throw StorageError(.damaged, "a recorded config of \(name) is damaged: it does not have the digest \(digest)")
     }
     return config
   }
@@ -147,11 +148,11 @@ extension Revision {
 }
 
 extension Revision {
-  fileprivate static func aliases(_ text: String?, of number: Int) throws(HistoryError) -> [AliasedVersion] {
+  fileprivate static func aliases(_ text: String?, of number: Int) throws(StorageError) -> [AliasedVersion] {
     guard let text else { return [] }
     let subject = "recorded revision \(number)"
     return try StoredRecord(parsing: "{\"aliases\":\(text)}", subject: subject).list("aliases")
-      .map { record throws(HistoryError) in try AliasedVersion(record) }
+      .map { record throws(StorageError) in try AliasedVersion(record) }
   }
 }
 
@@ -161,7 +162,7 @@ extension Row {
     let value: DatabaseValue = self[column]
     if value.isNull { return nil }
     guard let number = Int64.fromDatabaseValue(value) else {
-      throw HistoryError(.corrupt, "its \(column) is not a number")
+      throw StorageError(.damaged, "its \(column) is not a number")
     }
     return number
   }
@@ -181,14 +182,14 @@ extension AliasedVersion {
     ["model": .string(model), "alias": .string(alias), "version": .string(version)]
   }
 
-  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       model: try record.text("model"), alias: try record.text("alias"), version: try record.text("version"))
   }
 }
 
 extension RevisionOutcome {
-  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(StorageError) {
     let words = record.optionalText("words") ?? ""
     switch try record.text("outcome") {
     case "pending": self = .pending
@@ -199,7 +200,7 @@ extension RevisionOutcome {
     case "canceled": self = .canceled
     case "superseded": self = .superseded
     case "unsent": self = .unsent
-    case let word: throw HistoryError(.corrupt, "a recorded revision is damaged: \(word) is not a known outcome")
+    case let word: throw StorageError(.damaged, "a recorded revision is damaged: \(word) is not a known outcome")
     }
   }
 }
@@ -223,7 +224,7 @@ extension EndpointRow {
         "version": former.version + 1, "now": now.milliseconds, "notes": memory.notes.text(),
       ])
     guard let row = try find(key, database) else {
-      throw HistoryError(.failed, "the record that was just written cannot be read")
+      throw StorageError(.failed, "the record that was just written cannot be read")
     }
     let known = Dictionary(former.memory.revisions.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
     for revision in memory.revisions where known[revision.number] != revision {

@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import GRDB
 internal import Planning
+internal import Storage
 
 /// A row of the table `fleet`, and its dependent rows.
 struct FleetRow {
@@ -37,7 +38,7 @@ struct FleetRow {
     if let row = try find(key, database) { return row }
     try database.execute(sql: "INSERT INTO fleet (host, name) VALUES (?, ?)", arguments: [key.host, key.name])
     guard let row = try find(key, database) else {
-      throw HistoryError(.failed, "the record that was just written cannot be read")
+      throw StorageError(.failed, "the record that was just written cannot be read")
     }
     return row
   }

@@ -1,5 +1,6 @@
 internal import GRDB
 package import Planning
+package import Storage
 
 extension HistoryStore {
   /// Records an event of an endpoint that is not caused by a change of memory.
@@ -7,7 +8,7 @@ extension HistoryStore {
   /// - Parameter fleet: the endpoint's fleet; nil: as previously recorded.
   package func note(
     _ event: HistoryEvent, of key: EndpointKey, fleet: String? = nil
-  ) async throws(HistoryError) {
+  ) async throws(StorageError) {
     let (redaction, cache) = (self.key, cache)
     try await write { database in
       let row: EndpointRow
@@ -23,14 +24,14 @@ extension HistoryStore {
   }
 
   /// Records an event of a whole fleet: a source that cannot be read, a withheld mass deletion, a lost lease.
-  package func note(_ event: HistoryEvent, fleet: String, host: String) async throws(HistoryError) {
+  package func note(_ event: HistoryEvent, fleet: String, host: String) async throws(StorageError) {
     try await write { database in
       try FleetRow.made(FleetKey(host: host, name: fleet), database).append(event, database)
     }
   }
 
   /// Returns the newest events of an endpoint, oldest first.
-  package func events(of key: EndpointKey, newest count: Int = 50) async throws(HistoryError) -> [HistoryEvent] {
+  package func events(of key: EndpointKey, newest count: Int = 50) async throws(StorageError) -> [HistoryEvent] {
     try await read { database in
       guard let row = try EndpointRow.find(key, database) else { return [] }
       return try row.events(newest: count, database)
@@ -50,7 +51,7 @@ extension HistoryStore {
   package func events(
     host: String? = nil, fleet: String? = nil, names: [String] = [], since: Timestamp? = nil, after id: Int64? = nil,
     limit: Int = 100
-  ) async throws(HistoryError) -> [RecordedEvent] {
+  ) async throws(StorageError) -> [RecordedEvent] {
     let query = EventQuery(host: host, fleet: fleet, names: names, since: since, after: id, limit: limit)
     return try await read { database in
       try Row.fetchAll(database, sql: query.sql, arguments: query.arguments).map(RecordedEvent.init)

@@ -1,6 +1,7 @@
 package import Endpoints
 internal import GRDB
 package import Planning
+package import Storage
 
 extension HistoryStore {
   /// Returns the memory of an endpoint.
@@ -10,7 +11,7 @@ extension HistoryStore {
   ///   ``RecordedMemory/lostConfigs`` names the missing ones.
   package func memory(
     of key: EndpointKey, values: [EndpointConfig] = []
-  ) async throws(HistoryError) -> RecordedMemory {
+  ) async throws(StorageError) -> RecordedMemory {
     let mark = cache.mark()
     if let known = cache.memory(of: key, values: values, mark: mark) { return known }
     let (redaction, cache) = (self.key, cache)
@@ -27,15 +28,15 @@ extension HistoryStore {
   /// not affect the others.
   package func memories(
     host: String, values: [String: [EndpointConfig]] = [:]
-  ) async throws(HistoryError) -> [String: Result<RecordedMemory, HistoryError>] {
+  ) async throws(StorageError) -> [String: Result<RecordedMemory, StorageError>] {
     let redaction = key
     return try await read { database in
-      var memories: [String: Result<RecordedMemory, HistoryError>] = [:]
+      var memories: [String: Result<RecordedMemory, StorageError>] = [:]
       for row in try EndpointRow.all(host: host, database) {
         do {
           memories[row.name] = .success(
             try row.memory(database, values: values[row.name] ?? [], key: redaction).recorded)
-        } catch let error as HistoryError {
+        } catch let error as StorageError {
           memories[row.name] = .failure(error)
         }
       }
@@ -51,14 +52,14 @@ extension HistoryStore {
   ///   - fleet: the endpoint's fleet; nil: as previously recorded.
   ///   - now: the time of changes without their own.
   ///   - values: as in ``memory(of:values:)``, for the returned memory.
-  /// - Throws: ``HistoryError`` `moved` if another process has recorded something since `version`, or has an open
+  /// - Throws: ``StorageError`` `moved` if another process has recorded something since `version`, or has an open
   ///   attempt: read and decide again.
   @discardableResult
   package func record(
     _ changes: [MemoryChange], of key: EndpointKey, fleet: String? = nil, since version: Int64? = nil,
     at now: Timestamp,
     values: [EndpointConfig] = []
-  ) async throws(HistoryError) -> RecordedMemory {
+  ) async throws(StorageError) -> RecordedMemory {
     let (redaction, cache) = (self.key, cache)
     return try await write { database in
       try cache.update(database, mark: nil)
@@ -90,22 +91,22 @@ extension HistoryStore {
     }
   }
 
-  private static func moved(_ key: EndpointKey) -> HistoryError {
-    HistoryError(
+  private static func moved(_ key: EndpointKey) -> StorageError {
+    StorageError(
       .moved, "another setpoint process using the same state directory is changing \(key.name)",
       next: "wait until it finishes, then run the command again")
   }
 
   /// Returns the endpoints at a provider that this state directory has recorded, with the provider's id if known: those
   /// that may be pruned without a fleet.
-  package func recordedEndpoints(host: String) async throws(HistoryError) -> [String: String?] {
+  package func recordedEndpoints(host: String) async throws(StorageError) -> [String: String?] {
     try await read { database in
       Dictionary(uniqueKeysWithValues: try EndpointRow.all(host: host, database).map { ($0.name, $0.providerID) })
     }
   }
 
   /// Returns the names of all endpoints that this state directory has recorded, at any provider.
-  package func recordedNames() async throws(HistoryError) -> Set<String> {
+  package func recordedNames() async throws(StorageError) -> Set<String> {
     try await read { database in try String.fetchSet(database, sql: "SELECT DISTINCT name FROM endpoint") }
   }
 }
@@ -114,7 +115,7 @@ extension HistoryStore {
   /// Returns the revisions of an endpoint, oldest first.
   package func revisions(
     of key: EndpointKey, values: [EndpointConfig] = []
-  ) async throws(HistoryError) -> [Revision] {
+  ) async throws(StorageError) -> [Revision] {
     try await memory(of: key, values: values).memory.revisions
   }
 }

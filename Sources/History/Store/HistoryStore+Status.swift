@@ -1,5 +1,6 @@
 internal import GRDB
 package import Planning
+package import Storage
 
 extension HistoryStore {
   /// Saves a controller's report on its fleet, in one transaction, and the time of its check.
@@ -12,7 +13,7 @@ extension HistoryStore {
   package func save(
     _ statuses: [EndpointStatus], removing removed: [String] = [], fleet: String, host: String, at now: Timestamp,
     report: FleetReport? = nil
-  ) async throws(HistoryError) {
+  ) async throws(StorageError) {
     // Removed endpoints need not be cached.
     for name in removed { cache.forget(EndpointKey(host: host, name: name)) }
     try await write { database in
@@ -24,12 +25,12 @@ extension HistoryStore {
   }
 
   /// Returns a controller's last statuses of a fleet's endpoints, by name.
-  package func statuses(host: String, fleet: String) async throws(HistoryError) -> [EndpointStatus] {
+  package func statuses(host: String, fleet: String) async throws(StorageError) -> [EndpointStatus] {
     try await status(of: FleetKey(host: host, name: fleet))?.endpoints ?? []
   }
 
   /// Returns a controller's last status of a fleet; nil if none has ever managed it from this state directory.
-  package func status(of fleet: FleetKey) async throws(HistoryError) -> FleetStatus? {
+  package func status(of fleet: FleetKey) async throws(StorageError) -> FleetStatus? {
     try await read { database in
       guard let row = try FleetRow.find(fleet, database), row.lookedAt != nil else { return nil }
       return try row.status(database)
@@ -37,7 +38,7 @@ extension HistoryStore {
   }
 
   /// Returns the last statuses of endpoints with this name: one for each fleet that has one.
-  package func statuses(of key: EndpointKey) async throws(HistoryError) -> [(
+  package func statuses(of key: EndpointKey) async throws(StorageError) -> [(
     fleet: FleetStatus, status: EndpointStatus
   )] {
     try await read { database in
@@ -50,7 +51,7 @@ extension HistoryStore {
 
   /// Returns the endpoints of a fleet that were deleted from this state directory since their controller last reported
   /// a change of them, and when. An endpoint that something was done to afterwards is not among them.
-  package func deletions(in fleet: FleetKey) async throws(HistoryError) -> [String: Timestamp] {
+  package func deletions(in fleet: FleetKey) async throws(StorageError) -> [String: Timestamp] {
     try await read { database in
       guard let row = try FleetRow.find(fleet, database) else { return [:] }
       return try row.deletions(database)
@@ -60,7 +61,7 @@ extension HistoryStore {
   /// Returns the fleets that a controller has managed from this state directory, by provider and name.
   ///
   /// - Parameter host: only those at this provider; nil: all.
-  package func fleets(host: String? = nil) async throws(HistoryError) -> [FleetKey] {
+  package func fleets(host: String? = nil) async throws(StorageError) -> [FleetKey] {
     try await read { database in
       try FleetRow.all(host: host, database).filter { $0.lookedAt != nil }.map(\.key)
     }
@@ -70,7 +71,7 @@ extension HistoryStore {
   /// (revisions, attempts, their own events) stay, since a rollback needs them.
   ///
   /// - Returns: the number of endpoints that had a status.
-  package func forget(_ fleet: FleetKey) async throws(HistoryError) -> Int {
+  package func forget(_ fleet: FleetKey) async throws(StorageError) -> Int {
     try await write { database in
       guard let row = try FleetRow.find(fleet, database) else { return 0 }
       return try row.remove(database)

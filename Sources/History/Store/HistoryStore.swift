@@ -1,5 +1,5 @@
 package import GRDB
-internal import Storage
+package import Storage
 
 #if canImport(Darwin)
   internal import Darwin
@@ -20,8 +20,8 @@ package struct HistoryStore: Sendable {
 
   /// Opens the history of a state directory, and creates both if they do not exist.
   ///
-  /// - Throws: ``HistoryError``: a database that is corrupt or newer than this program is refused and left as it is.
-  package static func open(in directory: StateDirectory) throws(HistoryError) -> HistoryStore {
+  /// - Throws: ``StorageError``: a database that is corrupt or newer than this program is refused and left as it is.
+  package static func open(in directory: StateDirectory) throws(StorageError) -> HistoryStore {
     do {
       try directory.create()
       return try directory.withLock {
@@ -33,25 +33,25 @@ package struct HistoryStore: Sendable {
           key: try RedactionKey.load(file: directory.file("history.key")))
       }
     } catch {
-      throw HistoryError(error, file: directory.file(fileName))
+      throw StorageError(error, file: directory.file(fileName))
     }
   }
 
   /// Opens the history of a state directory for a command that only reads: if there is none yet, an empty one in
   /// memory, so that reading creates no files.
-  package static func openToRead(in directory: StateDirectory) throws(HistoryError) -> HistoryStore {
+  package static func openToRead(in directory: StateDirectory) throws(StorageError) -> HistoryStore {
     if access(directory.file(fileName), F_OK) == 0 { return try open(in: directory) }
     return try passing()
   }
 
   /// Returns a history in memory: for reading when nothing was recorded, and for tests.
-  package static func passing(key: RedactionKey? = nil) throws(HistoryError) -> HistoryStore {
+  package static func passing(key: RedactionKey? = nil) throws(StorageError) -> HistoryStore {
     do {
       let database = try DatabaseQueue(configuration: DatabaseFile.configuration)
       try prepare(database)
       return HistoryStore(database: database, key: try key ?? RedactionKey.random())
     } catch {
-      throw HistoryError(error, file: "the history in memory")
+      throw StorageError(error, file: "the history in memory")
     }
   }
 
@@ -80,20 +80,20 @@ extension HistoryStore {
   /// must be recorded even if the user interrupts.
   func write<Value: Sendable>(
     _ change: @escaping @Sendable (Database) throws -> Value
-  ) async throws(HistoryError) -> Value {
+  ) async throws(StorageError) -> Value {
     do {
       return try await withCheckedThrowingContinuation { continuation in
         database.asyncWrite(change) { _, result in continuation.resume(with: result) }
       }
     } catch {
-      throw HistoryError(error, file: database.path)
+      throw StorageError(error, file: database.path)
     }
   }
 
   /// Runs one consistent read; like ``write(_:)``, it is not interrupted.
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (Database) throws -> Value
-  ) async throws(HistoryError) -> Value {
+  ) async throws(StorageError) -> Value {
     do {
       return try await withCheckedThrowingContinuation { continuation in
         database.asyncRead { database in
@@ -101,30 +101,12 @@ extension HistoryStore {
         }
       }
     } catch {
-      throw HistoryError(error, file: database.path)
+      throw StorageError(error, file: database.path)
     }
   }
 }
 
-extension HistoryError {
+extension StorageError {
   /// Describes an error of a database file, with what to do.
-  init(_ error: any Error, file: String) {
-    if let error = error as? HistoryError {
-      self = error
-    } else {
-      self.init(StorageError(error, StateDirectory(path: "").place(file)))
-    }
-  }
-
-  init(_ error: StorageError) {
-    let code: Code =
-      switch error.kind {
-      case .cannotOpen: .cannotOpen
-      case .damaged: .corrupt
-      case .newer: .newerSchema
-      case .busy: .busy
-      case .failed: .failed
-      }
-    self.init(code, error.message, next: error.next)
-  }
+  fileprivate init(_ error: any Error, file: String) { self.init(error, StateDirectory(path: "").place(file)) }
 }

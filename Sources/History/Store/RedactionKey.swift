@@ -1,5 +1,6 @@
 internal import FileSystem
 internal import LibCrypto
+internal import Storage
 
 #if canImport(Darwin)
   internal import Darwin
@@ -36,7 +37,7 @@ package struct RedactionKey: Sendable {
 
   /// Returns the key in a file, which is created with mode 0600 if it does not exist. Call this under the directory's
   /// lock.
-  static func load(file: String) throws(HistoryError) -> RedactionKey {
+  static func load(file: String) throws(StorageError) -> RedactionKey {
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       let error = SystemError.last
@@ -52,7 +53,7 @@ package struct RedactionKey: Sendable {
     return RedactionKey(bytes: Array(bytes.prefix(byteCount)))
   }
 
-  private static func create(file: String) throws(HistoryError) -> RedactionKey {
+  private static func create(file: String) throws(StorageError) -> RedactionKey {
     let bytes: [UInt8]
     do { bytes = try SecureRandom.bytes(count: byteCount) } catch { throw unusable(file, "\(error)") }
     do throws(SystemError) {
@@ -63,8 +64,8 @@ package struct RedactionKey: Sendable {
     return RedactionKey(bytes: bytes)
   }
 
-  private static func unusable(_ file: String, _ why: String) -> HistoryError {
-    HistoryError(
+  private static func unusable(_ file: String, _ why: String) -> StorageError {
+    StorageError(
       .cannotOpen, "the history key \(file) cannot be used: \(why)",
       next: "move the file away; a new key is created, and rollbacks then need environment values in the manifest")
   }

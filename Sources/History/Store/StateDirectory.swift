@@ -1,5 +1,5 @@
 internal import FileSystem
-internal import Storage
+package import Storage
 
 #if canImport(Darwin)
   internal import Darwin
@@ -23,7 +23,7 @@ package struct StateDirectory: Hashable, Sendable {
   /// Selects the directory: the one given by `--state`, otherwise `$XDG_STATE_HOME/setpoint`, otherwise
   /// `~/.local/state/setpoint`. A relative `XDG_STATE_HOME` is ignored, as the XDG base directory specification
   /// requires.
-  package init(named: String?, environment: [String: String]) throws(HistoryError) {
+  package init(named: String?, environment: [String: String]) throws(StorageError) {
     isInPod = PrivateFolder.isInPod(environment)
     if let named, !named.isEmpty {
       path = named
@@ -32,8 +32,8 @@ package struct StateDirectory: Hashable, Sendable {
     } else if let home = environment["HOME"], !home.isEmpty {
       path = "\(home)/.local/state/setpoint"
     } else {
-      throw HistoryError(
-        .noStateDirectory, "no state directory: neither XDG_STATE_HOME nor HOME is set",
+      throw StorageError(
+        .noDirectory, "no state directory: neither XDG_STATE_HOME nor HOME is set",
         next: "set one with --state DIR")
     }
   }
@@ -49,14 +49,10 @@ package struct StateDirectory: Hashable, Sendable {
 
   /// Creates the directory and its missing parents with mode 0700. A directory that other users can write to is
   /// refused.
-  func create() throws(HistoryError) {
-    do {
-      let folder = PrivateFolder(path, option: Self.option)
-      try folder.make()
-      try folder.check(isInPod: isInPod)
-    } catch {
-      throw HistoryError(error)
-    }
+  func create() throws(StorageError) {
+    let folder = PrivateFolder(path, option: Self.option)
+    try folder.make()
+    try folder.check(isInPod: isInPod)
   }
 
   /// Runs `body` while no other process does so in this directory.
@@ -67,7 +63,7 @@ package struct StateDirectory: Hashable, Sendable {
     let lockFile = file("lock")
     let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      throw HistoryError(
+      throw StorageError(
         .cannotOpen, "cannot open \(lockFile): \(SystemError.last)",
         next: "check who owns \(path), or use another directory with --state DIR")
     }
@@ -75,7 +71,7 @@ package struct StateDirectory: Hashable, Sendable {
     var waits = 0
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR, waits < 1000 else {
-        throw HistoryError(
+        throw StorageError(
           .cannotOpen, "another process has kept \(lockFile) locked for 10s",
           next: "look for a suspended setpoint process (fuser \(lockFile)), or use another directory with --state DIR")
       }

@@ -1,3 +1,4 @@
+internal import Durations
 internal import Endpoints
 
 // Row 5: while the provider is updating, wait. An update that is merely slow is never overwritten or held.
@@ -28,7 +29,9 @@ extension DecisionContext {
     return Decision(
       kind,
       isOverdue
-        ? Reason(.overdue, Self.joined("the update\(version) is taking longer than \(deadline.words)", dueWords))
+        ? Reason(
+          .overdue,
+          Self.joined("the update\(version) is taking longer than \(DurationText.text(deadline))", dueWords))
         : Reason(.updating, due == nil ? words : dueWords),
       target: due ?? manifestTarget, blockedBy: "an update\(version) in progress",
       next: .wait(pollDelay(since: since)),
@@ -58,14 +61,5 @@ extension DecisionContext {
   /// Returns the poll interval, which grows with time from one second to ten (serving-api.md 2.6).
   func pollDelay(since: Timestamp) -> Duration {
     min(.seconds(10), max(.seconds(1), (now - since) / 10))
-  }
-}
-
-extension Duration {
-  /// The duration in words, such as "45 minutes" or "90 seconds".
-  var words: String {
-    let seconds = components.seconds
-    if seconds >= 120, seconds % 60 == 0 { return "\(seconds / 60) minutes" }
-    return seconds == 1 ? "1 second" : "\(seconds) seconds"
   }
 }

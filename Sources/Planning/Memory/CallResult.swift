@@ -15,31 +15,29 @@ package enum CallResult: Hashable, Sendable {
   /// No response: the call may or may not have been accepted.
   case lost(String)
 
-  /// Classifies an error response of the serving API (serving-api.md 1.7). An `error_code` outranks the status.
-  ///
-  /// - Parameters:
-  ///   - status: the HTTP status.
-  ///   - errorCode: the `error_code` of the body, if it has one.
-  ///   - message: the server's words, kept unchanged.
-  ///   - retryAfter: the value of the `Retry-After` header.
-  package init(failure status: Int, errorCode: String? = nil, message: String, retryAfter: Duration? = nil) {
-    switch errorCode {
-    case "RESOURCE_CONFLICT", "ABORTED", "ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS": self = .conflict(message)
-    case "RESOURCE_EXHAUSTED", "REQUEST_LIMIT_EXCEEDED", "TEMPORARILY_UNAVAILABLE", "UNAVAILABLE", "INTERNAL_ERROR",
-      "DEADLINE_EXCEEDED", "UNKNOWN", "DATA_LOSS", "UNAUTHENTICATED":
-      self = .unavailable(message, retryAfter: retryAfter)
-    case "RESOURCE_DOES_NOT_EXIST" where Self.namesWhatMayCome(message): self = .missing(message)
-    default: self = Self.classify(status: status, message: message, retryAfter: retryAfter)
-    }
+  /// What an error response says about its call. The client reads statuses and error codes, and nothing else does.
+  package enum Failure: Hashable, Sendable {
+    /// The call would be refused again.
+    case refused
+    /// An object that the call names does not exist.
+    case notFound
+    /// Another change is in progress, or the name is taken.
+    case conflict
+    /// The failure says nothing about the call.
+    case unavailable
   }
 
-  private static func classify(status: Int, message: String, retryAfter: Duration?) -> CallResult {
-    switch status {
-    case 409: .conflict(message)
-    // An expired token says nothing about the request.
-    case 401, 408, 425, 429, 500...: .unavailable(message, retryAfter: retryAfter)
-    case 400..<500: classifyRefusal(message: message, retryAfter: retryAfter)
-    default: .unavailable(message, retryAfter: retryAfter)
+  /// Creates the result of a call that failed.
+  ///
+  /// - Parameters:
+  ///   - message: the server's message, kept unchanged.
+  ///   - retryAfter: how long the server asks clients to wait.
+  package init(_ failure: Failure, message: String, retryAfter: Duration? = nil) {
+    switch failure {
+    case .conflict: self = .conflict(message)
+    case .unavailable: self = .unavailable(message, retryAfter: retryAfter)
+    case .notFound where Self.namesWhatMayCome(message): self = .missing(message)
+    case .notFound, .refused: self = Self.classifyRefusal(message: message, retryAfter: retryAfter)
     }
   }
 

@@ -115,7 +115,7 @@ struct CredentialsChoice {
       let missing = Self.gitHubVariables.filter { environment[$0] == nil }
       throw TargetError(
         "github-oidc: \(missing.joined(separator: " and ")) \(missing.count == 1 ? "is" : "are") not set",
-        advice: "run this in a GitHub Actions job that has `permissions: {id-token: write}`")
+        advice: "run this in a GitHub Actions job that has \"permissions: {id-token: write}\"")
     }
     let place = settings[.clientID]?.place ?? "environment \(Self.gitHubVariables[0])"
     return (.github(url: values[0], token: Secret(values[1])), place)
@@ -134,7 +134,7 @@ struct CredentialsChoice {
       : ""
     throw TargetError(
       "\(reason), but \(key.rawValue) is not set",
-      advice: "set \(variable), or `\(key.rawValue)` in the profile\(alternative)")
+      advice: "set \(variable), or \"\(key.rawValue)\" in the profile\(alternative)")
   }
 
   // MARK: - Refusals
@@ -147,7 +147,7 @@ struct CredentialsChoice {
     let kinds = methods.compactMap { $0.kind?.rawValue }
     return TargetError(
       "more than one authentication method is configured: " + list.joined(separator: "; "),
-      advice: "remove all but one, or choose with DATABRICKS_AUTH_TYPE (`auth_type` in a profile): "
+      advice: "remove all but one, or choose with DATABRICKS_AUTH_TYPE (\"auth_type\" in a profile): "
         + (kinds.isEmpty ? Self.supported : kinds.joined(separator: ", ")))
   }
 

@@ -35,19 +35,20 @@ struct TokenResponse: Equatable {
 struct TokenRefusal: Equatable {
   /// Such as `invalid_client`; nil if the response gives none.
   let code: String?
-  let words: String
+  /// The server's message; empty if it only repeats the code.
+  let message: String
 
   init(body: [UInt8], isCut: Bool) {
     let json = try? JSONValue(parsing: body)
     let code = json?["errorCode"]?.stringValue ?? json?["error"]?.stringValue
     let response = ErrorResponse(body: body, isCut: isCut)
     self.code = code ?? response.errorCode
-    let words = json?["errorSummary"]?.stringValue ?? json?["error_description"]?.stringValue ?? response.message
-    self.words = words == self.code ? "" : words
+    let message = json?["errorSummary"]?.stringValue ?? json?["error_description"]?.stringValue ?? response.message
+    self.message = message == self.code ? "" : message
   }
 
   var text: String {
-    let parts = [code, words.isEmpty ? nil : words].compactMap(\.self)
+    let parts = [code, message.isEmpty ? nil : message].compactMap(\.self)
     return parts.isEmpty ? "the server gave no reason (empty response)" : parts.joined(separator: ": ")
   }
 }

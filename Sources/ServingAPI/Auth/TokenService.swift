@@ -37,8 +37,8 @@ struct TokenService: Sendable {
     request.headers.append(HTTPField("Content-Type", "application/x-www-form-urlencoded"))
     request.body = Array(Self.encode(form).utf8)
     let since = timing.elapsed()
-    let response = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
-    guard response.status == 200 else { throw refusal(response, attempt, call: call(request)) }
+    let response = try await send(request, attempt) { $0.mayPass }
+    guard response.failure == nil else { throw refusal(response, attempt, call: call(request)) }
     guard let issued = TokenResponse(body: response.body, headers: response.headers) else {
       throw failure(
         .unexpectedAnswer, "the response contains no access token", attempt, call: call(request),
@@ -131,14 +131,14 @@ struct TokenService: Sendable {
       "GET", "\(url)\(separator)audience=\(PercentEncoding.encode(audience))", attempt,
       authorization: "Bearer \(token.text)")
     try requireTrust(in: request.url, attempt)
-    let response = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
-    guard response.status == 200, let json = try? JSONValue(parsing: response.body),
+    let response = try await send(request, attempt) { $0.mayPass }
+    guard response.failure == nil, let json = try? JSONValue(parsing: response.body),
       let identity = json["value"]?.stringValue, !identity.isEmpty
     else {
-      let words = response.status == 200 ? "the response contains no token" : words(of: response)
+      let words = response.failure == nil ? "the response contains no token" : words(of: response)
       throw failure(
         .unauthenticated, "GitHub issued no identity token: \(words)", attempt, call: call(request),
-        advice: "the job needs `permissions: {id-token: write}`")
+        advice: "the job needs \"permissions: {id-token: write}\"")
     }
     return identity
   }
@@ -159,8 +159,8 @@ struct TokenService: Sendable {
 
   /// Returns a well-known document; nil if the host has none. It is public and requested without credentials.
   private func document(_ url: String, _ attempt: Attempt) async throws -> JSONValue? {
-    let response = try await send(request("GET", url, attempt), attempt) { $0 == 429 || $0 == 503 }
-    guard response.status == 200, let json = try? JSONValue(parsing: response.body), json.objectValue != nil else {
+    let response = try await send(request("GET", url, attempt), attempt) { $0 == .throttled || $0 == .unavailable }
+    guard response.failure == nil, let json = try? JSONValue(parsing: response.body), json.objectValue != nil else {
       return nil
     }
     return json
@@ -184,6 +184,9 @@ struct TokenService: Sendable {
     let headers: HTTPHeaders
     let body: [UInt8]
     let isCut: Bool
+
+    /// The kind of failure that the status means; nil for a success.
+    var failure: ServingError.Kind? { ServingError.Kind.of(status: status) }
   }
 
   private func request(
@@ -196,14 +199,14 @@ struct TokenService: Sendable {
 
   /// Sends a request, and retries it if that may help: a repeated request returns another token and does no harm.
   private func send(
-    _ request: HTTPRequest, _ attempt: Attempt, isTransient: (Int) -> Bool
+    _ request: HTTPRequest, _ attempt: Attempt, isTransient: (ServingError.Kind) -> Bool
   ) async throws -> Response {
     var tries = 1
     while true {
       let trouble: ServingError
       do {
         let response = try await response(to: request)
-        guard isTransient(response.status) else { return response }
+        guard let kind = response.failure, isTransient(kind) else { return response }
         trouble = passing(response, call: call(request))
       } catch {
         trouble = try ServingError.noResponse(error, call: call(request), hasEffect: false)
@@ -227,7 +230,7 @@ struct TokenService: Sendable {
 
   private func passing(_ response: Response, call: String) -> ServingError {
     var error = ServingError(
-      kind: response.status == 429 ? .throttled : .unavailable, serverMessage: words(of: response), call: call)
+      kind: response.failure == .throttled ? .throttled : .unavailable, serverMessage: words(of: response), call: call)
     error.retryAfter = RetryAfter.duration(response.headers, secondsSince1970: timing.secondsSince1970())
     return error
   }
@@ -248,7 +251,7 @@ struct TokenService: Sendable {
 
   private func refusal(_ response: Response, _ attempt: Attempt, call: String) -> TokenFailure {
     let credentials = attempt.credentials
-    let isRefused = (400..<500).contains(response.status)
+    let isRefused = response.failure != .unexpectedAnswer && response.failure != .unimplemented
     var advice: String
     switch credentials.proof {
     case .client:

@@ -92,6 +92,21 @@ extension ServingError.Kind {
     self = errorCode.flatMap { Self.byCode[$0] } ?? Self.byStatus(status)
   }
 
+  /// Returns the kind of failure that a status means; nil if it means success.
+  package static func of(status: Int) -> ServingError.Kind? {
+    (200..<300).contains(status) ? nil : byStatus(status)
+  }
+
+  /// Whether the failure says nothing about the request: the same request may succeed later.
+  var mayPass: Bool {
+    switch self {
+    case .throttled, .unavailable, .timeout, .internalError, .cancelledByServer, .network: true
+    case .notFound, .conflict, .unauthenticated, .permissionDenied, .invalid, .unimplemented, .unexpectedAnswer,
+      .untrustedServer, .refusedLocally:
+      false
+    }
+  }
+
   private static let byCode: [String: ServingError.Kind] = [
     "INVALID_PARAMETER_VALUE": .invalid, "INVALID_STATE": .invalid, "BAD_REQUEST": .invalid,
     "MALFORMED_REQUEST": .invalid, "UNAUTHENTICATED": .unauthenticated, "PERMISSION_DENIED": .permissionDenied,
@@ -114,7 +129,7 @@ extension ServingError.Kind {
     case 429: .throttled
     case 499: .cancelledByServer
     case 501: .unimplemented
-    case 503: .unavailable
+    case 425, 503: .unavailable
     case 400..<500: .invalid
     case 500...: .internalError
     default: .unexpectedAnswer

@@ -2,7 +2,7 @@
 /// a token that has expired or expires within half a minute; the request was not carried out.
 enum RefusedToken {
   static func isMeant(status: Int, message: String) -> Bool {
-    let kind = ServingError.Kind(status: status, errorCode: nil)
+    let kind = ServingError.Kind.of(status: status)
     guard kind == .permissionDenied else { return kind == .unauthenticated }
     let message = message.lowercased()
     return phrases.contains { message.contains($0) }
@@ -16,7 +16,7 @@ enum RefusedToken {
   static func told(
     by response: APIResponse, failure: (any Error) throws -> any Error
   ) async throws -> (response: APIResponse, isRefused: Bool) {
-    guard ServingError.Kind(status: response.status, errorCode: nil) == .permissionDenied else {
+    guard ServingError.Kind.of(status: response.status) == .permissionDenied else {
       return (response, isMeant(status: response.status, message: ""))
     }
     let body: [UInt8]

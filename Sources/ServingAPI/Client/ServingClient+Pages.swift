@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Durations
 
 /// The limits on all pages of one list, whatever the server says: otherwise, a server that always names another page
 /// would be queried forever.
@@ -41,7 +42,7 @@ extension ServingClient {
       }
       let taken = elapsed() - start
       if taken > limits.time {
-        throw endless(call, "the list has not ended \(count) and \(taken.components.seconds) s")
+        throw endless(call, "the list has not ended \(count) and \(DurationText.text(taken))")
       }
       call.query = call.query.filter { $0.name != "page_token" } + [("page_token", token)]
     }

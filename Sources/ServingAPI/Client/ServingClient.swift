@@ -107,7 +107,7 @@ package struct ServingClient: Sendable {
     let request = HTTPRequest(
       url: target.url + path, headers: [HTTPField("Accept", "application/json"), HTTPField("User-Agent", userAgent)],
       timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(5), total: .seconds(10)))
-    guard let response = try? await transport(request), response.status == 200,
+    guard let response = try? await transport(request), response.isSuccess,
       let answer = try? await response.collect(upTo: Self.largestErrorResponse), !answer.isCut
     else { return nil }
     return answer.bytes
@@ -182,7 +182,7 @@ package struct ServingClient: Sendable {
     } catch {
       throw try failure(error, call: call)
     }
-    if (300..<400).contains(response.status) { throw redirected(response, call: call) }
+    if ServingError.Kind.of(status: response.status) == .unexpectedAnswer { throw redirected(response, call: call) }
     if isError { throw failure(status: response.status, headers: response.headers, body: bytes, call: call) }
     if isCut { throw notJSON(call, bytes: [], reason: "more than \(Self.largestResponse >> 20) MB") }
     if let denied = LoginPage.failure(bytes, call: call, target: target) { throw denied }

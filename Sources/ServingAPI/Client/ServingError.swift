@@ -60,10 +60,22 @@ package struct ServingError: Error, Hashable, Sendable {
   /// Whether the server does not have the call at all; a plane, for example, has no permissions.
   package var isMissingCall: Bool { kind == .unimplemented || kind == .notFound }
 
+  /// Whether the server does not know the path at all, as opposed to an object in it.
+  package var isUnknownPath: Bool { errorCode == "ENDPOINT_NOT_FOUND" }
+
+  /// Whether the API says that an object does not exist: the requested one, or one that the request names.
+  package var namesMissingObject: Bool { kind == .notFound && isAPIResponse && !isUnknownPath }
+
   /// Whether this means that the requested object does not exist. Only a 404 of the API itself does: a proxy's 404
   /// page, a path that the server does not know, or a denied permission prove nothing (serving-api.md Q74).
-  package var isAbsence: Bool {
-    kind == .notFound && status == 404 && isAPIResponse && errorCode != "ENDPOINT_NOT_FOUND"
+  package var isAbsence: Bool { namesMissingObject && status == 404 }
+
+  /// Whether a name is taken.
+  package var isNameTaken: Bool { errorCode == "RESOURCE_ALREADY_EXISTS" }
+
+  /// Whether the server responded that it failed: it may have acted on the request anyway.
+  var isServerFailure: Bool {
+    status != nil && [.internalError, .unavailable, .timeout, .cancelledByServer].contains(kind)
   }
 }
 

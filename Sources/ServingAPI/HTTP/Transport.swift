@@ -23,7 +23,7 @@ package struct APIResponse: Sendable {
     self.body = body
   }
 
-  var isSuccess: Bool { (200..<300).contains(status) }
+  var isSuccess: Bool { ServingError.Kind.of(status: status) == nil }
 
   /// Reads the body. If it exceeds `limit`, the rest is left unread and `isCut` is true.
   func collect(upTo limit: Int) async throws -> (bytes: [UInt8], isCut: Bool) {

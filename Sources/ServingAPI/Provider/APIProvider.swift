@@ -100,7 +100,7 @@ package struct APIProvider: ServingProvider {
       _ = try await client.json(try call("DELETE", name, "/api/2.0/serving-endpoints/\(name)"))
     } catch let error as ServingError where error.isAbsence {
       return
-    } catch let error as ServingError where error.outcomeUnknown || (error.status ?? 0) >= 500 {
+    } catch let error as ServingError where error.outcomeUnknown || error.isServerFailure {
       // It may be gone anyway; a denied permission is a different case (serving-api.md Q73).
       guard try await observeAfter(error, name) == .absent else { throw error }
     }

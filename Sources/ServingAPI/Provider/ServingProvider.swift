@@ -140,4 +140,7 @@ package struct ChatAnswer: Hashable, Sendable {
     self.servedEntity = servedEntity
     self.elapsed = elapsed
   }
+
+  /// The kind of failure that the status means; nil for an answer.
+  package var failure: ServingError.Kind? { ServingError.Kind.of(status: status) }
 }

@@ -157,7 +157,7 @@ package struct TargetResolver: Sendable {
   private func fromProfile(_ name: String, namedBy: String, isWhole: Bool) throws(TargetError) -> Found {
     let profile = try namedProfile(name, namedBy: namedBy)
     guard let host = profile.values["host"] else {
-      throw TargetError("\(profile.place) has no host", advice: "add a line `host = https://…` to it")
+      throw TargetError("\(profile.place) has no host", advice: "add a line \"host = https://…\" to it")
     }
     let url = try WorkspaceHost.normalized(host, source: profile.place)
     let settings = isWhole ? profile.settings : environmentSettings.over(profile.settings)
@@ -170,7 +170,7 @@ package struct TargetResolver: Sendable {
     if let found = try found(url, source, settings) { return found }
     throw TargetError(
       "\(profile.place) has no token",
-      advice: "add a line `token = …` to it, or `client_id = …` and `client_secret = …`")
+      advice: "add a line \"token = …\" to it, or \"client_id = …\" and \"client_secret = …\"")
   }
 
   private func namedProfile(_ name: String, namedBy: String) throws(TargetError) -> Profile {

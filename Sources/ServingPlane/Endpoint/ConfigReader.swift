@@ -46,7 +46,7 @@ struct ConfigReader {
     guard replicas <= maximumReplicas else {
       throw .invalid(
         "the config requests \(replicas) replicas; this serving plane runs at most \(maximumReplicas) per endpoint "
-          + "(`setpoint serve --max-replicas`)")
+          + "(\"setpoint serve --max-replicas\")")
     }
     if let finding = machineFinding(entities) { throw .invalid(finding) }
     return PlaneConfig(version: configVersion, startTime: now, entities: entities.sorted { $0.name < $1.name })

@@ -141,7 +141,7 @@ final class ModelDirectory: Sendable {
     if numbers(model).isEmpty {
       throw ModelError(
         code: .missing,
-        description: "Model '\(model)' does not exist; register it with `setpoint models register \(model) DIR`.")
+        description: "Model '\(model)' does not exist; register it with \"setpoint models register \(model) DIR\".")
     }
   }
 
@@ -169,7 +169,7 @@ final class ModelDirectory: Sendable {
     let present = numbers(model)
     let there =
       present.isEmpty
-      ? "the plane has no model with that name; register it with `setpoint models register \(model) DIR`"
+      ? "the plane has no model with that name; register it with \"setpoint models register \(model) DIR\""
       : "it has " + present.suffix(10).map(String.init).joined(separator: ", ")
     return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
   }

@@ -1,3 +1,4 @@
+import Durations
 import Scheduling
 
 /// A report from a replica's life to the plane. Each is awaited, so that it is recorded before life continues.
@@ -155,7 +156,7 @@ struct ReplicaLifecycle: Sendable {
     let why = cause.explanation == StartFailure.notReady ? "" : ": \(cause.explanation)"
     return .failed(
       ReplicaFailure(
-        "vLLM was not ready after \(timing.startDeadline.inWords)\(why)", line: cause.line,
+        "vLLM was not ready after \(DurationText.text(timing.startDeadline))\(why)", line: cause.line,
         isWorthRepeating: cause.isWorthRepeating))
   }
 
@@ -308,14 +309,5 @@ struct ReplicaLifecycle: Sendable {
       }
       return .abandoned
     }
-  }
-}
-
-extension Duration {
-  /// The duration in the largest unit that gives a whole number, such as `30 min`.
-  var inWords: String {
-    let seconds = components.seconds
-    if seconds >= 120, seconds.isMultiple(of: 60) { return "\(seconds / 60) min" }
-    return seconds == 0 && self != .zero ? "\(self)" : "\(seconds) s"
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct LoggedReasonsTests {
   private let why =
-    "there is no registered model main.support.missing (`setpoint models list` shows the models there are)"
+    "there is no registered model main.support.missing (\"setpoint models list\" shows the models there are)"
 
   @Test func `a long reason is logged in full once, and truncated afterwards`() {
     var logged = LoggedReasons()

@@ -159,7 +159,7 @@ import Testing
       expected: .error([
         "more than one authentication method is configured: pat: environment DATABRICKS_TOKEN; oauth-m2m: environment "
           + "DATABRICKS_CLIENT_ID and environment DATABRICKS_CLIENT_SECRET",
-        "DATABRICKS_AUTH_TYPE (`auth_type` in a profile): pat, oauth-m2m",
+        "DATABRICKS_AUTH_TYPE (\"auth_type\" in a profile): pat, oauth-m2m",
       ])),
     Case(
       what: "token and client in one profile", profile: "m2m-and-token",

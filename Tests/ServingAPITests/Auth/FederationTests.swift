@@ -94,7 +94,7 @@ import Testing
     let client = try harness.client(Self.job.merging(["ACTIONS_ID_TOKEN_REQUEST_TOKEN": "sesame-other"]) { $1 })
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.serverMessage.contains("GitHub issued no identity token") == true)
-    #expect(error?.advice == "the job needs `permissions: {id-token: write}`")
+    #expect(error?.advice == "the job needs \"permissions: {id-token: write}\"")
     #expect(error?.call == "GET https://identity.example.com/t")
   }
 

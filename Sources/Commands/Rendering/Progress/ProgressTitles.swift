@@ -19,7 +19,7 @@ final class ProgressTitles: Sendable {
     case .budgetUsedUp(let assessment, let budget):
       EndpointProgress(
         endpoint: assessment.name, phase: .waiting, state: doing(note(assessment)),
-        detail: "waiting for the workspace's write budget (\(budget.words))")
+        detail: "waiting for the workspace's write budget (\(budget))")
     case .ended(let result): progress(result, lastAction: lastActions.withLock { $0[result.name] })
     }
   }

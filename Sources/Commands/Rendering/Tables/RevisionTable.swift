@@ -2,6 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import History
 internal import Planning
+internal import Storage
 
 /// The table of revisions in `history` and `describe`.
 enum RevisionTable {

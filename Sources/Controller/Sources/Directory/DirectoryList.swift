@@ -42,5 +42,5 @@ enum DirectoryList {
 struct UnlistedDirectory: Error {
   let code: Int32
 
-  var words: String { SystemError(code: code).description }
+  var message: String { SystemError(code: code).description }
 }

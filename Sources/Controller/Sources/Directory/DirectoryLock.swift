@@ -1,3 +1,4 @@
+internal import Durations
 internal import FileSystem
 internal import Glibc
 
@@ -18,7 +19,8 @@ enum DirectoryLock {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR else { throw GitFailure("\(file): \(SystemError.last)") }
       guard ContinuousClock.now - start < limit else {
-        throw GitFailure("another process has kept \(file) locked for \(limit); run \"fuser \(file)\" to find it")
+        let time = DurationText.text(limit)
+        throw GitFailure("another process has kept \(file) locked for \(time); run \"fuser \(file)\" to find it")
       }
       try await Task.sleep(for: .milliseconds(20))
     }

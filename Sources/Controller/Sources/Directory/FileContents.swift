@@ -18,7 +18,7 @@ struct FileContents {
       let contents = try readOnce(path, mayWait ? 0 : O_NONBLOCK)
       if let contents { return contents }
     }
-    throw UnreadableFile(words: "it keeps changing while being read; it will be read again")
+    throw UnreadableFile(message: "it keeps changing while being read; it will be read again")
   }
 
   private static func readOnce(_ path: String, _ flags: Int32) throws(UnreadableFile) -> FileContents? {
@@ -61,12 +61,12 @@ struct FileContents {
 
 /// Why a file could not be read.
 struct UnreadableFile: Error {
-  let words: String
+  let message: String
 
-  init(words: String) { self.words = words }
+  init(message: String) { self.message = message }
 
   static let tooLarge = UnreadableFile(
-    words: "it is larger than \(FileContents.largestFile >> 20) MiB, the limit for a manifest")
+    message: "it is larger than \(FileContents.largestFile >> 20) MiB, the limit for a manifest")
 
-  init(_ code: Int32) { words = "cannot read it: \(SystemError(code: code))" }
+  init(_ code: Int32) { message = "cannot read it: \(SystemError(code: code))" }
 }

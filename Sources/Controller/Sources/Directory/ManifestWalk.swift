@@ -107,7 +107,7 @@ struct ManifestWalk {
     do {
       children = try DirectoryList.read(place.path)
     } catch {
-      return fail(place.name, "cannot list this directory: \(error.words)")
+      return fail(place.name, "cannot list this directory: \(error.message)")
     }
     if children.isEmpty, WorkTree(around: place.path)?.isSubmodule == true {
       return fail(
@@ -129,11 +129,11 @@ struct ManifestWalk {
     do {
       let bytes = try FileContents.read(file: DirectoryPath.join(directory, IgnoreRules.fileName)).bytes
       guard bytes.count <= IgnoreRules.largestFile, let text = String(validating: bytes, as: UTF8.self) else {
-        throw UnreadableFile(words: IgnoreRules.unusable)
+        throw UnreadableFile(message: IgnoreRules.unusable)
       }
       return rules.adding(text, depth: depth)
     } catch {
-      fail(DirectoryPath.join(name, IgnoreRules.fileName), (error as? UnreadableFile)?.words ?? "\(error)")
+      fail(DirectoryPath.join(name, IgnoreRules.fileName), (error as? UnreadableFile)?.message ?? "\(error)")
       return rules
     }
   }

@@ -93,7 +93,7 @@ package struct GitAccess: Hashable, Sendable {
       do {
         text = String(decoding: try FileContents.read(file: path).bytes, as: UTF8.self)
       } catch {
-        throw GitFailure("\(place): \(error.words)")
+        throw GitFailure("\(place): \(error.message)")
       }
     case .environment(let name):
       place = "the environment variable \(name)"

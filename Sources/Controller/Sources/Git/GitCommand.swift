@@ -1,3 +1,4 @@
+internal import Durations
 internal import Subprocess
 
 /// Runs the `git` on the PATH, isolated from the user's git setup: no configuration except what is given here, no
@@ -67,7 +68,7 @@ struct GitCommand: Sendable {
     }
     try Task.checkCancellation()
     guard let output else {
-      throw GitFailure("git \(arguments.first ?? "") did not finish within \(limit) and was killed")
+      throw GitFailure("git \(arguments.first ?? "") did not finish within \(DurationText.text(limit)) and was killed")
     }
     return Output(bytes: output.bytes, errors: Self.masked(output.errors, grant.secrets), isSuccess: output.isSuccess)
   }
@@ -139,7 +140,7 @@ struct GitCommand: Sendable {
 
 /// A failure of git, in words for people: git's own if it has any.
 struct GitFailure: Error {
-  let words: String
+  let message: String
 
-  init(_ words: String) { self.words = words }
+  init(_ message: String) { self.message = message }
 }

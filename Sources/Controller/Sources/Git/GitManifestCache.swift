@@ -45,7 +45,7 @@ struct GitManifestCache: Sendable {
     filesParsed += 1
     let content =
       bytes.map { ManifestFile(parsing: $0, file: file.name, isNamed: file.isNamed) }
-      ?? ManifestFile(unreadable: file.name, UnreadableFile.tooLarge.words)
+      ?? ManifestFile(unreadable: file.name, UnreadableFile.tooLarge.message)
     entries[file.name] = Entry(file: file, content: content)
   }
 }

@@ -55,14 +55,15 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
 
 /// Why the settings of a git source are invalid.
 package struct GitSourceError: Error, Hashable, Sendable, CustomStringConvertible {
-  package let words: String
+  /// What is wrong.
+  package let message: String
   /// What to do.
   package let next: String
 
-  package init(_ words: String, next: String) {
-    self.words = words
+  package init(_ message: String, next: String) {
+    self.message = message
     self.next = next
   }
 
-  package var description: String { "\(words); \(next)" }
+  package var description: String { "\(message); \(next)" }
 }

@@ -115,7 +115,7 @@ package final class GitSource: ManifestSource {
       do {
         try await restore()
       } catch let second as GitFailure {
-        failure = GitFailure("\(cause.words); and \(second.words)")
+        failure = GitFailure("\(cause.message); and \(second.message)")
       }
     }
     guard let current = state.withLock(\.current) else {
@@ -134,13 +134,13 @@ package final class GitSource: ManifestSource {
       if remoteCommit.commit == state.withLock({ $0.current?.commit }) { return }
       commit = try await repository.fetch(remoteCommit)
     } catch let failure as GitFailure {
-      throw GitFailure("cannot fetch \(repository.ref.words) of \(repository.remote.shown): \(failure.words)")
+      throw GitFailure("cannot fetch \(repository.ref.words) of \(repository.remote.shown): \(failure.message)")
     }
     do {
       try await adopt(commit)
     } catch let failure as GitFailure {
       throw GitFailure(
-        "commit \(commit) of \(repository.remote.shown), \(repository.ref.words), is not used: \(failure.words)")
+        "commit \(commit) of \(repository.remote.shown), \(repository.ref.words), is not used: \(failure.message)")
     }
   }
 
@@ -150,7 +150,7 @@ package final class GitSource: ManifestSource {
     do {
       try await adopt(commit)
     } catch let failure as GitFailure {
-      throw GitFailure("the last good commit \(commit) is not used: \(failure.words)")
+      throw GitFailure("the last good commit \(commit) is not used: \(failure.message)")
     }
   }
 
@@ -172,12 +172,12 @@ package final class GitSource: ManifestSource {
   private func inForce(_ set: ManifestSet, _ commit: String?, despite failure: GitFailure) -> SourceReading {
     SourceReading(
       set: set, commit: commit,
-      problem: commit.map { "\(failure.words); commit \($0) stays in effect" } ?? failure.words)
+      problem: commit.map { "\(failure.message); commit \($0) stays in effect" } ?? failure.message)
   }
 
   private func nothing(because failure: GitFailure) -> SourceReading {
     var reader = ManifestReader()
-    reader.fail(file: repository.remote.shown, "no manifests could be read: \(failure.words)")
-    return SourceReading(set: reader.finish(), problem: failure.words)
+    reader.fail(file: repository.remote.shown, "no manifests could be read: \(failure.message)")
+    return SourceReading(set: reader.finish(), problem: failure.message)
   }
 }

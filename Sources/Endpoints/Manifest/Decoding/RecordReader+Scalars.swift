@@ -1,3 +1,4 @@
+import Durations
 import LibYAML
 
 /// Reads scalars by their clear meaning, never by guessing.

@@ -34,7 +34,7 @@ extension StartFailure {
   ]
 
   /// The advice for a Python that cannot run vLLM.
-  static let namePython = "name another Python with `serve --python`"
+  static let namePython = "name another Python with \"serve --python\""
 
   private static let sharedMemory =
     "/dev/shm is too small or full; give the machine or the container more shared memory"

@@ -152,7 +152,7 @@ enum StartFailure {
     Rule(
       words: ["no module named"],
       explanation: "a Python module is missing for {program}; install it there, or name another Python with "
-        + "`serve --python`"),
+        + "\"serve --python\""),
     Rule(
       words: ["this modeling file requires"],
       explanation: "the model's own code needs Python packages that {program} does not have"),

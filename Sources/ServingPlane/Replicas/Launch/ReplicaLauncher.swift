@@ -48,7 +48,7 @@ struct ReplicaLauncher: Sendable {
       guard isPython(command.program) || command.program == "vllm" else {
         throw ReplicaFailure("\(words); install it, or correct the entrypoint")
       }
-      throw .ofMachine("\(words); install vLLM, or name its Python with `serve --python`")
+      throw .ofMachine("\(words); install vLLM, or name its Python with \"serve --python\"")
     }
     return Prepared(
       executable: executable, words: [program] + command.words.dropFirst(), environment: variables,

@@ -80,7 +80,7 @@ enum ShellEntrypoint {
     }
     let server = last.hasPrefix("exec ") ? String(last.dropFirst("exec ".count)).trimming(" ") : last
     let line = (assignments + [server]).joined(separator: " ")
-    let rest = others.isEmpty ? "" : " (and run `\(others.joined(separator: "; "))` beforehand)"
-    return "write the server's command itself: `\(line)`\(rest)"
+    let rest = others.isEmpty ? "" : " (and run \"\(others.joined(separator: "; "))\" beforehand)"
+    return "write the server's command itself: \"\(line)\"\(rest)"
   }
 }

@@ -1,7 +1,8 @@
-/// The form in which users write durations, in manifests and on the command line: whole days, hours, minutes and seconds
-/// in this order, such as `90s`, `60m`, `1h30m` or `2d`.
+/// The form of durations in manifests, on the command line and in messages: days, hours, minutes and seconds in this
+/// order, such as `90s`, `60m`, `1h30m` or `2d`. Users write whole seconds; messages may show fractions, such as `0.25s`.
 package enum DurationText {
-  static let expectation = "a duration such as 90s, 60m or 1h30m"
+  /// What a message says if a text is not a duration.
+  package static let expectation = "a duration such as 90s, 60m or 1h30m"
 
   /// The maximum duration in a manifest: a thousand hours.
   private static let longest: Int64 = 3_600_000
@@ -40,8 +41,19 @@ package enum DurationText {
     return text.isEmpty ? "0s" : text
   }
 
+  /// Returns the shortest text for a duration, to the millisecond; `0s` for negative ones.
+  package static func text(_ duration: Duration) -> String {
+    let (seconds, attoseconds) = duration.components
+    let milliseconds = attoseconds / 1_000_000_000_000_000
+    guard seconds >= 0, milliseconds > 0 else { return text(seconds: seconds) }
+    var digits = String(1000 + milliseconds).dropFirst()
+    while digits.last == "0" { digits.removeLast() }
+    let rest = seconds % 60
+    return (rest < seconds ? text(seconds: seconds - rest) : "") + "\(rest).\(digits)s"
+  }
+
   /// Returns the duration of a manifest; nil if the text is not a duration, is zero or is too long.
-  static func read(_ text: String) -> Duration? {
+  package static func read(_ text: String) -> Duration? {
     guard let seconds = seconds(text), (1...longest).contains(seconds) else { return nil }
     return .seconds(seconds)
   }

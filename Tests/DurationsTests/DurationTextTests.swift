@@ -1,4 +1,4 @@
-import Endpoints
+import Durations
 import Testing
 
 @Suite struct DurationTextTests {
@@ -21,5 +21,13 @@ import Testing
   func `a printed duration is the shortest that is read back`(seconds: Int64, text: String) {
     #expect(DurationText.text(seconds: seconds) == text)
     #expect(DurationText.seconds(text) == seconds)
+    #expect(DurationText.text(.seconds(seconds)) == text)
+  }
+
+  @Test(arguments: [
+    (250, "0.25s"), (1, "0.001s"), (90_500, "1m30.5s"), (3_600_100, "1h0.1s"), (60_000, "1m"), (0, "0s"), (-1500, "0s"),
+  ])
+  func `a printed duration shows milliseconds`(milliseconds: Int, text: String) {
+    #expect(DurationText.text(.milliseconds(milliseconds)) == text)
   }
 }

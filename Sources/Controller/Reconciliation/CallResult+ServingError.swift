@@ -1,0 +1,32 @@
+internal import Endpoints
+package import Planning
+package import ServingAPI
+
+extension CallResult {
+  /// Creates the result of a call that failed with this error.
+  package init(_ error: ServingError) {
+    let message = error.advice.map { "\(error.serverMessage.clause) (\($0.clause))" } ?? error.serverMessage
+    if error.outcomeUnknown {
+      self = .lost(message)
+    } else if error.kind == .refusedLocally {
+      self = .refused(message)
+    } else {
+      self.init(Self.failure(error), message: message, retryAfter: error.retryAfter)
+    }
+  }
+
+  private static func failure(_ error: ServingError) -> Failure {
+    // Without a response, nothing is known about the call. Nor is it after a login page, which comes with a success or
+    // a redirect.
+    guard let byStatus = error.status.flatMap(ServingError.Kind.of(status:)), byStatus != .unexpectedAnswer else {
+      return .unavailable
+    }
+    switch error.kind {
+    case .conflict: return .conflict
+    case .notFound: return error.namesMissingObject ? .notFound : .refused
+    case .invalid, .permissionDenied, .unimplemented: return .refused
+    // An expired token says nothing about the call; nor does a failure of the server.
+    default: return .unavailable
+    }
+  }
+}
