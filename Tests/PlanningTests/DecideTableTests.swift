@@ -101,7 +101,7 @@ import Testing
         v1, pending: v2, update: .inProgress,
         held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, announced: 6)),
-      action: .rollback, reason: .updating, next: "wait"),
+      action: .rollback, reason: .askedFor, next: "wait"),
     Case(
       why: "5: the update that rolls back is waited for as well",
       observed: live(
