@@ -176,7 +176,8 @@ import Testing
       try await write([staying[1]], to: directory)
       let several = await status(directory)
       #expect(
-        several.lines.last == "e1 and 1 more: \"setpoint delete NAME\(rest)an endpoint that is not needed", "\(several)")
+        several.lines.last == "e1 and 1 more: \"setpoint delete NAME\(rest)an endpoint that is not needed",
+        "\(several)")
       let describe = await CommandRun(["describe", "e1", "--state", directory], workspace: workspace)
       #expect(
         describe.output.contains(

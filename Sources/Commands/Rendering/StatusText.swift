@@ -112,11 +112,15 @@ package enum StatusText {
   /// something besides the model and the hardware does.
   private static func live(_ endpoint: EndpointStatus) -> String {
     guard let live = endpoint.live else { return "-" }
-    guard let desired = endpoint.desired.map(withoutAliases) else { return live }
-    if live == desired { return "the same" }
-    let start = desired + EndpointStatus.difference
-    return live.hasPrefix(start) ? "differs in \(live.dropFirst(start.count))" : live
+    guard endpoint.differences.isEmpty else {
+      let more = endpoint.differences.count - mostDifferences
+      return "differs in " + endpoint.differences.prefix(mostDifferences).joined(separator: ", ")
+        + (more > 0 ? " and \(more) more" : "")
+    }
+    return live == endpoint.desired.map(withoutAliases) ? "the same" : live
   }
+
+  private static let mostDifferences = 3
 
   /// Returns the text without the ` (@champion)` that only a manifest knows.
   private static func withoutAliases(_ text: String) -> String {
