@@ -118,16 +118,20 @@ extension FleetController {
       endpoints: statuses.values.sorted { $0.name < $1.name })
   }
 
-  /// Reports a pause and its end once each, as an event of the fleet.
+  /// Reports a pause and its end once each, as an event of the fleet. An event that cannot be recorded is repeated by
+  /// the next call.
   func tellPause() async {
-    let pause = parts.pause()
-    guard pause != toldPause else { return }
+    let (pause, former) = (parts.pause(), toldPause)
+    guard pause != former else { return }
+    // Before the event is recorded, so that no other call records it too.
     toldPause = pause
-    if let pause {
-      await note("paused by \(pause.cause)", why: pause.why)
-    } else {
-      await note("resumed")
-    }
+    let isRecorded =
+      if let pause {
+        await note("paused by \(pause.cause)", why: pause.why)
+      } else {
+        await note("resumed")
+      }
+    if !isRecorded, toldPause == pause { toldPause = former }
   }
 
   /// What has not been read or checked since the start, and why; empty: the controller is working.

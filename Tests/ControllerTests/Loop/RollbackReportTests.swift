@@ -1,6 +1,6 @@
 import Controller
 import ControllerKit
-import Endpoints
+import History
 import Planning
 import TestKit
 import Testing
