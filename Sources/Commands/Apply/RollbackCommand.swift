@@ -29,7 +29,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let reconciler = connection.reconciler(
       history, DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     let console = CommandContext.current.console
-    let plan = try await reconciler.rollbackPlan(name, to: to)
+    let plan = try await LiveEndpoint.required(connection) { try await reconciler.rollbackPlan(name, to: to) }
     if dryRun {
       switch convergence.output {
       case .json: try console.json(plan.json)
