@@ -338,12 +338,15 @@ import Testing
       #expect(updating.output.contains("sent: PUT /api/2.0/serving-endpoints/support-chat/config for revision 3, at "))
       #expect(updating.output.contains("next: wait until revision 3 is ready, then record it as good"), "\(updating)")
       let back = await harness.run("rollback", "support-chat", "--to", "1", "--no-wait")
-      #expect(back.notes.contains("< support-chat: rollback (updating)"), "\(back)")
+      #expect(back.notes.contains("< support-chat: rollback (asked for)"), "\(back)")
       #expect(back.notes.contains("revision 1 is sent when the update to config version "), "\(back)")
       #expect(back.notes.contains("spec.entityVersion  2 → 1"), "\(back)")
       #expect(back.notes.contains("calls: PUT /api/2.0/serving-endpoints/support-chat/config"), "\(back)")
       let planned = await harness.diff()
-      #expect(planned.output.contains("< support-chat: rollback (updating)"), "the manifest does not lift the hold")
+      #expect(planned.output.contains("< support-chat: rollback (asked for)"), "the manifest does not lift the hold")
+      #expect(planned.output.contains("next: wait until the update ends, then send the next config"), "\(planned)")
+      let late = await harness.apply("--timeout", "30s")
+      #expect(late.output.contains("timed out after 30s while updating"), "\(late)")
     }
   }
 

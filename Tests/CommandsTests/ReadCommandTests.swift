@@ -80,7 +80,9 @@ import Testing
     #expect(run.notes.hasSuffix("  next:  \"setpoint get\" lists the endpoints there\n"), "\(run)")
   }
 
-  @Test(arguments: [["get"], ["describe"], ["logs"], ["wait"], ["query"], ["history"], ["events"], ["delete"]])
+  @Test(arguments: [
+    ["get"], ["describe"], ["logs"], ["wait"], ["query"], ["history"], ["events"], ["delete"], ["rollback"], ["retry"],
+  ])
   func `a misspelled endpoint name is answered with the nearest one`(arguments: [String]) async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")

@@ -156,6 +156,35 @@ import Testing
     }
   }
 
+  @Test(arguments: [Reason.Code.pruningOff, .notRecordedHere])
+  func `an endpoint that stays without a manifest is shown with the whole command that deletes it`(
+    reason: Reason.Code
+  ) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("e1", tags: ["setpoint-fleet": "support"])
+    try await withTemporaryDirectory { directory in
+      let staying = ["e1", "e2"].map {
+        EndpointStatus(
+          name: $0, live: "m/1, CPU Small", phase: .withheld, reason: reason,
+          why: "it has no manifest, and pruning is off", since: at(-300), lastLook: at(-8))
+      }
+      let rest = " --fleet support --host \(Self.host) --state \(directory)\" deletes "
+      try await write([staying[0], champion], to: directory)
+      let one = await status(directory)
+      #expect(one.lines.last == "e1: \"setpoint delete e1\(rest)it", "\(one)")
+      #expect(one.code == 0, "nothing is wrong")
+      try await write([staying[1]], to: directory)
+      let several = await status(directory)
+      #expect(
+        several.lines.last == "e1 and 1 more: \"setpoint delete NAME\(rest)an endpoint that is not needed",
+        "\(several)")
+      let describe = await CommandRun(["describe", "e1", "--state", directory], workspace: workspace)
+      #expect(
+        describe.output.contains(
+          "it has no manifest, and pruning is off; \"setpoint delete e1 --fleet support"), "\(describe)")
+    }
+  }
+
   @Test func `a long reason is truncated between two words`() async throws {
     try await withTemporaryDirectory { directory in
       let why = String(repeating: "no ", count: 23) + "remedy --allow-mass-delete does it"

@@ -79,11 +79,15 @@ import Testing
   @Test func `an endpoint that differs only in its settings is shown as different, with the fields`() async throws {
     try await withTemporaryDirectory { directory in
       let differing = EndpointStatus(
-        name: "chat", desired: "m/4 (@champion), CPU Small", live: "m/4, CPU Small; differs in engine, tags.team",
+        name: "chat", desired: "m/4 (@champion), CPU Small", live: "m/4, CPU Small",
+        differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+      let many = EndpointStatus(
+        name: "many", desired: "m/4, CPU Small", live: "m/4, CPU Small", differences: ["a", "b", "c", "d", "e"],
         phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
-      try await write([differing], to: directory)
+      try await write([differing, many], to: directory)
       let run = await status(directory)
       #expect(run.output.contains("   differs in engine, tags.team   "), "\(run)")
+      #expect(run.output.contains("   differs in a, b, c and 2 more   "), "\(run)")
       #expect(!run.output.contains("the same"))
     }
   }

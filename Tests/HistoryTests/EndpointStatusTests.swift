@@ -48,7 +48,7 @@ import Testing
   @Test func `a live config that differs only in flags or settings is not called the same`() throws {
     let wait = Decision(.update, Reason(.updating), next: .wait(.seconds(10)))
     let same = try #require(status(wait, observed: .present(live("4"))))
-    #expect(same.live == "main.support.qwen3/4, A10 Small")
+    #expect(same.live == "main.support.qwen3/4, A10 Small" && same.differences.isEmpty)
     let flags = EndpointConfig(entities: [
       ServedEntity(
         entityName: "main.support.qwen3", entityVersion: "4", workloadType: "GPU_MEDIUM",
@@ -56,13 +56,16 @@ import Testing
     ])
     let desired = Desired.present(DesiredEndpoint(name: "chat", config: flags))
     let differing = try #require(status(wait, desired: desired, observed: .present(live("4"))))
-    #expect(differing.live == "main.support.qwen3/4, A10 Small; differs in environment.LEVEL, engine")
+    #expect(differing.live == "main.support.qwen3/4, A10 Small")
+    #expect(differing.differences == ["environment.LEVEL", "engine"])
+    #expect(differing.desiredDigest == flags.digest && differing.desiredDigest != same.desiredDigest)
+    #expect(!differing.says(sameAs: same))
     var tagging = Decision(.update, Reason(.settingsChanged), next: .call(put))
     tagging.tagPatch = TagPatch(add: ["team": "support", FleetTags.fleet: "f"])
     let tagged = try #require(status(tagging, observed: .present(live("4"))))
-    #expect(tagged.live == "main.support.qwen3/4, A10 Small; differs in tags.team")
+    #expect(tagged.live == "main.support.qwen3/4, A10 Small" && tagged.differences == ["tags.team"])
     let older = try #require(status(wait, desired: desired))
-    #expect(older.live == "main.support.qwen3/3, A10 Small", "the version shows that it differs")
+    #expect(older.live == "main.support.qwen3/3, A10 Small" && older.differences.isEmpty, "the version shows it")
   }
 
   @Test func `while the provider works, its replicas' messages give the reason`() {
@@ -133,8 +136,9 @@ import Testing
     let wait = Decision(.update, Reason(.updating, "x"), next: .wait(.seconds(10)))
     let one = try #require(status(wait))
     let later = EndpointStatus(
-      name: one.name, desired: one.desired, live: one.live, phase: one.phase, reason: one.reason, why: one.why,
-      since: one.since, next: one.next, nextAt: now + .seconds(99), commit: one.commit, lastLook: now + .seconds(5))
+      name: one.name, desired: one.desired, desiredDigest: one.desiredDigest, live: one.live, phase: one.phase,
+      reason: one.reason, why: one.why, since: one.since, next: one.next, nextAt: now + .seconds(99),
+      commit: one.commit, lastLook: now + .seconds(5))
     #expect(later.says(sameAs: one))
     let other = EndpointStatus(name: one.name, phase: one.phase, reason: one.reason, since: one.since, lastLook: now)
     #expect(!other.says(sameAs: one))
@@ -142,9 +146,9 @@ import Testing
 
   @Test func `a fleet's status survives a round trip through JSON`() throws {
     let full = EndpointStatus(
-      name: "chat", desired: "d", live: "l", phase: .held, reason: .quarantined, why: "w", since: now,
-      next: "check again", nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastLook: now,
-      warnings: ["x"])
+      name: "chat", desired: "d", desiredDigest: config("4").digest, live: "l", differences: ["engine", "tags.team"],
+      phase: .held, reason: .quarantined, why: "w", since: now, next: "check again",
+      nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastLook: now, warnings: ["x"])
     let bare = EndpointStatus(name: "bare", phase: .unknown, since: now, lastLook: now)
     let statuses = [
       FleetStatus(
@@ -158,6 +162,7 @@ import Testing
     }
     #expect(statuses[0].json["lastSync"] == "2026-01-01T00:00:00Z")
     #expect(statuses[0].json["summary"] == ["held": 1, "unknown": 1])
+    #expect(statuses[0].json["endpoints"]?.arrayValue?.first?["differences"] == ["engine", "tags.team"])
     #expect(statuses[0].json["endpoints"]?.arrayValue?.first?["nextAt"] == "2026-01-01T00:00:00.042Z")
   }
 

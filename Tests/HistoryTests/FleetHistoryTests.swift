@@ -15,9 +15,10 @@ import Testing
 
   private var full: EndpointStatus {
     EndpointStatus(
-      name: "chat", desired: "main.support.qwen3/4 (@champion), A10 Small", live: "main.support.qwen3/3, A10 Small",
-      phase: .updating, reason: .specChanged, why: "the alias moved", since: at(3), next: "check again", nextAt: at(9),
-      commit: "1a2b3c4", lastLook: at(4), warnings: ["one", "two"])
+      name: "chat", desired: "main.support.qwen3/4 (@champion), A10 Small",
+      desiredDigest: EndpointConfig(entities: []).digest, live: "main.support.qwen3/3, A10 Small",
+      differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, why: "the alias moved",
+      since: at(3), next: "check again", nextAt: at(9), commit: "1a2b3c4", lastLook: at(4), warnings: ["one", "two"])
   }
 
   @Test func `statuses are kept as they were saved, by name, until they are removed`() async throws {

@@ -233,7 +233,7 @@ import Testing
 
   @Test(arguments: [
     "UPDATE status SET warnings = '{'", "UPDATE status SET since = 'then'", "UPDATE status SET next_at = 'soon'",
-    "UPDATE fleet SET problems = 'x'",
+    "UPDATE fleet SET problems = 'x'", "UPDATE status SET differences = '{'",
   ])
   func `an unreadable status is reported under its endpoint`(_ damage: String) async throws {
     try await withTemporaryDirectory { path in
@@ -250,7 +250,8 @@ import Testing
       let status = try #require(try await store.status(of: FleetKey(host: key.host, name: "prod")))
       #expect(status.endpoints.map(\.name) == ["a", "b"])
       #expect(status.endpoints.last == statuses.last)
-      let said = status.endpoints[0].why + status.endpoints[0].warnings.joined() + status.report.problems.joined()
+      let damaged = status.endpoints[0]
+      let said = ([damaged.why] + damaged.differences + damaged.warnings + status.report.problems).joined()
       #expect(said.contains("damaged"), "\(said)")
     }
   }

@@ -78,10 +78,11 @@ import Testing
   ])
   func `rows 2 to 4: which fleet owns the endpoint`(_ row: Case) { row.check() }
 
-  @Test func `an endpoint whose manifest was removed stays without pruning, and the reason says how to delete it`() {
-    let words = decided(nil, live(v1)).reason.detail
-    #expect(words.hasPrefix("chat has no manifest and stays as it is, because pruning is off; "), "\(words)")
-    #expect(words.contains("\"setpoint delete chat\"") && words.contains("\"setpoint apply -f ... --prune\""))
+  @Test func `an endpoint whose manifest was removed stays without pruning, and the reason is short`() {
+    #expect(decided(nil, live(v1)).reason.detail == "it has no manifest, and pruning is off")
+    let unrecorded = decided(nil, live(v1, tags: [FleetTags.fleet: "default"]), prune: true, fleet: "default")
+    #expect(
+      unrecorded.reason.detail == "it has no manifest; the default fleet prunes only what this machine recorded")
   }
 
   @Test(arguments: [
@@ -101,7 +102,7 @@ import Testing
         v1, pending: v2, update: .inProgress,
         held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, announced: 6)),
-      action: .rollback, reason: .updating, next: "wait"),
+      action: .rollback, reason: .askedFor, next: "wait"),
     Case(
       why: "5: the update that rolls back is waited for as well",
       observed: live(

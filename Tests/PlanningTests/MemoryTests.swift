@@ -219,6 +219,27 @@ import Testing
     #expect(decision.operations.contains(.updateConfig(name: "chat", config: target.config)))
   }
 
+  @Test(arguments: [v1, v3])
+  func `a rollback to the revision that is being rolled out says so, and what to do`(coming: Rollout) throws {
+    let number = coming == v1 ? 1 : 3
+    let memory = Memory(
+      revisions: revisions((v1, .good), (v2, .good), (v3, .pending)),
+      attempt: attempt(
+        coming, base: .present(id: "id", version: 6, lastUpdated: 100), announced: 7, revision: number))
+    let updating = live(v2, version: 6, pending: coming, pendingVersion: 7, update: .inProgress)
+    do {
+      _ = try memory.rollback(to: number, live: updating, fleet: "f")
+      Issue.record("the rollback is refused")
+    } catch {
+      #expect(error.description == "revision \(number) of chat is being rolled out")
+      #expect(error.next == "\"setpoint wait chat\" waits for it; to leave it, choose another revision")
+    }
+    let held = HeldConfig(digest: coming.digest, cause: .rollback, target: v2.digest)
+    let leaving = live(v2, version: 6, pending: coming, pendingVersion: 7, update: .inProgress, held: held)
+    let error = #expect(throws: CommandRefusal.self) { try memory.rollback(to: number, live: leaving, fleet: "f") }
+    #expect(error?.description.contains("being rolled out") == false, "it is held")
+  }
+
   @Test func `a rollback without a target says so`() {
     #expect(throws: CommandRefusal.self) { try Memory().rollback(to: nil, live: live(v2), fleet: "f") }
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: nil, live: live(v2), fleet: "g") }

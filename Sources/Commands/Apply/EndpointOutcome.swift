@@ -105,7 +105,9 @@ struct EndpointOutcome: Sendable {
       var words = ""
       if case .present(let live)? = result.last?.observed { words = live.deploymentWords }
       let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
-      let state = reason.code == .overdue ? "updating" : reason.code.rawValue
+      // A rollback that waits for the update has its own reason.
+      let isUpdating = reason.code == .overdue || result.last?.decision.blockedBy != nil
+      let state = isUpdating ? "updating" : reason.code.rawValue
       return (
         state, known.isEmpty ? "still in progress at the provider" : "still in progress at the provider: \(known)",
         "it continues at the provider; \(goOn)"

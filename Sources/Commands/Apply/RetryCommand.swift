@@ -24,7 +24,7 @@ struct RetryCommand: AsyncParsableCommand {
     // The held config determines what to retry, so it has to be read before the hold is lifted.
     let wanted = try? await reconciler.standing(name)
     let console = CommandContext.current.console
-    if let plan = try await reconciler.retryPlan(name) {
+    if let plan = try await LiveEndpoint.required(connection, { try await reconciler.retryPlan(name) }) {
       for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
     }
     try await reconciler.retry(name)

@@ -29,7 +29,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let reconciler = connection.reconciler(
       history, DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     let console = CommandContext.current.console
-    let plan = try await reconciler.rollbackPlan(name, to: to)
+    let plan = try await LiveEndpoint.required(connection) { try await reconciler.rollbackPlan(name, to: to) }
     if dryRun {
       switch convergence.output {
       case .json: try console.json(plan.json)
@@ -40,7 +40,7 @@ struct RollbackCommand: AsyncParsableCommand {
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
     let (fleet, target) = (provider.fleet, connection.target.url)
     if let controller = RunningController(of: fleet, at: target, in: try state.directory) {
-      let held = try await reconciler.configHeld(byRollbackOf: name, to: to)
+      let held = try await reconciler.digestHeld(byRollbackOf: name, to: to)
       try await controller.warn(beforeRollingBack: name, from: held, history, console)
     }
     let goal = try await reconciler.rollBack(name, to: to)

@@ -40,14 +40,14 @@ struct RunningController: Hashable, Sendable {
   /// the rollback holds. A rollback from the manifest's own config stays in effect, so there is no warning.
   ///
   /// - Parameters:
-  ///   - held: the config that the rollback holds; nil if it is unknown.
+  ///   - held: the digest of the config that the rollback holds; nil if it is unknown.
   ///   - history: where the controller saves its status.
-  func warn(beforeRollingBack name: String, from held: EndpointConfig?, _ history: HistoryStore, _ console: Console)
+  func warn(beforeRollingBack name: String, from held: ConfigDigest?, _ history: HistoryStore, _ console: Console)
     async throws
   {
     let status = try await history.statuses(host: target, fleet: fleet).first { $0.name == name }
     // Without a manifest, the controller does not roll anything out.
-    guard let held, let desired = status?.desired, Self.withoutAliases(desired) != held.words() else { return }
+    guard let held, let desired = status?.desired, let digest = status?.desiredDigest, digest != held else { return }
     warn(
       "it lifts the hold of this rollback and sends its manifest's config (\(desired)) again",
       "instead, change the manifest that the controller reads", console)
@@ -76,14 +76,6 @@ struct RunningController: Hashable, Sendable {
   private static func listed(_ names: [String]) -> String {
     let more = names.count - 10
     return names.prefix(10).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
-  }
-
-  /// Returns the short form of a config without the names of aliases: `main.support.qwen3/7, A10 Small`.
-  private static func withoutAliases(_ words: String) -> String {
-    words.split(separator: "; ").map { entity -> Substring in
-      guard let start = entity.firstRange(of: " ("), let end = entity.firstRange(of: "), ") else { return entity }
-      return entity[..<start.lowerBound] + entity[end.lowerBound...].dropFirst()
-    }.joined(separator: "; ")
   }
 }
 

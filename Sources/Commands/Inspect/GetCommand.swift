@@ -126,12 +126,25 @@ struct LiveEndpoint: Sendable {
 
   /// - Throws: an ``ErrorReport`` with the next command to run if no endpoint has that name.
   static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
-    guard let endpoint = try await find(name, connection.provider) else {
-      throw ErrorReport(
-        "endpoint \(name) not found at \(connection.target.url)",
-        next: await next(forMissing: [name], connection.provider))
-    }
+    guard let endpoint = try await find(name, connection.provider) else { throw await missing(name, connection) }
     return endpoint
+  }
+
+  /// Returns the result of `body`.
+  ///
+  /// - Throws: for ``NoSuchEndpoint``, an ``ErrorReport`` with the next command to run.
+  static func required<Value>(_ connection: Connection, _ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch let error as NoSuchEndpoint {
+      throw await missing(error.name, connection)
+    }
+  }
+
+  private static func missing(_ name: String, _ connection: Connection) async -> ErrorReport {
+    ErrorReport(
+      "endpoint \(name) not found at \(connection.target.url)",
+      next: await next(forMissing: [name], connection.provider))
   }
 
   /// Returns what to do about names that no endpoint has.

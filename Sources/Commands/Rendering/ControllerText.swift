@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import History
 internal import Planning
 
@@ -7,7 +8,7 @@ enum ControllerText {
   static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
     var fields = [
       ("Phase", palette.paint(status.standing, status.phase.style) + ", since \(status.since.text())"),
-      ("Why", status.why), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, of: fleet, now) ?? ""),
+      ("Why", why(status)), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, of: fleet, now) ?? ""),
       ("Commit", status.commit ?? ""),
     ]
     fields += status.warnings.map { ("Warning", $0) }
@@ -17,6 +18,13 @@ enum ControllerText {
     let title = palette.paint("Controller of fleet \(fleet.fleet)\(age ?? "")", .strong)
     let doubt = StatusText.silence(fleet, now).map { [palette.paint("  \($0)", .warning)] } ?? []
     return [title] + doubt + fields.filter { !$0.1.isEmpty }.map { "  \("\($0.0):".padded(to: 9))\($0.1)" }
+  }
+
+  /// Returns the reason; for an endpoint without a manifest, with the command that deletes it.
+  private static func why(_ status: EndpointStatus) -> String {
+    guard status.staysWithoutManifest, let reason = status.reason, let next = Reason(reason).next(for: status.name)
+    else { return status.why }
+    return "\(status.why.clause); \(next)"
   }
 }
 

@@ -104,7 +104,7 @@ package enum PlanText {
 }
 
 extension Reason {
-  /// Returns what the user can do about a hold for this reason; nil if there is nothing to do, or if the reason says
+  /// Returns what the user can do about a decision for this reason; nil if there is nothing to do, or if the reason says
   /// it.
   func next(for endpoint: String) -> String? {
     if detail.contains("setpoint retry") { return nil }
@@ -122,6 +122,7 @@ extension Reason {
     case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it again"
     case .massDeletion:
       return "check that the removal from the source is intended, then start \"setpoint run\" with --allow-mass-delete"
+    case .pruningOff, .notRecordedHere: return "\"setpoint delete \(endpoint)\" deletes it"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
     default: return nil
     }

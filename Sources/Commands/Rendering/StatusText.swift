@@ -15,13 +15,14 @@ package enum StatusText {
     lines.append("")
     lines += table(status, now, isWide: isWide).lines(palette)
     let sorted = status.endpoints.sorted(by: precedes)
-    // One suggestion for all of them.
-    let going = sorted.filter { $0.reason == .massDeletion }
-    let steps = sorted.filter { $0.reason != .massDeletion || $0.name == going.first?.name }
-      .compactMap { endpoint in
-        let others = endpoint.reason == .massDeletion ? going.count - 1 : 0
-        return step(endpoint, and: others, isControlled: status.isCurrent(at: now))
-      }
+    // One suggestion for all endpoints without a manifest: there may be many.
+    let groups = Dictionary(
+      grouping: sorted.filter { $0.reason == .massDeletion || $0.staysWithoutManifest }, by: \.reason)
+    let steps = sorted.compactMap { endpoint -> String? in
+      let alike = groups[endpoint.reason] ?? []
+      guard alike.isEmpty || alike.first?.name == endpoint.name else { return nil }
+      return step(endpoint, and: max(0, alike.count - 1), isControlled: status.isCurrent(at: now))
+    }
     return steps.isEmpty ? lines : lines + [""] + steps
   }
 
@@ -111,11 +112,15 @@ package enum StatusText {
   /// something besides the model and the hardware does.
   private static func live(_ endpoint: EndpointStatus) -> String {
     guard let live = endpoint.live else { return "-" }
-    guard let desired = endpoint.desired.map(withoutAliases) else { return live }
-    if live == desired { return "the same" }
-    let start = desired + EndpointStatus.difference
-    return live.hasPrefix(start) ? "differs in \(live.dropFirst(start.count))" : live
+    guard endpoint.differences.isEmpty else {
+      let more = endpoint.differences.count - mostDifferences
+      return "differs in " + endpoint.differences.prefix(mostDifferences).joined(separator: ", ")
+        + (more > 0 ? " and \(more) more" : "")
+    }
+    return live == endpoint.desired.map(withoutAliases) ? "the same" : live
   }
+
+  private static let mostDifferences = 3
 
   /// Returns the text without the ` (@champion)` that only a manifest knows.
   private static func withoutAliases(_ text: String) -> String {
@@ -154,7 +159,10 @@ package enum StatusText {
         : "\(endpoint.name): the endpoint does not exist; \"setpoint apply -f ...\" creates it, and so does the "
           + "controller once it is started, unless its manifest is removed"
     }
-    guard endpoint.needsPerson else { return nil }
+    if endpoint.staysWithoutManifest, others > 0 {
+      return "\(endpoint.name) and \(others) more: \"setpoint delete NAME\" deletes an endpoint that is not needed"
+    }
+    guard endpoint.needsPerson || endpoint.staysWithoutManifest else { return nil }
     // The table shows the reason shortened; what to do is printed in full here.
     let known = endpoint.reason.flatMap { Reason($0, $0 == .conflict ? endpoint.why : "").next(for: endpoint.name) }
     return
@@ -179,6 +187,11 @@ package enum StatusText {
   private static func indented(_ text: String, after label: String) -> [String] {
     text.split(whereSeparator: \.isNewline).enumerated().map { ($0 == 0 ? label : "         ") + $1 }
   }
+}
+
+extension EndpointStatus {
+  /// Whether it has no manifest and is not pruned.
+  var staysWithoutManifest: Bool { reason == .pruningOff || reason == .notRecordedHere }
 }
 
 extension Phase {

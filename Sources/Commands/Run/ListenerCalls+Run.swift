@@ -37,10 +37,12 @@ extension ListenerCalls {
       },
       pause: { reason in
         try pause.pause(reason: reason)
+        await Self.report(controller, standing)
         return "paused: \(reason); nothing changes until POST /resume, or until \(pause.path) is removed"
       },
       resume: {
         try pause.resume()
+        await Self.report(controller, standing)
         wake()
         return "resumed"
       },
@@ -48,6 +50,12 @@ extension ListenerCalls {
         wake()
         return "syncing the source now"
       })
+  }
+
+  /// Records a pause or its end at once: the next one may follow before the controller looks at the file again. In
+  /// standby, the active controller does.
+  private static func report(_ controller: FleetController, _ standing: LeadershipLog) async {
+    if case .active = standing.current { await controller.saveStatuses() }
   }
 
   private static func readiness(_ controller: FleetController, _ standing: LeadershipLog) async -> Probe {

@@ -14,6 +14,8 @@ extension FleetController {
     var driftSince: Timestamp?
     /// Whether a problem was reported that is not over yet.
     var isInTrouble = false
+    /// Whether the rollback in progress was reported.
+    var isRollbackTold = false
   }
 
   /// Records an assessment: the endpoint's status, and the notifications that follow from a change of it.
@@ -33,8 +35,12 @@ extension FleetController {
     statuses[name] = status
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(assessment, status, now)
-    guard former?.phase != status.phase || former?.reason != status.reason else { return }
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
+    if beginsRollback(assessment, status) {
+      post(.rollback, change.rollbackWords, of: status, commit: entry.commit)
+      parts.metrics.rolledBack(name)
+    }
+    guard former?.phase != status.phase || former?.reason != status.reason else { return }
     // An event is logged when it is recorded.
     if change.event == nil {
       let why = LoggedReasons.joined(logged.words(status.why, of: name))
@@ -44,13 +50,27 @@ extension FleetController {
     }
     told[name]?.isInTrouble = change.isInTrouble
     if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name, run: id) }
-    if let (kind, what) = change.notification {
-      parts.notifications.post(
-        FleetNotification(
-          kind: kind, endpoint: name, what: what, why: status.why, commit: entry.commit, at: now, fleet: options.fleet,
-          target: reconciler.provider.target.url))
+    if let (kind, what) = change.notification { post(kind, what, of: status, commit: entry.commit) }
+  }
+
+  private func post(_ kind: FleetNotification.Kind, _ what: String, of status: EndpointStatus, commit: String?) {
+    parts.notifications.post(
+      FleetNotification(
+        kind: kind, endpoint: status.name, what: what, why: status.why, commit: commit, at: status.lastLook,
+        fleet: options.fleet, target: reconciler.provider.target.url))
+  }
+
+  /// Whether this is the first status of a rollback that is sent. One that waits for an update, or that is withheld,
+  /// does not count yet; one that is retried counts once.
+  private func beginsRollback(_ assessment: Reconciler.Assessment, _ status: EndpointStatus) -> Bool {
+    let isSent = assessment.recorded.memory.attempt?.kind == .rollback
+    guard isSent, status.phase == .rollingBack else {
+      if !isSent, assessment.decision.action != .rollback { told[assessment.name]?.isRollbackTold = false }
+      return false
     }
-    if change.isRollback { parts.metrics.rolledBack(name) }
+    guard told[assessment.name]?.isRollbackTold != true else { return false }
+    told[assessment.name]?.isRollbackTold = true
+    return true
   }
 
   private func measure(_ assessment: Reconciler.Assessment, _ status: EndpointStatus, _ now: Timestamp) {
@@ -98,16 +118,20 @@ extension FleetController {
       endpoints: statuses.values.sorted { $0.name < $1.name })
   }
 
-  /// Reports a pause and its end once each, as an event of the fleet.
+  /// Reports a pause and its end once each, as an event of the fleet. An event that cannot be recorded is repeated by
+  /// the next call.
   func tellPause() async {
-    let pause = parts.pause()
-    guard pause != toldPause else { return }
+    let (pause, former) = (parts.pause(), toldPause)
+    guard pause != former else { return }
+    // Before the event is recorded, so that no other call records it too.
     toldPause = pause
-    if let pause {
-      await note("paused by \(pause.cause)", why: pause.why)
-    } else {
-      await note("resumed")
-    }
+    let isRecorded =
+      if let pause {
+        await note("paused by \(pause.cause)", why: pause.why)
+      } else {
+        await note("resumed")
+      }
+    if !isRecorded, toldPause == pause { toldPause = former }
   }
 
   /// What has not been read or checked since the start, and why; empty: the controller is working.
@@ -136,7 +160,10 @@ extension FleetController {
     }
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for (name, status) in statuses {
-      told[name] = ReportedState(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
+      told[name] = ReportedState(
+        isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble,
+        // Before it is sent, a rollback has another reason.
+        isRollbackTold: status.phase == .rollingBack && status.reason == .updating)
     }
     isMassDeletionTold = saved.contains { $0.reason == .massDeletion }
   }

@@ -254,10 +254,13 @@ package actor FleetController {
   // MARK: - History
 
   /// Records an event of one endpoint, or of the whole fleet. A failure to record it stops nothing.
+  ///
+  /// - Returns: whether it was recorded.
+  @discardableResult
   func note(
     _ what: String, why: String = "", commit: String? = nil, of name: String? = nil, run: String? = nil,
     level: Logger.Level = .notice
-  ) async {
+  ) async -> Bool {
     let event = HistoryEvent(at: reconciler.now(), what: what, why: why, sourceCommit: commit)
     var metadata: Logger.Metadata = [:]
     if let name { metadata["endpoint"] = "\(name)" }
@@ -271,8 +274,10 @@ package actor FleetController {
       } else {
         try await reconciler.history.note(event, fleet: options.fleet, host: reconciler.provider.target.url)
       }
+      return true
     } catch {
       log.error("an event could not be recorded: \(error)")
+      return false
     }
   }
 

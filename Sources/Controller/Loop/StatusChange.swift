@@ -19,7 +19,12 @@ struct StatusChange {
 
   /// Whether it is rolled back because of a failure or a request; a manifest that was reverted is a change like any
   /// other.
-  var isRollback: Bool { status.phase == .rollingBack && status.reason != .wentBack }
+  private var isRollback: Bool { status.phase == .rollingBack && status.reason != .wentBack }
+
+  /// What is reported when the rollback is sent.
+  var rollbackWords: String {
+    status.reason == .askedFor ? "is moving to the chosen revision" : "is being rolled back"
+  }
 
   /// A source or a provider that cannot be read, and a mass deletion, are reported once for the whole fleet and not for
   /// each endpoint.
@@ -35,11 +40,8 @@ struct StatusChange {
     return nil
   }
 
-  /// The notification to post.
+  /// The notification to post, except that of a rollback, which does not depend on the status alone.
   var notification: (kind: FleetNotification.Kind, what: String)? {
-    if isRollback {
-      return (.rollback, status.reason == .askedFor ? "is moving to the chosen revision" : "is being rolled back")
-    }
     if needsPerson {
       return (.failure, status.reason == .quarantined ? "failed and is held" : "needs attention")
     }

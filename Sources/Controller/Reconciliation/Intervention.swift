@@ -28,14 +28,12 @@ extension Reconciler {
     return try await standingPlan(name, after, .present(held))
   }
 
-  /// Returns the config that `rollback NAME [--to N]` holds; nil if this machine's history does not have it. Nothing is
-  /// written.
+  /// Returns the digest of the config that `rollback NAME [--to N]` holds. Nothing is written.
   ///
   /// - Throws: as ``rollBack(_:to:)``.
-  package func configHeld(byRollbackOf name: String, to number: Int?) async throws -> EndpointConfig? {
-    let (edit, _, memory) = try await rollback(name, to: number)
-    guard case .patchTags(_, let patch) = edit.operation, let held = HeldTag(tags: patch.add).held else { return nil }
-    return memory.rollout(of: held.digest)?.config
+  package func digestHeld(byRollbackOf name: String, to number: Int?) async throws -> ConfigDigest? {
+    guard case .patchTags(_, let patch) = try await rollback(name, to: number).edit.operation else { return nil }
+    return HeldTag(tags: patch.add).held?.digest
   }
 
   /// Returns the plan of `retry NAME`; nothing is written. Nil if this machine does not have the held config.

@@ -22,7 +22,8 @@ extension EndpointStatus {
     let isSame = former?.phase == phase && former?.reason == code
     let (next, nextAt) = Self.next(decision, isWithheld: withheld != nil, nextLook: nextLook, now: now)
     self.init(
-      name: name, desired: Self.words(of: desired), live: Self.words(of: observed, desired, decision), phase: phase,
+      name: name, desired: Self.words(of: desired), desiredDigest: Self.digest(of: desired),
+      live: Self.words(of: observed), differences: Self.differences(of: observed, desired, decision), phase: phase,
       reason: code,
       why: withheld ?? Self.why(decision, observed), since: isSame ? former?.since ?? now : now, next: next,
       nextAt: nextAt, commit: commit ?? memory.revisions.last?.sourceCommit, lastLook: now, warnings: decision.warnings)
@@ -33,24 +34,28 @@ extension EndpointStatus {
     return endpoint.config.words(aliases: endpoint.resolvedAliases)
   }
 
-  /// Returns the live config in short form; if that reads like the desired one, with the fields that differ.
-  private static func words(of observed: Observation, _ desired: Desired, _ decision: Decision) -> String? {
-    guard case .present(let live) = observed, let active = live.active else { return nil }
-    let words = active.config.words()
-    guard case .present(let endpoint, _) = desired, endpoint.config.words() == words else { return words }
+  private static func digest(of desired: Desired) -> ConfigDigest? {
+    guard case .present(_, let rollout) = desired else { return nil }
+    return rollout.digest
+  }
+
+  private static func words(of observed: Observation) -> String? {
+    guard case .present(let live) = observed else { return nil }
+    return live.active?.config.words()
+  }
+
+  /// Returns the fields that differ although the short forms are the same.
+  private static func differences(of observed: Observation, _ desired: Desired, _ decision: Decision) -> [String] {
+    guard case .present(let live) = observed, let active = live.active,
+      case .present(let endpoint, _) = desired, endpoint.config.words() == active.config.words()
+    else { return [] }
     var fields = FieldDiff.changes(of: decision.tagPatch, on: live.tags) + decision.settingFields
     if !endpoint.config.isMet(by: active.config) {
       fields = FieldDiff.changes(from: active.config, to: endpoint.config) + fields
     }
     // Without the fleet, which is not part of a manifest.
-    let paths = fields.map(\.path).filter { $0.hasPrefix("spec.") }.map { String($0.dropFirst(5)) }
-    guard !paths.isEmpty else { return words }
-    let rest = paths.count - mostFields
-    return words + difference + paths.prefix(mostFields).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    return fields.map(\.path).filter { $0.hasPrefix("spec.") }.map { String($0.dropFirst(5)) }
   }
-
-  /// The maximum number of fields that a live state names.
-  private static let mostFields = 3
 
   /// Returns the reason's text; while the provider works, its messages; otherwise the reason's code.
   private static func why(_ decision: Decision, _ observed: Observation) -> String {

@@ -1,3 +1,4 @@
+package import Endpoints
 package import Planning
 
 /// A controller's report on one endpoint: its desired state, its live state, and the next step.
@@ -6,9 +7,12 @@ package struct EndpointStatus: Hashable, Sendable {
   /// The manifest's config in short form: `main.support.qwen3/7, A10 Small`; nil if there is no manifest, or if it is
   /// unknown.
   package let desired: String?
-  /// The live config in the same form; nil if there is none, or if it is unknown. If it reads like the desired one but
-  /// is not, the fields that differ follow after ``difference``.
+  /// The digest of the manifest's config; nil if `desired` is nil.
+  package let desiredDigest: ConfigDigest?
+  /// The live config in the same form; nil if there is none, or if it is unknown.
   package let live: String?
+  /// The fields of the manifest in which the live state differs, such as `engine`, if the short forms are the same.
+  package let differences: [String]
   package let phase: Phase
   package let reason: Reason.Code?
   /// The reason as text; may be empty.
@@ -24,13 +28,15 @@ package struct EndpointStatus: Hashable, Sendable {
   package let warnings: [String]
 
   package init(
-    name: String, desired: String? = nil, live: String? = nil, phase: Phase, reason: Reason.Code? = nil,
-    why: String = "", since: Timestamp, next: String? = nil, nextAt: Timestamp? = nil, commit: String? = nil,
-    lastLook: Timestamp, warnings: [String] = []
+    name: String, desired: String? = nil, desiredDigest: ConfigDigest? = nil, live: String? = nil,
+    differences: [String] = [], phase: Phase, reason: Reason.Code? = nil, why: String = "", since: Timestamp,
+    next: String? = nil, nextAt: Timestamp? = nil, commit: String? = nil, lastLook: Timestamp, warnings: [String] = []
   ) {
     self.name = name
     self.desired = desired
+    self.desiredDigest = desiredDigest
     self.live = live
+    self.differences = differences
     self.phase = phase
     self.reason = reason
     self.why = why
@@ -42,21 +48,18 @@ package struct EndpointStatus: Hashable, Sendable {
     self.warnings = warnings
   }
 
-  /// What separates the live config from the fields in which it differs from the desired one.
-  package static let difference = "; differs in "
-
   /// Returns whether it is equal to another for people: everything except the times of the last and the next check. A
   /// status that is equal need not be saved again.
   package func says(sameAs other: EndpointStatus) -> Bool {
-    name == other.name && desired == other.desired && live == other.live && phase == other.phase
-      && reason == other.reason && why == other.why && since == other.since && next == other.next
-      && commit == other.commit && warnings == other.warnings
+    name == other.name && desired == other.desired && desiredDigest == other.desiredDigest && live == other.live
+      && differences == other.differences && phase == other.phase && reason == other.reason && why == other.why
+      && since == other.since && next == other.next && commit == other.commit && warnings == other.warnings
   }
 
   /// Returns the status after a deletion that the controller has not observed yet.
   func deleted(at moment: Timestamp) -> EndpointStatus {
     EndpointStatus(
-      name: name, desired: desired, live: nil, phase: .unknown, reason: .doesNotExist,
+      name: name, desired: desired, desiredDigest: desiredDigest, live: nil, phase: .unknown, reason: .doesNotExist,
       why: "deleted since the controller's last check", since: moment, next: next, nextAt: nextAt, commit: commit,
       lastLook: lastLook, warnings: [])
   }

@@ -1,4 +1,5 @@
 package import CanonicalJSON
+internal import Endpoints
 internal import Planning
 
 extension FleetStatus {
@@ -39,7 +40,9 @@ extension EndpointStatus {
   /// One item of a fleet's ``FleetStatus/json``.
   package var json: JSONValue {
     .object(present: [
-      "name": .string(name), "desired": desired.map { .string($0) }, "live": live.map { .string($0) },
+      "name": .string(name), "desired": desired.map { .string($0) },
+      "desiredDigest": desiredDigest.map { .string($0.hex) }, "live": live.map { .string($0) },
+      "differences": differences.isEmpty ? nil : .array(differences.map { .string($0) }),
       "phase": .string(phase.rawValue), "reason": reason.map { .string($0.rawValue) }, "why": .string(why),
       "since": .string(since.exactText), "next": next.map { .string($0) },
       "nextAt": nextAt.map { .string($0.exactText) }, "commit": commit.map { .string($0) },
@@ -52,7 +55,9 @@ extension EndpointStatus {
     let name = try StatusReader(json, "an endpoint's status").text("name")
     let reader = StatusReader(json, "the status of \(name)")
     self.init(
-      name: name, desired: json["desired"]?.stringValue, live: json["live"]?.stringValue,
+      name: name, desired: json["desired"]?.stringValue,
+      desiredDigest: json["desiredDigest"]?.stringValue.flatMap(ConfigDigest.init(hex:)),
+      live: json["live"]?.stringValue, differences: reader.texts("differences"),
       phase: Phase(rawValue: try reader.text("phase")) ?? .unknown,
       reason: json["reason"]?.stringValue.flatMap(Reason.Code.init(rawValue:)), why: try reader.text("why"),
       since: try reader.time("since"), next: json["next"]?.stringValue, nextAt: try reader.optionalTime("nextAt"),

@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Endpoints
 internal import GRDB
 internal import Planning
 internal import Storage
@@ -85,7 +86,9 @@ extension EndpointStatus {
     let name: String = row["name"]
     do {
       self.init(
-        name: name, desired: try row.decode(forColumn: "desired"), live: try row.decode(forColumn: "live"),
+        name: name, desired: try row.decode(forColumn: "desired"),
+        desiredDigest: try row.decode(String?.self, forColumn: "desired_digest").flatMap(ConfigDigest.init(hex:)),
+        live: try row.decode(forColumn: "live"), differences: StoredList.read(row["differences"], of: name),
         phase: Phase(rawValue: try row.decode(forColumn: "phase")) ?? .unknown,
         reason: try row.decode(String?.self, forColumn: "reason").flatMap(Reason.Code.init(rawValue:)),
         why: try row.decode(forColumn: "why"), since: try row.time("since") ?? .unknown,
@@ -132,13 +135,15 @@ extension FleetRow {
     try database.cachedStatement(
       sql: """
         INSERT OR REPLACE INTO status (
-          fleet, name, desired, live, phase, reason, why, since, next, next_at, source_commit, looked_at, warnings)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          fleet, name, desired, live, phase, reason, why, since, next, next_at, source_commit, looked_at, warnings,
+          desired_digest, differences)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id, status.name, status.desired, status.live, status.phase.rawValue, status.reason?.rawValue, status.why,
       status.since.milliseconds, status.next, status.nextAt?.milliseconds, status.commit,
-      status.lastLook.milliseconds, StoredList.text(status.warnings),
+      status.lastLook.milliseconds, StoredList.text(status.warnings), status.desiredDigest?.hex,
+      StoredList.text(status.differences),
     ])
     // So that the endpoint's events are found by its fleet even when its status is removed.
     try database.cachedStatement(

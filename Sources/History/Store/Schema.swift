@@ -10,6 +10,14 @@ enum Schema {
     migrator.registerMigration("3: events by time") { database in
       try database.execute(sql: "CREATE INDEX event_by_time ON event (at, id)")
     }
+    migrator.registerMigration("4: statuses with digests and differences") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE status ADD COLUMN desired_digest TEXT;
+          -- A JSON list of fields.
+          ALTER TABLE status ADD COLUMN differences TEXT;
+          """)
+    }
     return migrator
   }
 

@@ -41,21 +41,12 @@ private func decideWithoutManifest(
     return .hold(Reason(.retained, "its manifest was removed, and its deletion policy is Retain"))
   }
   guard options.prune else {
-    return Decision(
-      .none,
-      Reason(
-        .pruningOff,
-        "\(live.name) has no manifest and stays as it is, because pruning is off; delete it with "
-          + "\"setpoint delete \(live.name)\" or \"setpoint apply -f ... --prune\""),
-      next: .rest)
+    return Decision(.none, Reason(.pruningOff, "it has no manifest, and pruning is off"), next: .rest)
   }
   if options.fleet == DecisionOptions.defaultFleet, memory.endpointID != live.id {
     return Decision(
       .none,
-      Reason(
-        .notRecordedHere,
-        "the default fleet is shared: only endpoints recorded on this machine are deleted; "
-          + "specify a fleet with --fleet"),
+      Reason(.notRecordedHere, "it has no manifest; the default fleet prunes only what this machine recorded"),
       next: .rest)
   }
   let operation = Operation.delete(name: live.name)

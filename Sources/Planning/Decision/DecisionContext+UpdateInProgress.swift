@@ -17,6 +17,8 @@ extension DecisionContext {
     let isRollback = isOurs && memory.attempt?.kind == .rollback
     let due = isRollback ? nil : rollbackTarget(after: coming)
     let dueWords = due.map { dueRollbackWords($0, version) } ?? ""
+    // A rollback that is due has the reason with which it is sent afterwards.
+    let code = due == nil ? .updating : activeHold?.rollbackCode ?? .updating
     let kind: PlanAction = isRollback || due != nil ? .rollback : live.active == nil ? .create : .update
     let words =
       isDesired ? update(of: live, at: step) : "an update\(version) is in progress; waiting for it to finish"
@@ -32,7 +34,7 @@ extension DecisionContext {
         ? Reason(
           .overdue,
           Self.joined("the update\(version) is taking longer than \(DurationText.text(deadline))", dueWords))
-        : Reason(.updating, due == nil ? words : dueWords),
+        : Reason(code, due == nil ? words : dueWords),
       target: due ?? manifestTarget, blockedBy: "an update\(version) in progress",
       next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,

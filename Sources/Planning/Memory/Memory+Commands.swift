@@ -101,6 +101,11 @@ extension Memory {
           description: "\(live.name) has no revision \(number); \(knownRevisions)",
           next: "\"setpoint history \(live.name)\" lists the revisions")
       }
+      if isRollingOut(named, on: live) {
+        throw CommandRefusal(
+          description: "revision \(number) of \(live.name) is being rolled out",
+          next: "\"setpoint wait \(live.name)\" waits for it; to leave it, choose another revision")
+      }
       guard named.isGood else {
         throw CommandRefusal(
           description: "revision \(number) of \(live.name) was never good (\(named.outcome.word))",
@@ -133,6 +138,12 @@ extension Memory {
           "the config of revision \(target.number) is not available: an environment value is not known on this machine")
     }
     return target
+  }
+
+  /// Whether the revision's config is the target of the open update, and is not held.
+  private func isRollingOut(_ revision: Revision, on live: ObservedEndpoint) -> Bool {
+    guard let attempt, attempt.kind == .update, attempt.digest == revision.digest else { return false }
+    return HeldTag(tags: live.tags).held?.digest != revision.digest
   }
 
   /// The numbers of the revisions, in words; of many, the newest.

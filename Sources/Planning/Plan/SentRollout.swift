@@ -20,10 +20,9 @@ package struct SentRollout: Hashable, Sendable {
 
   private static func next(_ attempt: Attempt, hasChecks: Bool, _ decision: Decision) -> String? {
     switch decision.next {
+    case .wait where decision.blockedBy != nil && decision.operations.contains(where: { $0.kind == .config }):
+      return "wait until the update ends, then send the next config"
     case .wait where [.updating, .overdue, .startingUp].contains(decision.reason.code):
-      if decision.operations.contains(where: { $0.kind == .config }) {
-        return "wait until the update ends, then send the next config"
-      }
       if attempt.kind == .rollback { return "wait until revision \(attempt.revision) is ready" }
       let then = hasChecks ? "verify it" : attempt.isAtLastStep ? "record it as good" : "take the next step"
       return "wait until revision \(attempt.revision) is ready, then \(then)"
