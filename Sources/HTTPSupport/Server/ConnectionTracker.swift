@@ -40,8 +40,11 @@ final class ConnectionTracker: ChannelDuplexHandler {
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     switch unwrapOutboundIn(data) {
     case .head(var head) where !(100..<200).contains(head.status.code):
-      if registry.isLeaving { head.headers.replaceOrAdd(name: "connection", value: "close") }
-      isLastResponse = head.headers["connection"].contains { $0.lowercased() == "close" }
+      if registry.isLeaving, !head.closesConnection {
+        head.headers.replaceOrAdd(name: "connection", value: "close")
+        context.fireUserInboundEventTriggered(LastResponse())
+      }
+      isLastResponse = head.closesConnection
       context.write(wrapOutboundOut(.head(head)), promise: promise)
     case .end:
       let channel = context.channel
