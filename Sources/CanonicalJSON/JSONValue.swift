@@ -48,6 +48,16 @@ extension JSONValue {
     return alike.first { hasSameBytes($0.key, key) }?.value
   }
 
+  /// A key, at any depth, that differs from another key of its object only in its Unicode form; nil if there is none. A
+  /// reader that keeps members in a dictionary would lose one of the two.
+  package var alikeKey: String? {
+    switch self {
+    case .array(let items): items.lazy.compactMap(\.alikeKey).first
+    case .object(let members, let alike): alike.first?.key ?? members.values.lazy.compactMap(\.alikeKey).first
+    case .null, .bool, .int, .double, .string: nil
+    }
+  }
+
   /// Returns an object with its members' values changed; any other value is returned as it is.
   package func mapMembers(_ change: (_ key: String, _ value: JSONValue) -> JSONValue) -> JSONValue {
     guard case .object(let members, let alike) = self else { return self }

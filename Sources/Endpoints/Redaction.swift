@@ -18,10 +18,17 @@ package struct Redaction: Hashable, Sendable {
   /// Returns the text without secrets.
   package func applied(to text: String) -> String {
     if text.isEmpty { return text }
-    let known = secrets.reduce(text) { text, secret in
-      text.utf8.count < secret.utf8.count ? text : text.replacing(secret, with: Self.mark)
+    return CredentialShape.redacted(secrets.reduce(text) { Self.replacing($1, in: $0) })
+  }
+
+  private static func replacing(_ secret: String, in text: String) -> String {
+    var text = text
+    // Not by characters: a combining mark behind a secret makes its last character another one.
+    if text.containsBytes(of: secret) {
+      text = String(text.unicodeScalars.replacing(secret.unicodeScalars, with: mark.unicodeScalars))
     }
-    return CredentialShape.redacted(known)
+    // Its characters in another Unicode form.
+    return secret.utf8.allSatisfy { $0 < 0x80 } ? text : text.replacing(secret, with: mark)
   }
 
   /// Returns the forms in which a value may be repeated: unchanged, as JSON writes it, and line by line.

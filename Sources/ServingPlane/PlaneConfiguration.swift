@@ -56,6 +56,10 @@ package struct PlaneConfiguration: Sendable {
   package var keptOutputs = 4
   /// The largest body of an API call other than a query.
   package var maximumBody = 1 << 20
+  /// Whether the plane's messages go to ``logPath``. It then keeps that file from growing without limit.
+  package var writesOwnLog = false
+  /// The size at which that file starts over, in bytes; its last part is kept in a second file.
+  package var logLimit: Int64 = 16 << 20
   /// The options of its command line that a later start needs, besides the data directory. They are announced.
   package var options: [String] = []
   /// Where the plane announces itself to commands on this machine; nil for nowhere.

@@ -56,6 +56,12 @@ struct RunningPlane: Sendable {
         }
         return .other
       }
+      if settings.writesOwnLog {
+        group.addTask {
+          await limitLog()
+          return .other
+        }
+      }
       try await serve(after: previousPlane)
       if !Task.isCancelled, !gate.isHandedOver {
         await endpoints.stop()
@@ -71,6 +77,15 @@ struct RunningPlane: Sendable {
     guard !gate.isHandedOver else { return }
     await startup.close()
     unlink(settings.takeoverPath)
+  }
+
+  /// Limits the plane's own log for as long as it runs.
+  private func limitLog() async {
+    let (file, limit) = (OutputFile(settings.logPath), settings.logLimit)
+    while !Task.isCancelled {
+      await BlockingWork.brief.run { file.rotate(limit: limit) }
+      try? await Task.sleep(for: settings.timing.pollEvery)
+    }
   }
 
   /// Supervises the replicas until all have ended after a stop, or until they belong to another plane.

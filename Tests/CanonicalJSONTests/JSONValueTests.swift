@@ -27,6 +27,8 @@ import Testing
     #expect(value == other && value.hashValue == other.hashValue)
     #expect(try JSONValue(parsing: value.text()) == value)
     #expect(try value != JSONValue(parsing: #"{"e\u0301":1,"\u00e9":2}"#))
+    #expect(value.alikeKey == "\u{E9}" && JSONValue.array([["a": value]]).alikeKey != nil)
+    #expect(try JSONValue(parsing: #"{"\u00e9": {"\u00e9": 1}, "e": [1]}"#).alikeKey == nil)
     let blank = value.mapMembers { _, _ in .null }
     #expect(blank["e\u{301}"] == .null)
   }

@@ -19,6 +19,14 @@ import Testing
   }
 
   @Test(arguments: [
+    ("swordfish-12\u{301} is invalid", "[redacted]\u{301} is invalid"),
+    ("pass-caf\u{E9}-1 or pass-cafe\u{301}-1", "[redacted] or [redacted]"),
+  ])
+  func `a combining mark or another Unicode form does not hide a known value`(text: String, shown: String) {
+    #expect(Redaction(["swordfish-12", "pass-caf\u{E9}-1"]).applied(to: text) == shown)
+  }
+
+  @Test(arguments: [
     ("HF_TOKEN=hf_abcDEF123456789xyz is invalid.", "HF_TOKEN=[redacted] is invalid."),
     ("token 'dapi0123456789abcdef01'.", "token '[redacted]'."),
     ("Authorization: Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abc-DEF", "Authorization: Bearer [redacted]"),

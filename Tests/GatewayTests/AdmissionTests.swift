@@ -16,9 +16,11 @@ import Testing
         async let second = client.post("/v1/chat/completions")
         #expect(await eventually { harness.admission.snapshot.waiting == 2 })
         #expect(harness.wakes > 0 && harness.admission.snapshot.needsReplica)
+        #expect(harness.admission.snapshot.requestsByPrincipal == ["tester": 2])
         harness.ready("r1", port: port)
         let texts = try await [first.text, second.text]
         #expect(texts == ["woken", "woken"])
+        #expect(await eventually { harness.admission.snapshot.requestsByPrincipal.isEmpty })
       }
     }
     let record = try #require(harness.lastRecord)
@@ -57,6 +59,7 @@ import Testing
       #expect(answer.status == 503 && answer.headers["retry-after"] == ["5"])
       #expect(answer.json["error_code"] == "TEMPORARILY_UNAVAILABLE")
       #expect(.now - start >= .milliseconds(80))
+      #expect(harness.admission.snapshot.requestsByPrincipal.isEmpty)
     }
     #expect(harness.admission.snapshot.waiting == 0)
   }

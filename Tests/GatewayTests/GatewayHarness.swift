@@ -88,11 +88,16 @@ final class GatewayHarness: Sendable {
         modelName: modelName, models: models))
   }
 
-  func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {
+  /// A gateway to be placed in a server.
+  func makeGateway() -> Gateway {
     let authorizer = TokenAuthorizer(token: AccessTokenDigest(token: "secret"), holder: Principal(name: "tester"))
-    let gateway = Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
+    return Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
       log.records.withLock { $0.append(record) }
     }
+  }
+
+  func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {
+    let gateway = makeGateway()
     let server = HTTPServerBuilder.http1(clients: clients) { gateway.makeHandler() }
     return try await withServer(Router(), server, clients: clients) { port in
       try await body(TestClient(port: port))

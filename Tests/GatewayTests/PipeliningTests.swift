@@ -1,5 +1,7 @@
+import HTTPSupport
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -89,25 +91,93 @@ import Testing
     }
   }
 
-  @Test func `a busy replica with the adapter is waited for, although one without it is idle`() async throws {
-    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
-    let tone = #"{"model":"chat:tone","messages":[]}"#
+  // MARK: - After the last response
+
+  @Test func `a query behind a response that closes the connection does not reach a replica`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in
-      await gate.pass()
-      return ScriptedReplica.completion("hi")
+      Response(
+        status: .ok, headers: [.contentType: "text/event-stream"],
+        body: ResponseBody { writer in
+          try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
+          try await writer.finish(nil)
+        })
     }) { port in
-      harness.ready("with", port: port, capacity: 1, models: ["m", "tone"])
+      harness.ready("r1", port: port)
       try await harness.run { client in
-        async let first = client.post("/v1/chat/completions", tone).status
-        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
-        harness.ready("without", port: RetryTests.nowhere, capacity: 1, models: ["m"])
-        async let second = client.post("/v1/chat/completions", tone).status
-        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
-        gate.open()
-        let statuses = try await [first, second]
-        #expect(statuses == [200, 200])
+        let body = TestClient.streamed
+        // Only the end of the connection shows the end of this stream.
+        let query =
+          "POST /v1/chat/completions HTTP/1.0\r\nConnection: keep-alive\r\nAuthorization: Bearer secret\r\n"
+          + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        let answer = try await RawClient(port: client.port).exchange(query + query + "nonsense\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.0 200 OK") && answer.hasSuffix("data: [DONE]\n\n"), "\(answer)")
+        #expect(await eventually { harness.clients.heldBytes == 0 })
       }
     }
-    #expect(harness.records.allSatisfy { $0.replica == "with" } && harness.troubles.isEmpty)
+    #expect(replica.load.total == 1 && harness.records.count == 1)
+  }
+
+  @Test func `nothing behind a query that asks to close the connection is answered`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let body = TestClient.hello
+        let length = "Content-Length: \(body.utf8.count)\r\n"
+        let last = RawClient.post(length + "Connection: close\r\n") + body
+        let answer = try await RawClient(port: client.port).exchange(last + RawClient.post(length) + body)
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.ranges(of: "HTTP/1.1 ").count == 1, "\(answer)")
+      }
+    }
+    #expect(replica.load.total == 1 && harness.records.count == 1)
+  }
+
+  @Test func `a server that is leaving answers the current query, and sends none behind it to a replica`()
+    async throws
+  {
+    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port)
+      let gateway = harness.makeGateway()
+      let socket = try BoundSocket.tcp(host: "127.0.0.1", port: 0)
+      let own = try #require(socket.port)
+      var quiet = Logger(label: "test")
+      quiet.logLevel = .critical
+      let server = SocketServer(
+        responder: Router().buildResponder(), clients: harness.clients, makeHandler: { gateway.makeHandler() },
+        logger: quiet)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await server.run(on: [socket]) {} }
+        let query = RawClient.post("Content-Length: \(TestClient.hello.utf8.count)\r\n") + TestClient.hello
+        async let answer = RawClient(port: own).exchange(query + query)
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 && server.requestsUnderWay == 2 })
+        server.stopListening()
+        gate.open()
+        let text = try await answer
+        #expect(text.hasPrefix("HTTP/1.1 200 OK") && text.lowercased().contains("connection: close"), "\(text)")
+        #expect(text.ranges(of: "HTTP/1.1 ").count == 1)
+        group.cancelAll()
+      }
+    }
+    #expect(replica.load.total == 1 && harness.records.count == 1)
+  }
+
+  @Test func `requests for the router are answered in their turn`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let query = RawClient.post("Content-Length: \(TestClient.hello.utf8.count)\r\n") + TestClient.hello
+        let other = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+        let last = other.replacing("Host: a\r\n", with: "Host: a\r\nConnection: close\r\n")
+        let answer = try await RawClient(port: client.port).exchange(query + other + other + query + last)
+        let statuses = answer.ranges(of: "HTTP/1.1 ").map { answer[$0.upperBound...].prefix(3) }
+        #expect(statuses == ["200", "404", "404", "200", "404"])
+      }
+    }
   }
 }

@@ -220,6 +220,42 @@ import Testing
     #expect(await exitReasons.cause(of: "a", within: .seconds(600)) == "killed")
   }
 
+  @Test func `a query whose client leaves ends at once, although its replica's exit is not explained yet`()
+    async throws
+  {
+    var limits = GatewayLimits()
+    limits.endingPatience = .seconds(600)
+    let harness = GatewayHarness(limits: limits)
+    try await StandIn.run(["die_on": "poison"]) { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        let poison = TestClient.hello.replacing("Hello", with: "poison")
+        try await client.open("/v1/chat/completions", poison) { _ in
+          #expect(await eventually { !standIn.isRunning })
+        }
+        #expect(await eventually { harness.records.count == 1 && harness.admission.snapshot.inFlight == 0 })
+      }
+    }
+    #expect(harness.records.map(\.status) == [499])
+  }
+
+  @Test func `a stream that broke off ends at once when its client leaves`() async throws {
+    var limits = GatewayLimits()
+    limits.endingPatience = .seconds(600)
+    let harness = GatewayHarness(limits: limits)
+    try await StandIn.run(say: "one two three four five", ["drop_after_tokens": 3]) { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        try await client.open("/v1/chat/completions") { parts in
+          let piece = try await parts.nextText()
+          #expect(piece != nil)
+        }
+        #expect(await eventually { harness.records.count == 1 && harness.admission.snapshot.inFlight == 0 })
+      }
+    }
+    #expect(harness.records.map(\.status) == [499])
+  }
+
   @Test func `an answer that breaks off is an error and not a shorter answer`() async throws {
     let harness = GatewayHarness()
     let replica = ScriptedReplica()

@@ -211,6 +211,33 @@ import Testing
     #expect(error?.serverMessage == "bad value [redacted] for PASSWORD, [redacted]")
   }
 
+  @Test func `a value of a variable whose name has another Unicode form is redacted, and the loss is reported`()
+    async throws
+  {
+    let variables = JSONValue.object(
+      ["HF_TOKEN": "first-value-1"], alike: [JSONMember(key: "HF_TO\u{212A}EN", value: "second-value-2")])
+    let (provider, _) = provider(
+      .json([
+        "name": "e", "id": "1",
+        "config": [
+          "config_version": 1,
+          "served_entities": [
+            [
+              "name": "m", "entity_name": "c.s.m", "entity_version": "1", "environment_vars": variables,
+              "state": [
+                "deployment": "DEPLOYMENT_FAILED",
+                "deployment_state_message": "neither first-value-1 nor second-value-2 is valid",
+              ],
+            ]
+          ],
+        ],
+      ]))
+    let details = try await provider.details("e")
+    #expect(
+      details.config?.entities.first?.state?.message == "neither [redacted] nor [redacted] is valid")
+    #expect(details.config?.unrepresentedMembers.count == 1)
+  }
+
   // MARK: - Queries
 
   @Test func `an error response of the model is a result and is never retried`() async throws {

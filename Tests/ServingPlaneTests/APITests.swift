@@ -153,6 +153,21 @@ struct APITests {
     BadCall(body: ["name": "x", "route_optimized": true], says: "route_optimized is not supported"),
     BadCall(body: ["name": "x", "tags": [["value": "v"]]], says: "a tag has no key"),
     BadCall(body: [1], code: "MALFORMED_REQUEST", says: "must be a JSON object"),
+    BadCall(
+      body: ["name": "x", "tags": [["key": "e\u{301}", "value": "1"], ["key": "\u{E9}", "value": "2"]]],
+      says: "two tags have keys that differ only in their Unicode form"),
+    BadCall(
+      body: [
+        "name": "x",
+        "config": [
+          "served_entities": [
+            [
+              "environment_vars": .object(
+                ["HF_TOKEN": "a"], alike: [JSONMember(key: "HF_TO\u{212A}EN", value: "b")])
+            ]
+          ]
+        ],
+      ], code: "MALFORMED_REQUEST", says: "two keys that differ only in their Unicode form"),
   ]
 
   @Test func `an invalid request is refused in the protocol's form, and creates nothing`() async throws {
@@ -169,6 +184,32 @@ struct APITests {
       #expect(list.json == ["endpoints": []])
       #expect(try data.replicaProcesses().isEmpty)
     }
+  }
+
+  @Test func `a tag is not added beside one whose key differs only in its Unicode form`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.call("POST", "/api/2.0/serving-endpoints", ["name": "chat"])
+      let path = "/api/2.0/serving-endpoints/chat/tags"
+      let first = try await plane.call("PATCH", path, ["add_tags": [["key": "\u{E9}", "value": "1"]]])
+      #expect(first.status == 200)
+      let second = try await plane.call("PATCH", path, ["add_tags": [["key": "e\u{301}", "value": "2"]]])
+      #expect(second.status == 400 && second.message.contains("differ only in their Unicode form"), "\(second.text)")
+      let replaced = try await plane.call(
+        "PATCH", path, ["add_tags": [["key": "e\u{301}", "value": "2"]], "delete_tags": ["\u{E9}"]])
+      #expect(replaced.status == 200)
+    }
+  }
+
+  @Test func `the log says who changed an endpoint`() async throws {
+    let (data, output) = (TestData(), RecordingLogHandler.Output())
+    let log = Logger(label: "plane") { _ in RecordingLogHandler(output: output) }
+    try await withPlane(data, log: log) { plane in
+      _ = try await plane.call("POST", "/api/2.0/serving-endpoints", ["name": "chat"])
+      _ = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
+    }
+    #expect(output.facts(of: "endpoint created") == ["endpoint": "chat", "principal": "admin"])
+    #expect(output.facts(of: "endpoint deleted") == ["endpoint": "chat", "principal": "admin"])
   }
 
   @Test func `a call that starts programs needs the token, wherever it comes from`() async throws {

@@ -75,6 +75,32 @@ struct ReplicaTests {
     }
   }
 
+  @Test func `the log of a plane in the background is limited, and a link in its place is not followed`() async throws {
+    let data = TestData()
+    let (path, lines) = (data.settings.logPath, (0..<1000).map { "line \($0)\n" }.joined())
+    try FileManager.default.createDirectory(
+      atPath: data.settings.dataDirectory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try Data(lines.utf8).write(to: URL(filePath: path))
+    try await withPlane(
+      data,
+      adjust: {
+        $0.writesOwnLog = true
+        $0.logLimit = 1000
+      },
+      { _ in
+        try await eventually("the log starts over") {
+          FileManager.default.contents(atPath: path)?.isEmpty == true
+        }
+      })
+    let kept = try #require(FileManager.default.contents(atPath: path + ".1"))
+    #expect(String(decoding: kept, as: UTF8.self) == String(lines.suffix(1000)))
+    let (target, link) = (data.path + "/target", data.path + "/link")
+    try Data(lines.utf8).write(to: URL(filePath: target))
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+    OutputFile(link).rotate(limit: 1000)
+    #expect(FileManager.default.contents(atPath: target)?.count == lines.utf8.count)
+  }
+
   @Test func `output is truncated to its last part, and no more than the limit is kept`() throws {
     let data = TestData()
     let file = OutputFile(data.path + "/output.log")

@@ -3,29 +3,9 @@ import FoundationEssentials
 import LibCurl
 import Logging
 import ServiceLifecycle
-import Synchronization
 import Testing
 
 @testable import ServingPlane
-
-/// Records a plane's log.
-private struct RecordingLogHandler: LogHandler {
-  final class Output: Sendable {
-    private let state = Mutex<[String]>([])
-    var lines: [String] { state.withLock { $0 } }
-    func add(_ line: String) { state.withLock { $0.append(line) } }
-  }
-
-  let output: Output
-  var metadata: Logger.Metadata = [:]
-  var logLevel = Logger.Level.info
-  subscript(metadataKey key: String) -> Logger.MetadataValue? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) { output.add("\(event.message)") }
-}
 
 @Suite(.serialized)
 struct StoppingTests {

@@ -54,8 +54,9 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
     LargeAllocations.returnWhenFreed()
     let context = CommandContext.current
-    let settings = try configuration(context.environment)
+    var settings = try configuration(context.environment)
     let ownLog = BackgroundStart.isReadByCaller(context.environment) ? settings.logPath : nil
+    settings.writesOwnLog = ownLog != nil
     // A file has no colors.
     let console = ownLog == nil ? context.console : .standard(environment: ["NO_COLOR": "1"])
     let log = Logger(label: "setpoint") { _ in

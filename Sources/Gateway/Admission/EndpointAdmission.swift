@@ -3,32 +3,6 @@ package import NIOCore
 package import Scheduling
 import Synchronization
 
-/// A place at a replica, held until ``EndpointAdmission/finish(_:)``.
-struct AdmissionTicket: Sendable {
-  let id: AdmissionQueue.RequestID
-  let replica: UpstreamReplica
-}
-
-/// How a request's wait for a place ended.
-enum Admission: Sendable {
-  case admitted(AdmissionTicket)
-  case refused(AdmissionRefusal)
-}
-
-/// The current load of an endpoint.
-package struct AdmissionSnapshot: Hashable, Sendable {
-  /// Requests waiting for a place.
-  package let waiting: Int
-  /// Requests at replicas.
-  package let inFlight: Int
-  /// Requests at each replica.
-  package let inFlightByReplica: [String: Int]
-  /// Whether a request waits that no current replica can take.
-  package let needsReplica: Bool
-  /// How long nothing has waited or been in flight; nil while something does.
-  package let idleFor: Duration?
-}
-
 /// The admission control of one endpoint: an ``AdmissionQueue`` with a clock, a lock and the waiting requests.
 ///
 /// The plane reports replicas and traffic to it, from any thread; the gateway requests places.
@@ -37,6 +11,8 @@ package final class EndpointAdmission: Sendable {
     var queue: AdmissionQueue
     var replicas: [String: UpstreamReplica] = [:]
     var nextID: AdmissionQueue.RequestID = 1
+    /// Who sent the requests that wait or are in flight.
+    var principals: [AdmissionQueue.RequestID: Principal] = [:]
     var waiters: [AdmissionQueue.RequestID: @Sendable (Admission) -> Void] = [:]
     var cutters: [AdmissionQueue.RequestID: @Sendable () -> Void] = [:]
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
@@ -169,6 +145,7 @@ package final class EndpointAdmission: Sendable {
       AdmissionSnapshot(
         waiting: state.queue.waiting, inFlight: state.queue.dispatched,
         inFlightByReplica: state.replicas.keys.reduce(into: [:]) { $0[$1] = state.queue.load(of: $1) },
+        requestsByPrincipal: state.principals.values.reduce(into: [:]) { $0[$1.name, default: 0] += 1 },
         needsReplica: state.queue.needsReplica, idleFor: state.queue.idleSince.map { now - $0 })
     }
   }
@@ -186,13 +163,16 @@ package final class EndpointAdmission: Sendable {
   /// - Parameter deliver: called once, when the wait ends, unless the request leaves before: at once on the caller's
   ///   thread, or later on any thread.
   /// - Returns: the request's number, for ``leave(_:)``.
-  func admit(pinnedTo entity: String?, deliver: @escaping @Sendable (Admission) -> Void) -> AdmissionQueue.RequestID {
+  func admit(
+    _ request: AdmissionRequest, deliver: @escaping @Sendable (Admission) -> Void
+  ) -> AdmissionQueue.RequestID {
     let draw = chance()
     return update { state, now in
       let id = state.nextID
       state.nextID += 1
       state.waiters[id] = deliver
-      return (state.queue.arrive(id, pinnedTo: entity, draw: draw, now: now), id)
+      state.principals[id] = request.principal
+      return (state.queue.arrive(id, pinnedTo: request.entity, draw: draw, now: now), id)
     }
   }
 
@@ -213,6 +193,7 @@ package final class EndpointAdmission: Sendable {
     update { state, now in
       state.cutters[id] = nil
       state.waiters[id] = nil
+      state.principals[id] = nil
       return state.queue.left(id, now: now)
     }
   }
@@ -227,6 +208,7 @@ package final class EndpointAdmission: Sendable {
   func finish(_ ticket: AdmissionTicket) {
     update { state, now in
       state.cutters[ticket.id] = nil
+      state.principals[ticket.id] = nil
       return state.queue.finished(ticket.id, now: now)
     }
   }
@@ -261,6 +243,7 @@ package final class EndpointAdmission: Sendable {
         }
         effects.answers.append((waiter, .admitted(AdmissionTicket(id: id, replica: upstream))))
       case .refuse(let id, let refusal):
+        state.principals[id] = nil
         guard let waiter = state.waiters.removeValue(forKey: id) else { continue }
         effects.answers.append((waiter, .refused(refusal)))
       case .wake: effects.wake = true

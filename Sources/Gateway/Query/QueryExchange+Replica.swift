@@ -85,9 +85,11 @@ extension QueryExchange {
     case (.failed(let failure), .failing(let body, let model, let ticket, let exchange, _, _)):
       failed(failure, body, model, ticket, exchange)
     case (.failed(let failure), .streaming(let stream, _)):
-      state = .suspended
+      // It may break off just as the client leaves.
+      let reason = isClientGone ? .clientLeft : failure
+      state = .interrupted(stream)
       client.flush()
-      explain(failure) { $0.finish(stream, failure, ended: $1) }
+      explain(reason) { $0.finish(stream, reason, ended: $1) }
     default: break
     }
   }
@@ -100,7 +102,6 @@ extension QueryExchange {
     let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica)
     eventLoop.makeFutureWithTask { await admission.redact(text, replica.id) }.whenComplete { [self] result in
       if isOver { return }
-      if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: model.endpoint.name)) }
       // It throws nothing, so there always is a message.
       let message = (try? result.get()) ?? ""
       guard Self.hasRefused(head, message) else {
@@ -138,7 +139,6 @@ extension QueryExchange {
   private func bounce(
     _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration?
   ) {
-    if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: model.endpoint.name)) }
     lastFailure = why
     self.ticket = nil
     asked = .now()

@@ -24,6 +24,8 @@ final class QueryExchange: @unchecked Sendable {
     case failing(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange, HTTPResponseHead, ByteBuffer)
     /// A long response is being relayed.
     case streaming(StreamedResponse, UpstreamExchange)
+    /// A long response broke off, and the reason is being worked out elsewhere.
+    case interrupted(StreamedResponse)
     case over
   }
 
@@ -39,6 +41,8 @@ final class QueryExchange: @unchecked Sendable {
   private var received = ByteBuffer()
   /// The announced length of the body.
   private let length: Int?
+  /// Who sent the request; nil if that is not known.
+  private var principal: Principal?
   /// Why the request is refused once its body is complete, or once it is clear that it will not be soon.
   private var refusal: GatewayError?
   var ticket: AdmissionTicket?
@@ -46,7 +50,7 @@ final class QueryExchange: @unchecked Sendable {
   var lastFailure: String?
   /// The number of exchanges with replicas.
   var attempt = 0
-  var isClientGone = false
+  private(set) var isClientGone = false
   private let started = NIODeadline.now()
   var asked = NIODeadline.uptimeNanoseconds(0)
 
@@ -61,7 +65,9 @@ final class QueryExchange: @unchecked Sendable {
     record = RequestRecord(requestID: requestID, route: target.route)
     length = head.headers.first(name: "content-length").flatMap { Int($0) }
     do throws(AccessTokenDigest.Refusal) {
-      record.principal = try gateway.authorizer.principal(authorization: head.headers.first(name: "authorization")).name
+      let sender = try gateway.authorizer.principal(authorization: head.headers.first(name: "authorization"))
+      principal = sender
+      record.principal = sender.name
       if let length, length > gateway.limits.maxBodyBytes { refusal = .tooLarge(gateway.limits.maxBodyBytes) }
     } catch {
       refusal = .unauthenticated
@@ -124,20 +130,21 @@ final class QueryExchange: @unchecked Sendable {
 
   private func scanned(_ result: Result<QueryBody, QueryBody.Malformed>) {
     if isOver { return }
-    if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: "")) }
     do throws(GatewayError) {
       let body: QueryBody
       switch result {
       case .success(let value): body = value
       case .failure(let error): throw .malformed(error)
       }
+      guard let principal else { throw .unauthenticated }
       let model = try RequestedModel(target, head, body, gateway.directory)
       endpoint = model.endpoint
       record.endpoint = model.endpoint.name
       record.isStream = body.isStream
       asked = .now()
       state = .waiting(body, model, nil)
-      let id = model.endpoint.admission.admit(pinnedTo: model.entity) { [self] admission in
+      let request = AdmissionRequest(principal: principal, entity: model.entity)
+      let id = model.endpoint.admission.admit(request) { [self] admission in
         onLoop { $0.admitted(admission) }
       }
       if case .waiting = state { state = .waiting(body, model, id) }
@@ -163,14 +170,14 @@ final class QueryExchange: @unchecked Sendable {
   /// The connection has answered in the place of the request, which it could not read.
   func refused(byConnection error: GatewayError) { end(status: error.status, error: error) }
 
-  /// The client closed its connection, or its half of it.
+  /// The client closed its connection, or its half of it. Ends the request without waiting for anything.
   func clientLeft() {
     isClientGone = true
     let error = GatewayError(.clientLeft, endpoint: record.endpoint ?? "")
     switch state {
-    case .receiving: refuse(error)
-    // Continues when the work elsewhere ends.
-    case .suspended, .over: break
+    // What is being worked out elsewhere is ignored when it arrives.
+    case .receiving, .suspended: refuse(error)
+    case .over: break
     case .waiting(_, let model, let id):
       // A place that it is given meanwhile is given back as well.
       refuse(error)
@@ -179,6 +186,7 @@ final class QueryExchange: @unchecked Sendable {
       refuse(error)
       exchange.cancel(.clientLeft)
     case .streaming(_, let exchange): exchange.cancel(.clientLeft)
+    case .interrupted(let stream): eventLoop.execute { [self] in finish(stream, .clientLeft) }
     }
   }
 

@@ -17,10 +17,10 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   private var context: ChannelHandlerContext?
   /// The query whose response is not finished.
   private var query: QueryExchange?
-  /// Whether the current request is passed on.
+  /// Whether the request that is arriving is passed on.
   private var isPassingOn = false
-  /// Requests passed on whose responses are not finished.
-  private var passedOn = 0
+  /// Whether the response to a request that was passed on is not finished.
+  private var isRouted = false
   /// What arrived behind a request that must be answered first.
   private var waiting: CircularBuffer<HTTPServerRequestPart> = []
   private var isProceeding = false
@@ -37,12 +37,11 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
     if waiting.isEmpty, !mustWait(part) { receive(part) } else { waiting.append(part) }
   }
 
-  /// A query waits for everything before it; other requests wait only for a query, since the router keeps their order.
+  /// A request waits for the response to the one before it, which may close the connection.
   private func mustWait(_ part: HTTPServerRequestPart) -> Bool {
-    guard case .head(let head) = part else { return false }
+    guard case .head = part else { return false }
     // Responses that the client does not read are not piled up.
-    if context?.channel.isWritable == false { return true }
-    return query != nil || passedOn > 0 && target(of: head) != nil
+    return query != nil || isRouted || context?.channel.isWritable == false
   }
 
   private func target(of head: HTTPRequestHead) -> QueryTarget? {
@@ -59,7 +58,7 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
         if isClientGone { query?.clientLeft() }
       } else {
         isPassingOn = true
-        passedOn += 1
+        isRouted = true
         context.fireChannelRead(wrapInboundOut(part))
       }
     case .body(let bytes) where !isPassingOn: query?.receive(bytes)
@@ -82,8 +81,14 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   private func proceed() {
     guard !isProceeding else { return }
     isProceeding = true
-    while let next = waiting.first, !mustWait(next) { receive(waiting.removeFirst()) }
+    var hasPassedOn = false
+    while let next = waiting.first, !mustWait(next) {
+      receive(waiting.removeFirst())
+      hasPassedOn = hasPassedOn || isPassingOn
+    }
     isProceeding = false
+    // The router gets what was passed on when a read is complete, and the client may send nothing more.
+    if hasPassedOn { context?.fireChannelReadComplete() }
     guard isReadHeld, waiting.isEmpty else { return }
     isReadHeld = false
     context?.read()
@@ -93,9 +98,9 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     context.write(data, promise: promise)
-    guard passedOn > 0, case .end = unwrapOutboundIn(data) else { return }
-    passedOn -= 1
-    if passedOn == 0 { proceed() }
+    guard isRouted, case .end = unwrapOutboundIn(data) else { return }
+    isRouted = false
+    proceed()
   }
 
   /// For the query: writes a part of its response.
@@ -143,6 +148,7 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// its half is nearly always gone, and vLLM treats it as gone too.
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { clientLeft() }
+    if event is LastResponse { waiting.removeAll() }
     context.fireUserInboundEventTriggered(event)
   }
 

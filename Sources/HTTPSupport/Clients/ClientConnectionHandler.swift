@@ -51,7 +51,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
   /// Whether a read is waiting for the current request to be answered.
   private var isReadHeld = false
+  /// Whether the connection closes after the last request that was accepted, and accepts no more.
   private var closesAfterResponse = false
+  /// Whether the response that has begun is the last one.
+  private var isLastResponse = false
+  /// Whether what arrives comes after the last request that is answered, and is dropped.
+  private var isDropping = false
   /// Sent after the requests before it are answered.
   private var pendingRefusal: RequestError?
   /// When the connection began to close; whatever still arrives is dropped.
@@ -126,7 +131,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   func read(context: ChannelHandlerContext) {
     // What follows the next request waits in the kernel until this one is answered. One read is always pending, which
     // shows that the caller has left, and spares the system calls that stop and resume reading for each request.
-    guard unanswered <= 1 || isReceiving || lingersSince != nil else {
+    guard lingersSince != nil || !isDropping && (unanswered <= 1 || isReceiving) else {
       isReadHeld = true
       return
     }
@@ -140,8 +145,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
       if case .end = unwrapInboundIn(data) { finish() }
       return
     }
-    guard pendingRefusal == nil else { return }
+    guard pendingRefusal == nil, !isDropping else { return }
     switch unwrapInboundIn(data) {
+    case .head where closesAfterResponse: isDropping = true
     case .head(let head): begin(head, data)
     case .body(let bytes): receive(bytes.readableBytes, data)
     case .end:
@@ -161,6 +167,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if event is LastResponse { return beginLastResponse() }
     context.fireUserInboundEventTriggered(event)
     if lingersSince != nil, case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { finish() }
   }
@@ -170,6 +177,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     // A connection that ends inside a request is not a malformed request: the caller is gone.
     guard let error = error as? HTTPParserError, error != .invalidEOFState else {
       return context.fireErrorCaught(error)
+    }
+    if closesAfterResponse, !isReceiving {
+      isDropping = true
+      return
     }
     refuse(.malformedHead("the request is not valid HTTP: \(error.debugDescription)"))
   }
@@ -233,12 +244,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     case .head(var head) where !head.status.isInformational:
       hasResponseBegun = true
       if let first = held.popFirst() { clients.held.giveBack(first) }
-      if unanswered == 1,
-        isReceiving || clients.isLeaving || head.headers.first(name: "connection")?.lowercased() == "close"
-      {
-        closesAfterResponse = true
+      if clients.isLeaving || unanswered == 1 && (isReceiving || closesAfterResponse) {
+        head.headers.replaceOrAdd(name: "connection", value: "close")
       }
-      if closesAfterResponse, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      if head.closesConnection { beginLastResponse() }
       context.write(wrapOutboundOut(.head(head)), promise: promise)
     case .end:
       context.write(data, promise: promise)
@@ -246,6 +255,25 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     default:
       context.write(data, promise: promise)
     }
+  }
+
+  /// Drops the requests behind the one whose response begins: the response says that the connection closes.
+  private func beginLastResponse() {
+    guard !isLastResponse else { return }
+    isLastResponse = true
+    closesAfterResponse = true
+    if unanswered > 1 {
+      unanswered = 1
+      clients.requestsEnded(counted - 1)
+      counted = 1
+      isDropping = true
+      isReceiving = false
+      body = nil
+      readBuffer = .small
+    }
+    context?.fireUserInboundEventTriggered(LastResponse())
+    // The bodies of the dropped requests.
+    giveBackAll()
   }
 
   private func answered() {
@@ -258,11 +286,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     guard unanswered == 0, let context else { return }
     idleSince = context.eventLoop.now
     if headSince != nil { headSince = idleSince }
+    // Not even a refusal follows the last response.
+    if closesAfterResponse { return linger() }
     if let pendingRefusal {
       self.pendingRefusal = nil
       return refuse(pendingRefusal)
     }
-    if closesAfterResponse { return linger() }
     activity?.becameIdle(at: idleSince)
     guard isReadHeld else { return }
     isReadHeld = false

@@ -37,6 +37,8 @@ package struct APIProvider: ServingProvider {
     }
     for config in [endpoint.config, endpoint.pendingConfig].compactMap(\.self) {
       keepSecrets(of: name, in: config.endpointConfig)
+      // A variable that no config can hold may have a secret value too.
+      secrets.keep(config.entities.flatMap(\.alikeVariables).compactMap(\.value.stringValue), of: name)
     }
     var told = call
     told.secrets = secrets.values(of: name)

@@ -78,10 +78,11 @@ extension WireServedEntity {
   /// Members that cause a rollout but have no field in ``Endpoints/ServedEntity``, such as an external model. If one is
   /// set, writing the entity back would change it.
   package var unrepresentedMembers: [String] {
-    Self.unrepresentable.filter { key in
+    let set = Self.unrepresentable.filter { key in
       guard let value = members[key], !value.isNull else { return false }
       return value != .object([:]) && value != .bool(false)
     }
+    return alikeVariables.isEmpty ? set : set + ["environment_vars names that differ only in their Unicode form"]
   }
 
   private static let unrepresentable = [

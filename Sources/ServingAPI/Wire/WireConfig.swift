@@ -87,6 +87,12 @@ package struct WireServedEntity: WireObject {
     get { self[textMap: "environment_vars"] }
     set { self[textMap: "environment_vars"] = newValue }
   }
+  /// The variables that ``environmentVars`` cannot hold, because their names differ from another one's only in their
+  /// Unicode form.
+  package var alikeVariables: [JSONMember] {
+    guard case .object(_, let alike)? = members["environment_vars"] else { return [] }
+    return alike
+  }
   package var minProvisionedConcurrency: Int64? {
     get { self[number: "min_provisioned_concurrency"] }
     set { self[number: "min_provisioned_concurrency"] = newValue }

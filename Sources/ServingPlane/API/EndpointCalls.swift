@@ -1,4 +1,5 @@
 import CanonicalJSON
+import HTTPSupport
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -22,6 +23,11 @@ struct CallBody {
     do { value = try JSONValue(parsing: Array(buffer.readableBytesView)) } catch {
       throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "The request body is \(error).")
     }
+    if let key = value.alikeKey {
+      throw APIError(
+        status: 400, code: "MALFORMED_REQUEST",
+        message: "The request body has an object with two keys that differ only in their Unicode form: \"\(key)\".")
+    }
     guard let object = Object(value) else {
       throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "The request body must be a JSON object.")
     }
@@ -42,19 +48,20 @@ struct EndpointCalls: Sendable {
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     let base: RouterPath = "/api/2.0/serving-endpoints"
-    router.post(base) { request, _ in
-      Response.json(try await endpoints.create(body.read(request)).json)
+    router.post(base) { request, context in
+      Response.json(try await endpoints.create(body.read(request), by: context.principal?.name).json)
     }
     router.get(base) { _, _ in Response.json(await endpoints.list().json) }
     router.get("\(base)/{name}") { _, context in
       Response.json(try await endpoints.get(context.path("name")).json)
     }
     router.delete("\(base)/{name}") { _, context in
-      try await endpoints.delete(context.path("name"))
+      try await endpoints.delete(context.path("name"), by: context.principal?.name)
       return Response.json([:])
     }
     router.put("\(base)/{name}/config") { request, context in
-      Response.json(try await endpoints.update(context.path("name"), to: body.read(request)).json)
+      Response.json(
+        try await endpoints.update(context.path("name"), to: body.read(request), by: context.principal?.name).json)
     }
     router.patch("\(base)/{name}/tags") { request, context in
       Response.json(try await endpoints.changeTags(context.path("name"), body.read(request)).json)

@@ -7,11 +7,12 @@ import ServingAPI
 
 // The API's calls about endpoints. A call is refused before it changes anything.
 extension ServingEndpoints {
-  func create(_ request: WireCreateRequest) async throws(APIError) -> WireEndpoint {
-    try await changes.run { () async throws(APIError) in try await make(request) }
+  /// - Parameter principal: the name of who requests it, for the log.
+  func create(_ request: WireCreateRequest, by principal: String?) async throws(APIError) -> WireEndpoint {
+    try await changes.run { () async throws(APIError) in try await make(request, by: principal) }
   }
 
-  private func make(_ request: WireCreateRequest) async throws(APIError) -> WireEndpoint {
+  private func make(_ request: WireCreateRequest, by principal: String?) async throws(APIError) -> WireEndpoint {
     let name = try newName(request)
     let now = wallClock()
     let id = Self.randomHex() + Self.randomHex()
@@ -33,7 +34,7 @@ extension ServingEndpoints {
     try await store(machine.record)
     install(machine)
     await perform(actions, for: id)
-    log.info("endpoint created", metadata: ["endpoint": "\(name)"])
+    log.info("endpoint created", metadata: Self.about(name, principal))
     return try get(name)
   }
 
@@ -47,11 +48,16 @@ extension ServingEndpoints {
       endpoints: views.map { EndpointView(machine: $0, accelerators: backend.accelerators).summary })
   }
 
-  func update(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
-    try await changes.run { () async throws(APIError) in try await change(name, to: wire) }
+  /// - Parameter principal: the name of who requests it, for the log.
+  func update(
+    _ name: String, to wire: WireConfig, by principal: String?
+  ) async throws(APIError) -> WireEndpoint {
+    try await changes.run { () async throws(APIError) in try await change(name, to: wire, by: principal) }
   }
 
-  private func change(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
+  private func change(
+    _ name: String, to wire: WireConfig, by principal: String?
+  ) async throws(APIError) -> WireEndpoint {
     try refuseWhileStopping()
     var machine = try machine(name)
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
@@ -61,7 +67,8 @@ extension ServingEndpoints {
     try await store(machine.record)
     machines[machine.record.id] = machine
     await perform(actions, for: machine.record.id)
-    log.info("config accepted", metadata: ["endpoint": "\(name)", "version": "\(config.version)"])
+    let about = Self.about(name, principal).merging(["version": "\(config.version)"]) { $1 }
+    log.info("config accepted", metadata: about)
     return try get(name)
   }
 
@@ -71,6 +78,8 @@ extension ServingEndpoints {
     let added = try Self.tags(patch.addTags)
     return try await changes.run { () async throws(APIError) in
       var machine = try machine(name)
+      let kept = machine.record.tags.keys.filter { !patch.deleteTags.contains($0) }
+      try Self.refuseAlike(kept + added.keys)
       _ = machine.changeTags(add: added, delete: patch.deleteTags, context(for: machine))
       try await store(machine.record)
       machines[machine.record.id] = machine
@@ -78,11 +87,12 @@ extension ServingEndpoints {
     }
   }
 
-  func delete(_ name: String) async throws(APIError) {
-    try await changes.run { () async throws(APIError) in try await remove(name) }
+  /// - Parameter principal: the name of who requests it, for the log.
+  func delete(_ name: String, by principal: String?) async throws(APIError) {
+    try await changes.run { () async throws(APIError) in try await remove(name, by: principal) }
   }
 
-  private func remove(_ name: String) async throws(APIError) {
+  private func remove(_ name: String, by principal: String?) async throws(APIError) {
     let machine = try machine(name)
     let id = machine.record.id
     do { try await writer.deleteEndpoint(id) } catch { throw storageError(error) }
@@ -100,7 +110,12 @@ extension ServingEndpoints {
     // After the last replica stops taking requests, so that waiting requests are refused now.
     gateway.admission(of: id)?.setUnavailable(reason: "endpoint \(name) was deleted")
     if replicas.of(id).isEmpty { gateway.forget(id) }
-    log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
+    log.info("endpoint deleted", metadata: Self.about(name, principal))
+  }
+
+  /// What the log says about a change to an endpoint.
+  private static func about(_ name: String, _ principal: String?) -> Logger.Metadata {
+    ["endpoint": "\(name)", "principal": "\(principal ?? "-")"]
   }
 
   /// The output of the replica that serves an entity, otherwise of the newest one.
@@ -190,6 +205,16 @@ extension ServingEndpoints {
 
   private static func tags(_ tags: [WireTag]) throws(APIError) -> [String: String] {
     guard tags.allSatisfy({ $0.key?.isEmpty == false }) else { throw .invalid("a tag has no key") }
+    try refuseAlike(tags.compactMap(\.key))
     return WireTag.dictionary(tags)
+  }
+
+  /// Refuses keys that are equal, but not byte by byte: a dictionary keeps only one of them.
+  private static func refuseAlike(_ keys: [String]) throws(APIError) {
+    var former: [String: String] = [:]
+    for key in keys {
+      guard let other = former.updateValue(key, forKey: key), !other.utf8.elementsEqual(key.utf8) else { continue }
+      throw .invalid("two tags have keys that differ only in their Unicode form: '\(key)'")
+    }
   }
 }

@@ -96,7 +96,8 @@ enum PlaneEnd {
 
 /// Runs a plane while `body` runs.
 func withPlane<Result: Sendable>(
-  _ data: TestData, end: PlaneEnd = .graceful, adjust: (inout PlaneConfiguration) -> Void = { _ in },
+  _ data: TestData, end: PlaneEnd = .graceful, log: Logger? = nil,
+  adjust: (inout PlaneConfiguration) -> Void = { _ in },
   _ body: @Sendable @escaping (PlaneClient) async throws -> Result
 ) async throws -> Result {
   var settings = data.settings
@@ -104,7 +105,7 @@ func withPlane<Result: Sendable>(
   var logger = Logger(label: "plane") { _ in SwiftLogNoOpLogHandler() }
   if ProcessInfo.processInfo.environment["PLANE_TEST_LOG"] != nil { logger = Logger(label: "plane") }
   let (urls, found) = AsyncStream<String>.makeStream()
-  let service = PlaneService(settings, log: logger) { found.yield($0.url) }
+  let service = PlaneService(settings, log: log ?? logger) { found.yield($0.url) }
   // A plane that has handed over ends by itself.
   let group = ServiceGroup(
     configuration: ServiceGroupConfiguration(

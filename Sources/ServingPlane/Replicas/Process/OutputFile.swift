@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// A replica's output, as the file to which it is written.
+/// The output of a replica, or of a plane in the background, as the file to which it is written.
 struct OutputFile: Sendable {
   let path: String
 
@@ -63,7 +63,8 @@ struct OutputFile: Sendable {
   /// - Parameter limit: bytes; on a small disk, at most an eighth of what is left. Both files together take twice that.
   func rotate(limit: Int64 = 64 << 20) {
     var status = stat()
-    guard stat(path, &status) == 0 else { return }
+    // A link may lead to a file of someone else.
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
     let size = Int64(status.st_size)
     let limit = min(limit, max(64 << 10, (Self.available(path) + size) / 8))
     guard size > limit else { return }
