@@ -55,6 +55,7 @@ package final class EndpointAdmission: Sendable {
   package let exitReasons: ReplicaExitReasons
   private let state: Mutex<State>
   private let eventLoop: any EventLoop
+  private let heldBytes: HeldBytes
   private let chance: @Sendable () -> Double
   private let demand: @Sendable () -> Void
   private let trouble: @Sendable (_ replica: String) -> Void
@@ -63,19 +64,22 @@ package final class EndpointAdmission: Sendable {
 
   /// - Parameters:
   ///   - eventLoop: provides the time and runs the deadlines.
+  ///   - heldBytes: the bodies of the waiting requests of all endpoints; nil for those of this one alone, without a
+  ///     bound of their own.
   ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
   ///   - trouble: called when a replica was unreachable or refused a request.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   package init(
-    policy: AdmissionPolicy, eventLoop: any EventLoop,
+    policy: AdmissionPolicy, eventLoop: any EventLoop, heldBytes: HeldBytes? = nil,
     chance: (@Sendable () -> Double)? = nil,
     demand: @escaping @Sendable () -> Void = {},
     trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in },
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.eventLoop = eventLoop
+    self.heldBytes = heldBytes ?? HeldBytes(limit: .max)
     exitReasons = ReplicaExitReasons(eventLoop: eventLoop)
     if let chance {
       self.chance = chance
@@ -124,6 +128,11 @@ package final class EndpointAdmission: Sendable {
   /// Names the served entities of the config that is being deployed. Requests for names that only its replicas may have
   /// are refused for now, with a time to retry after, and not as unknown.
   package func setDeploying(_ entities: [String]) { models.setDeploying(entities) }
+
+  /// Changes the limits. The time to wait applies to waiting requests too.
+  package func setPolicy(_ policy: AdmissionPolicy) {
+    update { state, now in state.queue.setPolicy(policy, now: now) }
+  }
 
   /// With a reason, refuses requests that no replica can take instead of queueing them. Lifted by nil, or by a replica
   /// that becomes ready.
@@ -181,18 +190,35 @@ package final class EndpointAdmission: Sendable {
   /// Whether a served entity of that name exists.
   func knows(entity: String) -> Bool { state.withLock { $0.queue.knows(entity) } }
 
+  /// What requests must have in common to be sent to the same replica.
+  var affinity: ReplicaAffinity { state.withLock { $0.queue.policy.affinity } }
+
   /// Requests a place.
   ///
-  /// - Parameter deliver: called once, when the wait ends, unless the request leaves before: at once on the caller's
-  ///   thread, or later on any thread.
+  /// - Parameters:
+  ///   - principal: who sends the request. Waiting principals take turns.
+  ///   - bytes: the size of its body.
+  ///   - affinity: the hash of what it has in common with others that should go to the same replica.
+  ///   - maxWait: how long its client lets it wait.
+  ///   - deliver: called once, when the wait ends, unless the request leaves before: at once on the caller's thread, or
+  ///     later on any thread.
   /// - Returns: the request's number, for ``leave(_:)``.
-  func admit(pinnedTo entity: String?, deliver: @escaping @Sendable (Admission) -> Void) -> AdmissionQueue.RequestID {
+  func admit(
+    pinnedTo entity: String?, principal: String, bytes: Int, affinity: UInt64?, maxWait: Duration?,
+    deliver: @escaping @Sendable (Admission) -> Void
+  ) -> AdmissionQueue.RequestID {
     let draw = chance()
+    // Reserved before the queue counts them, so that endpoints together never exceed the bound.
+    let isHoldable = heldBytes.reserve(bytes)
+    defer { if isHoldable { heldBytes.add(-bytes) } }
     return update { state, now in
       let id = state.nextID
       state.nextID += 1
       state.waiters[id] = deliver
-      return (state.queue.arrive(id, pinnedTo: entity, draw: draw, now: now), id)
+      let actions = state.queue.arrive(
+        id, principal: principal, pinnedTo: entity, draw: draw, bytes: bytes, affinity: affinity, maxWait: maxWait,
+        isHoldable: isHoldable, now: now)
+      return (actions, id)
     }
   }
 
@@ -205,6 +231,15 @@ package final class EndpointAdmission: Sendable {
       state.cutters[ticket.id] = nil
       state.waiters[ticket.id] = deliver
       return state.queue.bounced(ticket.id, pause: pause, now: now)
+    }
+  }
+
+  /// Reports that the replica has stopped sending in the middle of the request: it rests for `pause`.
+  func stalled(_ ticket: AdmissionTicket, pause: Duration) {
+    trouble(ticket.replica.id)
+    update { state, now in
+      state.queue.trouble(ticket.replica.id, pause: pause, now: now)
+      return []
     }
   }
 
@@ -240,7 +275,9 @@ package final class EndpointAdmission: Sendable {
   private func update<Value>(_ event: (inout State, Duration) -> ([AdmissionQueue.Action], Value)) -> Value {
     let now = Self.time(of: eventLoop)
     let (effects, value) = state.withLock { state in
+      let held = state.queue.waitingBytes
       let (actions, value) = event(&state, now)
+      heldBytes.add(state.queue.waitingBytes - held)
       let effects = Self.perform(actions, on: &state)
       armTimer(&state, now: now)
       return (effects, value)

@@ -134,14 +134,26 @@ final class QueryExchange: @unchecked Sendable {
       endpoint = model.endpoint
       record.endpoint = model.endpoint.name
       record.isStream = body.isStream
+      let maxWait = try WaitHeader.maxWait(head.headers)
       asked = .now()
       state = .waiting(body, model, nil)
-      let id = model.endpoint.admission.admit(pinnedTo: model.entity) { [self] admission in
-        onLoop { $0.admitted(admission) }
-      }
+      let admission = model.endpoint.admission
+      let id = admission.admit(
+        pinnedTo: model.entity, principal: record.principal ?? "", bytes: body.bytes.readableBytes,
+        affinity: affinityKey(admission.affinity, body), maxWait: maxWait
+      ) { [self] admission in onLoop { $0.admitted(admission) } }
       if case .waiting = state { state = .waiting(body, model, id) }
     } catch {
       refuse(error)
+    }
+  }
+
+  /// The hash of what the request has in common with those that should go to the same replica.
+  private func affinityKey(_ affinity: ReplicaAffinity, _ body: QueryBody) -> UInt64? {
+    switch affinity {
+    case .none: nil
+    case .prefix: body.beginning(1024).map { ReplicaAffinity.key(of: $0.readableBytesView) }
+    case .session: head.headers.first(name: "x-setpoint-session").map { ReplicaAffinity.key(of: $0.utf8) }
     }
   }
 
@@ -196,8 +208,8 @@ final class QueryExchange: @unchecked Sendable {
 }
 
 extension QueryTarget {
-  /// Whether the request leaves a record: lists of models do not.
-  fileprivate var isRecorded: Bool {
+  /// Whether the request is a query, which leaves a record: lists of models do not.
+  var isRecorded: Bool {
     switch self {
     case .endpoint, .openAI: true
     case .models, .model: false
