@@ -178,12 +178,13 @@ private struct World {
       for event in world.events {
         var next = world
         next.perform(event)
-        let wrong = next.wrong + next.settled().wrong
+        let isNew = visited.insert(next.facts.open).inserted
+        let wrong = isNew ? next.settled().wrong : next.wrong
         guard wrong.isEmpty else {
           Issue.record("\(wrong) after \(trace + [event])")
           return
         }
-        if visited.insert(next.facts.open).inserted { frontier.append((next, trace + [event])) }
+        if isNew { frontier.append((next, trace + [event])) }
       }
     }
     print("admission queue: \(visited.count) states with \(arrivals) requests and \(replicas) replicas")

@@ -152,8 +152,8 @@ final class QueryExchange: @unchecked Sendable {
   private func affinityKey(_ affinity: ReplicaAffinity, _ body: QueryBody) -> UInt64? {
     switch affinity {
     case .none: nil
-    case .prefix: body.beginning(1024).map { ReplicaAffinity.key(of: $0.readableBytesView) }
-    case .session: head.headers.first(name: "x-setpoint-session").map { ReplicaAffinity.key(of: $0.utf8) }
+    case .prefix: body.beginning(1024)?.withUnsafeReadableBytes { ReplicaAffinity.key(of: $0) }
+    case .session: head.headers.first(name: "x-setpoint-session").map { ReplicaAffinity.key(of: $0) }
     }
   }
 

@@ -1,3 +1,4 @@
+import HTTPSupport
 import NIOHTTP1
 
 /// The header in which a client bounds its own wait for a place: `2s`, `500ms`, or `0` if it does not wait at all.

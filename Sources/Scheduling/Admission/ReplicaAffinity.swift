@@ -8,10 +8,15 @@ package enum ReplicaAffinity: String, Hashable, Sendable, CaseIterable {
   case session
 
   /// Returns the hash of what the requests have in common (FNV-1a): the same in every process and on every machine.
-  package static func key(of bytes: some Sequence<UInt8>) -> UInt64 {
+  package static func key(of bytes: UnsafeRawBufferPointer) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
     return hash
+  }
+
+  package static func key(of text: String) -> UInt64 {
+    var text = text
+    return text.withUTF8 { key(of: UnsafeRawBufferPointer($0)) }
   }
 
   /// Returns a number that looks random for each pair of hashes, and is always the same for the same pair.

@@ -43,7 +43,7 @@ struct ReplicaChoice: Sendable {
     // A replica that comes back under its old name still has the requests that have not noticed its absence.
     guard let index = index(of: id) else {
       replicas.append(
-        Replica(id: id, hash: ReplicaAffinity.key(of: id.utf8), entity: entity, capacity: max(0, capacity)))
+        Replica(id: id, hash: ReplicaAffinity.key(of: id), entity: entity, capacity: max(0, capacity)))
       return
     }
     replicas[index].entity = entity
