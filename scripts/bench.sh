@@ -10,7 +10,7 @@ status=0
 scripts/install-system.sh
 step "building setpoint and the benches (release)"
 scripts/build-release.sh setpoint bench
-step "the plan of 10,000 manifests, the work queue, the admission queue, a controller of 10,000 endpoints, 1,000 creations"
+step "the plan of 10,000 manifests, both queues, a controller of 10,000 endpoints, 1,000 creations"
 for section in plan queue admission resync creation; do
   .build-release/release/bench "$section" || status=1
 done

@@ -1,10 +1,8 @@
-import Glibc
-
 /// How many places become free in a second while requests wait: an average that weights the recent past most.
 ///
 /// Only time in which requests wait counts, since at other times the rate of finished requests is that of arrivals.
 struct ServiceRate: Sendable {
-  /// The age, in seconds, at which the weight has fallen to 1/e.
+  /// The age, in seconds, at which the weight has fallen to about a third.
   private static let window = 30.0
   private var finishes = 0.0
   private var seconds = 0.0
@@ -20,9 +18,10 @@ struct ServiceRate: Sendable {
     let elapsed = (now - last) / Duration.seconds(1)
     last = now
     guard isQueueing else { return }
-    let weight = exp(-elapsed / Self.window)
+    // In small steps this is the exponential decay, whose function would need a C library.
+    let weight = 1 / (1 + elapsed / Self.window)
     finishes *= weight
-    seconds = seconds * weight + Self.window * (1 - weight)
+    seconds = seconds * weight + elapsed
   }
 
   /// Counts a place that became free while requests waited.
