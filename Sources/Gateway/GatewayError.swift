@@ -69,17 +69,21 @@ extension GatewayError {
 
   static func refused(_ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?) -> GatewayError {
     switch refusal {
-    case .queueFull(let waiting):
+    case .queueFull(let bound, let waiting, let time):
+      GatewayError(
+        429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error", full(bound, waiting: waiting, endpoint: endpoint),
+        retryAfter: seconds(time) ?? 1)
+    case .timedOut(let wait, let waiting, true, let time):
       GatewayError(
         429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
-        "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests are already waiting; retry later, or add "
-          + "replicas",
-        retryAfter: 1)
-    case .timedOut(let time):
+        "the endpoint \"\(endpoint)\" had no free replica for \(text(wait)), and \(waiting) more requests are waiting; "
+          + "retry later, or add replicas",
+        retryAfter: seconds(time) ?? 1)
+    case .timedOut(let wait, let waiting, false, _):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no free replica for \(time.components.seconds) s; retry later, or add "
-          + "replicas",
+        "the endpoint \"\(endpoint)\" had no replica that answers for \(text(wait)), and \(waiting) more requests are "
+          + "waiting; retry later",
         retryAfter: 5)
     case .unavailable(let reason):
       GatewayError(
@@ -102,6 +106,36 @@ extension GatewayError {
           + "again later",
         retryAfter: 5)
     }
+  }
+
+  private static func full(_ bound: QueueBound, waiting: Int, endpoint: String) -> String {
+    switch bound {
+    case .length:
+      "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests are already waiting; retry later, or add "
+        + "replicas"
+    case .bytes:
+      "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests are already waiting, and their bodies use all "
+        + "memory for them; retry later, or add replicas"
+    case .totalBytes:
+      "the serving plane is at its limit: the bodies of waiting requests use all memory for them; \(waiting) requests "
+        + "are waiting at the endpoint \"\(endpoint)\"; retry later, or start the plane with a larger --held-bytes"
+    }
+  }
+
+  /// Whole seconds for `Retry-After`, at least one.
+  private static func seconds(_ time: Duration?) -> Int? {
+    time.map { max(1, Int(($0 / Duration.seconds(1)).rounded(.up))) }
+  }
+
+  private static func text(_ time: Duration) -> String {
+    time < .seconds(1) ? "\(time.nanoseconds / 1_000_000) ms" : "\(time.components.seconds) s"
+  }
+
+  static func invalidMaxWait(_ text: String) -> GatewayError {
+    GatewayError(
+      400, "INVALID_PARAMETER_VALUE", "invalid_request_error",
+      "\"\(text)\" is not a valid X-Setpoint-Max-Wait; write a time such as 2s or 500ms, or 0 for no wait",
+      param: "X-Setpoint-Max-Wait")
   }
 
   /// - Parameter cause: why the replica ended, if known.

@@ -23,6 +23,8 @@ package struct PlaneConfiguration: Sendable {
   package var requestsPerReplica: Int?
   /// How many requests may wait at an endpoint, and for how long.
   package var admission = AdmissionPolicy()
+  /// The maximum size of the bodies of the queued requests of all endpoints, in bytes.
+  package var heldBytes = 512 << 20
   /// The limits for callers.
   package var clients = ClientLimits()
   package var timing = ReplicaTiming()

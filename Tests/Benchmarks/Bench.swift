@@ -16,6 +16,7 @@ struct Bench {
         return true
       }
     ),
+    ("admission", { try AdmissionBench.run() }),
     ("resync", { try await ResyncBench.run() }),
     ("creation", { try await CreationBench.run() }),
   ]

@@ -16,11 +16,9 @@ import Testing
         async let second = client.post("/v1/chat/completions")
         #expect(await eventually { harness.admission.snapshot.waiting == 2 })
         #expect(harness.wakes > 0 && harness.admission.snapshot.needsReplica)
-        #expect(harness.admission.snapshot.requestsByPrincipal == ["tester": 2])
         harness.ready("r1", port: port)
         let texts = try await [first.text, second.text]
         #expect(texts == ["woken", "woken"])
-        #expect(await eventually { harness.admission.snapshot.requestsByPrincipal.isEmpty })
       }
     }
     let record = try #require(harness.lastRecord)
@@ -59,9 +57,98 @@ import Testing
       #expect(answer.status == 503 && answer.headers["retry-after"] == ["5"])
       #expect(answer.json["error_code"] == "TEMPORARILY_UNAVAILABLE")
       #expect(.now - start >= .milliseconds(80))
-      #expect(harness.admission.snapshot.requestsByPrincipal.isEmpty)
     }
     #expect(harness.admission.snapshot.waiting == 0)
+  }
+
+  @Test func `a client bounds its own wait with X-Setpoint-Max-Wait, and the refusal depends on the replicas`()
+    async throws
+  {
+    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      try await harness.run { client in
+        let cold = try await client.post("/v1/chat/completions", headers: ["x-setpoint-max-wait": "0"])
+        #expect(cold.status == 503 && cold.headers["retry-after"] == ["5"], "\(cold.body)")
+        harness.ready("r1", port: port, capacity: 1)
+        async let first = client.post("/v1/chat/completions", headers: ["x-setpoint-max-wait": "0"])
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        for wait in ["0", "50ms"] {
+          let answer = try await client.post("/v1/chat/completions", headers: ["x-setpoint-max-wait": wait])
+          #expect(answer.status == 429 && answer.headers["retry-after"] == ["1"], "\(answer.body)")
+          #expect(answer.json["error_code"] == "REQUEST_LIMIT_EXCEEDED")
+          let queued = Int(answer.headers["x-setpoint-queue-ms"].first ?? "") ?? -1
+          #expect(queued >= (wait == "0" ? 0 : 50))
+        }
+        gate.open()
+        let answer = try await first
+        #expect(answer.text == "late" && answer.headers["x-setpoint-queue-ms"].count == 1)
+      }
+    }
+  }
+
+  @Test(arguments: ["2", "soon", "-1s", "1.5s", "", "99999999999s"])
+  func `an invalid X-Setpoint-Max-Wait is refused`(value: String) async throws {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      let answer = try await client.post("/v1/chat/completions", headers: ["x-setpoint-max-wait": value])
+      #expect(answer.status == 400 && answer.json["error_code"] == "INVALID_PARAMETER_VALUE", "\(answer.body)")
+      #expect(answer.json["message"]?.stringValue?.contains("write a time such as 2s or 500ms") == true)
+    }
+  }
+
+  @Test func `the bodies that wait are bounded across endpoints`() async throws {
+    let held = HeldBytes(limit: TestClient.hello.utf8.count * 3 / 2)
+    let harness = GatewayHarness(heldBytes: held)
+    try await harness.run { client in
+      try await client.open("/v1/chat/completions", TestClient.hello) { _ in
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        #expect(held.held == TestClient.hello.utf8.count)
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 429 && answer.headers["retry-after"] == ["1"])
+        #expect(answer.json["message"]?.stringValue?.contains("--held-bytes") == true, "\(answer.body)")
+        #expect(held.held == TestClient.hello.utf8.count)
+      }
+      #expect(await eventually { held.held == 0 })
+    }
+  }
+
+  @Test func `requests with the same first message go to the same replica with prefix affinity`() async throws {
+    let harness = GatewayHarness(policy: AdmissionPolicy(affinity: .prefix))
+    let replica = ScriptedReplica()
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      for name in ["r1", "r2", "r3"] { harness.ready(name, port: port) }
+      try await harness.run { client in
+        for topic in ["cats", "dogs", "birds"] {
+          for turn in 1...3 {
+            let answer = try await client.post(
+              "/v1/chat/completions",
+              #"{"messages": [{"role": "system", "content": "\#(topic)"}, {"role": "user", "content": "\#(turn)"}], "#
+                + #""model": "chat"}"#)
+            #expect(answer.status == 200)
+          }
+        }
+      }
+    }
+    let replicas = harness.records.map(\.replica)
+    for first in [0, 3, 6] { #expect(Set(replicas[first..<first + 3]).count == 1, "\(replicas)") }
+  }
+
+  @Test func `requests of one session go to the same replica with session affinity`() async throws {
+    let harness = GatewayHarness(policy: AdmissionPolicy(affinity: .session))
+    let replica = ScriptedReplica()
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      for name in ["r1", "r2", "r3"] { harness.ready(name, port: port) }
+      try await harness.run { client in
+        for _ in 0..<4 {
+          let answer = try await client.post("/v1/chat/completions", headers: ["x-setpoint-session": "anna"])
+          #expect(answer.status == 200)
+        }
+      }
+    }
+    #expect(Set(harness.records.map(\.replica)).count == 1)
   }
 
   @Test func `an endpoint that cannot become ready refuses requests with its reason`() async throws {

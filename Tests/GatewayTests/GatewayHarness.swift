@@ -62,7 +62,7 @@ final class GatewayHarness: Sendable {
 
   init(
     policy: AdmissionPolicy = AdmissionPolicy(), limits: GatewayLimits = GatewayLimits(),
-    clients: ClientLimits = ClientLimits(),
+    clients: ClientLimits = ClientLimits(), heldBytes: HeldBytes? = nil,
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.limits = limits
@@ -70,7 +70,7 @@ final class GatewayHarness: Sendable {
     let log = Log()
     self.log = log
     admission = EndpointAdmission(
-      policy: policy, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), chance: { 0.5 },
+      policy: policy, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), heldBytes: heldBytes, chance: { 0.5 },
       demand: { log.wakes.withLock { $0 += 1 } },
       trouble: { replica in log.troubles.withLock { $0.append(replica) } }, redact: redact)
     admission.setTraffic([("m-1", 100)])

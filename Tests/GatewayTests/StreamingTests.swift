@@ -184,6 +184,7 @@ private func eventStream(
       try await harness.run { client in
         let answer = try await client.post("/v1/chat/completions")
         #expect(answer.status == 504 && answer.json["error_code"] == "DEADLINE_EXCEEDED")
+        #expect(harness.troubles == ["r1"])
       }
     }
   }

@@ -26,6 +26,7 @@ private struct Ledger {
   var bouncedOnce: Set<UInt64> = []
   var ended: Set<UInt64> = []
   var replicas: [String: (entity: String, capacity: Int, draining: Bool)] = [:]
+  var weights = ["v1": 70, "v2": 30]
   var violations: [String] = []
 
   init(_ policy: AdmissionPolicy) {
@@ -78,7 +79,8 @@ private struct Ledger {
     for id in waiting {
       if let pin = pinned[id], free.contains(pin) { violations.append("\(id) waits beside a free place in \(pin)") }
     }
-    let serving = Set(replicas.values.filter { !$0.draining && $0.capacity > 0 }.map(\.entity))
+    let serving = Set(
+      replicas.values.filter { !$0.draining && $0.capacity > 0 && weights[$0.entity] != 0 }.map(\.entity))
     if !serving.isEmpty, free.isSuperset(of: serving), waiting.contains(where: { pinned[$0] == nil }) {
       violations.append("a request waits while every entity has a free place")
     }
@@ -125,6 +127,7 @@ private struct Ledger {
       replicas[replica] = nil
       apply(queue.replicaGone(replica, now: now))
     case 9:
+      weights = ["v1": pick % 101, "v2": 100 - pick % 101]
       apply(queue.setTraffic([("v1", pick % 101), ("v2", 100 - pick % 101)], now: now))
     default:
       apply(queue.tick(now: now))

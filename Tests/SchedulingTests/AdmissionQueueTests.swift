@@ -45,7 +45,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     var queue = makeQueue(AdmissionPolicy(maxWaiting: 1), ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .zero)
-    #expect(queue.arrive(3, draw: 0, now: .zero) == [.refuse(3, .queueFull(waiting: 1))])
+    #expect(queue.arrive(3, draw: 0, now: .zero) == [.refuse(3, .queueFull(.length, waiting: 1, retryAfter: nil))])
     #expect(queue.left(2, now: .zero) == [])
     #expect(queue.arrive(4, draw: 0, now: .zero) == [])
     #expect(queue.finished(1, now: .zero) == [.dispatch(4, "a")])
@@ -54,7 +54,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
   @Test func `a queue of length zero still admits a request that finds a free place`() {
     var queue = makeQueue(AdmissionPolicy(maxWaiting: 0), ready: [("a", 1)])
     #expect(queue.arrive(1, draw: 0, now: .zero) == [.dispatch(1, "a")])
-    #expect(queue.arrive(2, draw: 0, now: .zero) == [.refuse(2, .queueFull(waiting: 0))])
+    #expect(queue.arrive(2, draw: 0, now: .zero) == [.refuse(2, .queueFull(.length, waiting: 0, retryAfter: nil))])
   }
 
   @Test func `a request that waits too long is refused at the deadline and not before`() {
@@ -63,7 +63,8 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     _ = queue.arrive(2, draw: 0, now: .seconds(1))
     #expect(queue.nextTick == .seconds(11))
     #expect(queue.tick(now: .seconds(10)) == [])
-    #expect(queue.tick(now: .seconds(11)) == [.refuse(2, .timedOut(after: .seconds(10)))])
+    let refusal = AdmissionRefusal.timedOut(after: .seconds(10), waiting: 0, isServing: true, retryAfter: nil)
+    #expect(queue.tick(now: .seconds(11)) == [.refuse(2, refusal)])
     #expect(queue.nextTick == nil)
   }
 

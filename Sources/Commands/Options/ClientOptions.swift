@@ -15,6 +15,9 @@ struct ClientOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How long a queued request may wait for a free replica.", valueName: "TIME"))
   var queueWait = TimeSpan(seconds: 300)
   @Option(
+    help: ArgumentHelp("Memory for the bodies of the queued requests of all endpoints.", valueName: "BYTES"))
+  var heldBytes = ByteCount(bytes: 512 << 20)
+  @Option(
     help: ArgumentHelp(
       "Maximum number of connections; the longest idle one is closed to make room. (default: as the open file limit "
         + "allows, at most 10000)", valueName: "N"))
@@ -57,6 +60,7 @@ struct ClientOptions: ParsableArguments {
     configuration.requestsPerReplica = replicaConcurrency
     configuration.admission.maxWaiting = queueLength
     configuration.admission.maxWait = queueWait.duration
+    configuration.heldBytes = heldBytes.bytes
     // A request that is forwarded to a replica also uses a connection there.
     let possible = files.connections(perClient: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
     configuration.clients.maxConnections = min(maxConnections ?? possible, possible)

@@ -3,10 +3,16 @@ import Scheduling
 
 /// What a request for a place says.
 struct AdmissionRequest: Sendable {
-  /// Who sent it.
+  /// Who sent it. Waiting principals take turns.
   let principal: Principal
   /// The served entity that it must go to; nil if the traffic split decides.
   let entity: String?
+  /// The size of its body.
+  let bytes: Int
+  /// The hash of what it has in common with the requests that should go to the same replica; nil if nothing.
+  let affinity: UInt64?
+  /// How long its client lets it wait; nil if the client sets no bound.
+  let maxWait: Duration?
 }
 
 /// A place at a replica, held until ``EndpointAdmission/finish(_:)``.
@@ -29,8 +35,6 @@ package struct AdmissionSnapshot: Hashable, Sendable {
   package let inFlight: Int
   /// Requests at each replica.
   package let inFlightByReplica: [String: Int]
-  /// Requests that wait or are in flight, by the name of the principal who sent them.
-  package let requestsByPrincipal: [String: Int]
   /// Whether a request waits that no current replica can take.
   package let needsReplica: Bool
   /// How long nothing has waited or been in flight; nil while something does.

@@ -11,8 +11,6 @@ package final class EndpointAdmission: Sendable {
     var queue: AdmissionQueue
     var replicas: [String: UpstreamReplica] = [:]
     var nextID: AdmissionQueue.RequestID = 1
-    /// Who sent the requests that wait or are in flight.
-    var principals: [AdmissionQueue.RequestID: Principal] = [:]
     var waiters: [AdmissionQueue.RequestID: @Sendable (Admission) -> Void] = [:]
     var cutters: [AdmissionQueue.RequestID: @Sendable () -> Void] = [:]
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
@@ -31,6 +29,7 @@ package final class EndpointAdmission: Sendable {
   package let exitReasons: ReplicaExitReasons
   private let state: Mutex<State>
   private let eventLoop: any EventLoop
+  private let heldBytes: HeldBytes
   private let chance: @Sendable () -> Double
   private let demand: @Sendable () -> Void
   private let trouble: @Sendable (_ replica: String) -> Void
@@ -39,19 +38,22 @@ package final class EndpointAdmission: Sendable {
 
   /// - Parameters:
   ///   - eventLoop: provides the time and runs the deadlines.
+  ///   - heldBytes: the bodies of the waiting requests of all endpoints; nil for those of this one alone, without a
+  ///     bound of their own.
   ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
   ///   - trouble: called when a replica was unreachable or refused a request.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   package init(
-    policy: AdmissionPolicy, eventLoop: any EventLoop,
+    policy: AdmissionPolicy, eventLoop: any EventLoop, heldBytes: HeldBytes? = nil,
     chance: (@Sendable () -> Double)? = nil,
     demand: @escaping @Sendable () -> Void = {},
     trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in },
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.eventLoop = eventLoop
+    self.heldBytes = heldBytes ?? HeldBytes(limit: .max)
     exitReasons = ReplicaExitReasons(eventLoop: eventLoop)
     if let chance {
       self.chance = chance
@@ -101,6 +103,11 @@ package final class EndpointAdmission: Sendable {
   /// are refused for now, with a time to retry after, and not as unknown.
   package func setDeploying(_ entities: [String]) { models.setDeploying(entities) }
 
+  /// Changes the limits. The time to wait applies to waiting requests too.
+  package func setPolicy(_ policy: AdmissionPolicy) {
+    update { state, now in state.queue.setPolicy(policy, now: now) }
+  }
+
   /// With a reason, refuses requests that no replica can take instead of queueing them. Lifted by nil, or by a replica
   /// that becomes ready.
   package func setUnavailable(reason: String?) {
@@ -145,7 +152,6 @@ package final class EndpointAdmission: Sendable {
       AdmissionSnapshot(
         waiting: state.queue.waiting, inFlight: state.queue.dispatched,
         inFlightByReplica: state.replicas.keys.reduce(into: [:]) { $0[$1] = state.queue.load(of: $1) },
-        requestsByPrincipal: state.principals.values.reduce(into: [:]) { $0[$1.name, default: 0] += 1 },
         needsReplica: state.queue.needsReplica, idleFor: state.queue.idleSince.map { now - $0 })
     }
   }
@@ -158,6 +164,9 @@ package final class EndpointAdmission: Sendable {
   /// Whether a served entity of that name exists.
   func knows(entity: String) -> Bool { state.withLock { $0.queue.knows(entity) } }
 
+  /// What requests must have in common to be sent to the same replica.
+  var affinity: ReplicaAffinity { state.withLock { $0.queue.policy.affinity } }
+
   /// Requests a place.
   ///
   /// - Parameter deliver: called once, when the wait ends, unless the request leaves before: at once on the caller's
@@ -167,12 +176,17 @@ package final class EndpointAdmission: Sendable {
     _ request: AdmissionRequest, deliver: @escaping @Sendable (Admission) -> Void
   ) -> AdmissionQueue.RequestID {
     let draw = chance()
+    // Reserved before the queue counts them, so that endpoints together never exceed the bound.
+    let isHoldable = heldBytes.reserve(request.bytes)
+    defer { if isHoldable { heldBytes.add(-request.bytes) } }
     return update { state, now in
       let id = state.nextID
       state.nextID += 1
       state.waiters[id] = deliver
-      state.principals[id] = request.principal
-      return (state.queue.arrive(id, pinnedTo: request.entity, draw: draw, now: now), id)
+      let actions = state.queue.arrive(
+        id, principal: request.principal.name, pinnedTo: request.entity, draw: draw, bytes: request.bytes,
+        affinity: request.affinity, maxWait: request.maxWait, isHoldable: isHoldable, now: now)
+      return (actions, id)
     }
   }
 
@@ -188,12 +202,20 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
+  /// Reports that the replica has stopped sending in the middle of the request: it rests for `pause`.
+  func stalled(_ ticket: AdmissionTicket, pause: Duration) {
+    trouble(ticket.replica.id)
+    update { state, now in
+      state.queue.trouble(ticket.replica.id, pause: pause, now: now)
+      return []
+    }
+  }
+
   /// Gives up waiting, because the client left.
   func leave(_ id: AdmissionQueue.RequestID) {
     update { state, now in
       state.cutters[id] = nil
       state.waiters[id] = nil
-      state.principals[id] = nil
       return state.queue.left(id, now: now)
     }
   }
@@ -208,7 +230,6 @@ package final class EndpointAdmission: Sendable {
   func finish(_ ticket: AdmissionTicket) {
     update { state, now in
       state.cutters[ticket.id] = nil
-      state.principals[ticket.id] = nil
       return state.queue.finished(ticket.id, now: now)
     }
   }
@@ -222,7 +243,9 @@ package final class EndpointAdmission: Sendable {
   private func update<Value>(_ event: (inout State, Duration) -> ([AdmissionQueue.Action], Value)) -> Value {
     let now = Self.time(of: eventLoop)
     let (effects, value) = state.withLock { state in
+      let held = state.queue.waitingBytes
       let (actions, value) = event(&state, now)
+      heldBytes.add(state.queue.waitingBytes - held)
       let effects = Self.perform(actions, on: &state)
       armTimer(&state, now: now)
       return (effects, value)
@@ -243,8 +266,7 @@ package final class EndpointAdmission: Sendable {
         }
         effects.answers.append((waiter, .admitted(AdmissionTicket(id: id, replica: upstream))))
       case .refuse(let id, let refusal):
-        state.principals[id] = nil
-        guard let waiter = state.waiters.removeValue(forKey: id) else { continue }
+          guard let waiter = state.waiters.removeValue(forKey: id) else { continue }
         effects.answers.append((waiter, .refused(refusal)))
       case .wake: effects.wake = true
       case .drained(let replica):

@@ -26,6 +26,8 @@ package struct QueryBody: Sendable {
   /// The kind of request, by the members that only this kind has.
   private(set) var task: Task?
   private var modelMember: Member?
+  /// The value of `messages`, `prompt` or `input`.
+  private var content: Range<Int>?
   private var memberCount = 0
 
   enum Task: Hashable, Sendable {
@@ -50,9 +52,15 @@ package struct QueryBody: Sendable {
         modelMember = member
         model = text(of: member.value)
       case "stream": isStream = raw(member.value) == "true"
-      case "messages": task = .chat
-      case "prompt": task = task ?? .completion
-      default: task = task ?? .embedding
+      case "messages":
+        task = .chat
+        content = member.value
+      case "prompt":
+        task = task ?? .completion
+        if task == .completion { content = member.value }
+      default:
+        task = task ?? .embedding
+        content = content ?? member.value
       }
     }
   }
@@ -76,6 +84,21 @@ package struct QueryBody: Sendable {
     let inside = open - bytes.readerIndex + 1
     let member = "\"model\":\(JSONValue.string(model).text())" + (memberCount > 0 ? "," : "")
     return [slice(0..<inside), ByteBuffer(string: member), slice(inside..<bytes.readableBytes)]
+  }
+
+  /// The first bytes of the first message, or of the prompt or input, as the client wrote them; nil without any.
+  func beginning(_ count: Int) -> ByteBuffer? {
+    guard let content else { return nil }
+    let first = task == .chat ? firstElement(of: content) : content
+    return slice(first.lowerBound..<min(first.upperBound, first.lowerBound + count))
+  }
+
+  /// The extent of an array's first element; of the whole value if it is not an array or empty.
+  private func firstElement(of value: Range<Int>) -> Range<Int> {
+    bytes.withUnsafeReadableBytes { raw in
+      var scanner = TopLevelScanner(input: raw, position: value.lowerBound)
+      return scanner.firstElement() ?? value
+    }
   }
 
   /// The member and one adjacent comma, so that the rest is still an object.
@@ -129,6 +152,15 @@ private struct TopLevelScanner {
     skipSpace()
     guard position == input.count else { throw failure("unexpected text after the object") }
     return members
+  }
+
+  /// The extent of the first element of the array at the current position.
+  mutating func firstElement() -> Range<Int>? {
+    guard take(UInt8(ascii: "[")) else { return nil }
+    skipSpace()
+    let start = position
+    do throws(QueryBody.Malformed) { try skipValue() } catch { return nil }
+    return start..<position
   }
 
   private func failure(_ message: String) -> QueryBody.Malformed {

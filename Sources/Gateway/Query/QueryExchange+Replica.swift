@@ -7,7 +7,7 @@ import Scheduling
 extension QueryExchange {
   func admitted(_ admission: Admission) {
     guard case .waiting(let body, let model, _) = state else { return }
-    record.queued = .nanoseconds((NIODeadline.now() - asked).nanoseconds)
+    record.queued += .nanoseconds((NIODeadline.now() - asked).nanoseconds)
     switch admission {
     case .refused(.unknownEntity(let entity)) where model.endpoint.admission.models.isDeploying(entity):
       refuse(.deploying("served entity \"\(entity)\"", endpoint: model.endpoint.name))
@@ -146,8 +146,11 @@ extension QueryExchange {
     model.endpoint.admission.bounce(ticket, pause: pause) { [self] admission in onLoop { $0.admitted(admission) } }
   }
 
-  /// Looks up the reason that the replica ended, if it may have.
+  /// Looks up the reason that the replica ended, if it may have. One that has stalled rests.
   private func explain(_ failure: UpstreamFailure, _ act: @escaping @Sendable (QueryExchange, String?) -> Void) {
+    if case .silent = failure, let endpoint, let ticket {
+      endpoint.admission.stalled(ticket, pause: gateway.limits.unreachablePause)
+    }
     guard failure.mayBeEnd, let endpoint, let replica = record.replica else { return act(self, nil) }
     endpoint.admission.exitReasons.cause(of: replica, within: gateway.limits.endingPatience) { [self] cause in
       onLoop { act($0, cause) }

@@ -56,7 +56,7 @@ extension QueryExchange {
   /// The replica's headers, without those of its connection, and with the gateway's own.
   func passedOn(_ upstream: HTTPHeaders, _ replica: UpstreamReplica) -> HTTPHeaders {
     var headers = HTTPHeaders()
-    headers.reserveCapacity(6)
+    headers.reserveCapacity(7)
     for (name, value) in upstream where !Self.isOwnedByConnection(name) {
       headers.add(name: name, value: value)
     }
@@ -74,12 +74,15 @@ extension QueryExchange {
 
   private static let ownedByConnection: Set<String> = [
     "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",
-    "proxy-connection", "x-request-id",
+    "proxy-connection", "x-request-id", "x-setpoint-queue-ms",
   ]
 
   func responseHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) -> HTTPResponseHead {
     var headers = headers
     headers.add(name: "date", value: gateway.dates.now)
+    if target.isRecorded {
+      headers.add(name: "x-setpoint-queue-ms", value: String(record.queued.nanoseconds / 1_000_000))
+    }
     // Without a length, only the end of the connection shows the end of a response that cannot be chunked.
     if (head.version.major, head.version.minor) < (1, 1), !headers.contains(name: "content-length") {
       headers.replaceOrAdd(name: "connection", value: "close")

@@ -141,15 +141,26 @@ final class QueryExchange: @unchecked Sendable {
       endpoint = model.endpoint
       record.endpoint = model.endpoint.name
       record.isStream = body.isStream
+      let maxWait = try WaitHeader.maxWait(head.headers)
       asked = .now()
       state = .waiting(body, model, nil)
-      let request = AdmissionRequest(principal: principal, entity: model.entity)
-      let id = model.endpoint.admission.admit(request) { [self] admission in
-        onLoop { $0.admitted(admission) }
-      }
+      let admission = model.endpoint.admission
+      let request = AdmissionRequest(
+        principal: principal, entity: model.entity, bytes: body.bytes.readableBytes,
+        affinity: affinityKey(admission.affinity, body), maxWait: maxWait)
+      let id = admission.admit(request) { [self] admission in onLoop { $0.admitted(admission) } }
       if case .waiting = state { state = .waiting(body, model, id) }
     } catch {
       refuse(error)
+    }
+  }
+
+  /// The hash of what the request has in common with those that should go to the same replica.
+  private func affinityKey(_ affinity: ReplicaAffinity, _ body: QueryBody) -> UInt64? {
+    switch affinity {
+    case .none: nil
+    case .prefix: body.beginning(1024)?.withUnsafeReadableBytes { ReplicaAffinity.key(of: $0) }
+    case .session: head.headers.first(name: "x-setpoint-session").map { ReplicaAffinity.key(of: $0) }
     }
   }
 
@@ -205,8 +216,8 @@ final class QueryExchange: @unchecked Sendable {
 }
 
 extension QueryTarget {
-  /// Whether the request leaves a record: lists of models do not.
-  fileprivate var isRecorded: Bool {
+  /// Whether the request is a query, which leaves a record: lists of models do not.
+  var isRecorded: Bool {
     switch self {
     case .endpoint, .openAI: true
     case .models, .model: false

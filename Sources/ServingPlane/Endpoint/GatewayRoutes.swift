@@ -9,14 +9,18 @@ struct GatewayRoutes {
   private let table: EndpointTable
   private let policy: AdmissionPolicy
   private let eventLoop: any EventLoop
+  /// The bodies of the waiting requests of all endpoints.
+  private let heldBytes: HeldBytes
   /// By the endpoint's id; kept until the last replica of a deleted endpoint has ended.
   private var admissions: [String: EndpointAdmission] = [:]
   /// What was last published, by the endpoint's id.
   private var published: [String: Routing] = [:]
 
-  init(table: EndpointTable, policy: AdmissionPolicy, eventLoop: any EventLoop) {
+  /// - Parameter heldBytes: the maximum size of the bodies of the waiting requests of all endpoints.
+  init(table: EndpointTable, policy: AdmissionPolicy, heldBytes: Int, eventLoop: any EventLoop) {
     self.table = table
     self.policy = policy
+    self.heldBytes = HeldBytes(limit: heldBytes)
     self.eventLoop = eventLoop
   }
 
@@ -30,7 +34,7 @@ struct GatewayRoutes {
     _ record: EndpointRecord, unavailable: String?, deploying: [String],
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String
   ) {
-    let admission = EndpointAdmission(policy: policy, eventLoop: eventLoop, redact: redact)
+    let admission = EndpointAdmission(policy: policy, eventLoop: eventLoop, heldBytes: heldBytes, redact: redact)
     admissions[record.id] = admission
     admission.setUnavailable(reason: unavailable)
     admission.setDeploying(deploying)

@@ -22,10 +22,20 @@ struct SlotLists: Sendable {
 
   func count(of list: Int) -> Int { lists[list].count }
 
+  /// Returns the list that a slot is in.
+  func list(of slot: Int) -> Int? { links[slot].list == Self.none ? nil : links[slot].list }
+
+  /// Returns the slot behind another one in its list.
+  func next(after slot: Int) -> Int? { links[slot].next == Self.none ? nil : links[slot].next }
+
   func first(of list: Int) -> Int? { lists[list].first == Self.none ? nil : lists[list].first }
 
   mutating func makeRoom(for slot: Int) {
     while links.count <= slot { links.append(Link()) }
+  }
+
+  mutating func makeRoom(forList list: Int) {
+    while lists.count <= list { lists.append(Ends()) }
   }
 
   /// Appends a slot, which must not be in a list, to a list.
@@ -35,6 +45,20 @@ struct SlotLists: Sendable {
     if last == Self.none { lists[list].first = slot } else { links[last].next = slot }
     lists[list].last = slot
     lists[list].count += 1
+  }
+
+  /// Inserts a slot, which must not be in a list, before one that is in a list.
+  mutating func insert(_ slot: Int, before next: Int) {
+    let (list, previous) = (links[next].list, links[next].previous)
+    links[slot] = Link(list: list, previous: previous, next: next)
+    links[next].previous = slot
+    if previous == Self.none { lists[list].first = slot } else { links[previous].next = slot }
+    lists[list].count += 1
+  }
+
+  /// Inserts a slot, which must not be in a list, at the beginning of a list.
+  mutating func prepend(_ slot: Int, to list: Int) {
+    if let first = first(of: list) { insert(slot, before: first) } else { append(slot, to: list) }
   }
 
   /// Removes the slot from its list, if any.
