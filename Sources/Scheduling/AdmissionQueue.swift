@@ -50,7 +50,8 @@ package struct AdmissionQueue: Sendable {
     var lastDispatch: UInt64 = 0
   }
 
-  package let policy: AdmissionPolicy
+  /// The limits. A change applies to requests that arrive after it.
+  package var policy: AdmissionPolicy
   private var queue: [Waiting] = []
   private var inFlight: [RequestID: InFlight] = [:]
   private var replicas: [ReplicaID: Replica] = [:]

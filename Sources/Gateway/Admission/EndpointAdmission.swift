@@ -131,6 +131,9 @@ package final class EndpointAdmission: Sendable {
     update { state, now in state.queue.setUnavailable(reason: reason, now: now) }
   }
 
+  /// Changes the limits, for requests that arrive from now on. Those that wait keep their places and deadlines.
+  package func setPolicy(_ policy: AdmissionPolicy) { state.withLock { $0.queue.policy = policy } }
+
   /// Refuses waiting and new requests, with a time to retry after, because the server is stopping. Requests at replicas
   /// continue.
   package func close() { update { state, now in state.queue.close(now: now) } }

@@ -70,7 +70,7 @@ actor ServingEndpoints {
     startLimiter = StartLimiter(burst: settings.startBurst, spacing: settings.startSpacing)
     writer = StoreWriter(
       store: store, reserve: DiskReserve(path: settings.reservePath, outputs: settings.replicasPath))
-    gateway = GatewayRoutes(table: table, policy: settings.admission, eventLoop: eventLoop)
+    gateway = GatewayRoutes(table: table, defaults: settings.endpointDefaults, eventLoop: eventLoop)
     self.wallClock = wallClock
     self.log = log
   }
