@@ -182,9 +182,8 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "HTTPSupport", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON",
-        serviceLifecycle,
-        logging, grdb, hummingbird, nioCore, httpTypes,
+        "ServingPlane", "Gateway", "HTTPSupport", "ServingAPI", "Endpoints", "Scheduling", "LibCurl", "CanonicalJSON",
+        serviceLifecycle, logging, grdb, hummingbird, nioCore, httpTypes,
       ]),
     .testTarget(
       name: "CommandsTests",

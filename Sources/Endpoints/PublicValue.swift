@@ -1,8 +1,14 @@
-/// Decides which environment values may be shown: secret references, which name a secret without revealing it, and the
-/// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
+/// Decides which environment values may be shown: secret references, which name a secret without revealing it, the
+/// engine's flags, which a replica's command line shows anyway, and valid settings for a plane, which are numbers and
+/// words. Everything else may be a secret.
 package enum PublicValue {
   package static func isPublic(variable: String, value: String) -> Bool {
-    SecretReference(value) != nil || variable == EngineArguments.variable && !holdsCredential(value)
+    switch variable {
+    case _ where SecretReference(value) != nil: true
+    case EngineArguments.variable: !holdsCredential(value)
+    case PlaneArguments.variable: (try? PlaneArguments(parsing: value)) != nil
+    default: false
+    }
   }
 
   /// Whether flags may contain a credential: vLLM has `--api-key` and `--hf-token`, and a URL may contain a password.

@@ -17,7 +17,7 @@ package struct ServedEntity: Hashable, Sendable {
   package let concurrency: ProvisionedConcurrency?
   package let scaleToZero: Bool
   /// The model server's environment; secret references stay references (`{{secrets/scope/key}}`).
-  package let environment: [String: String]
+  package private(set) var environment: [String: String]
   /// The percentage of the endpoint's traffic, 0...100.
   package private(set) var traffic: Int
 
@@ -74,6 +74,13 @@ package struct ServedEntity: Hashable, Sendable {
     if let name {
       copy.givenName = name == Self.defaultName(entityName: entityName, entityVersion: entityVersion) ? nil : name
     }
+    return copy
+  }
+
+  /// Returns the entity with the settings for a plane of `other`: they are the endpoint's, not a version's.
+  package func sharingPlane(of other: ServedEntity) -> ServedEntity {
+    var copy = self
+    copy.environment[PlaneArguments.variable] = other.environment[PlaneArguments.variable]
     return copy
   }
 

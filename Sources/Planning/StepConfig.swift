@@ -7,7 +7,8 @@ package enum StepConfig {
   /// rest, split as before. At 100 percent the previous entities stay beside it without traffic.
   ///
   /// A live entity with a given name keeps it if neither config gives one, so that nothing is restarted because of a
-  /// name. Two entities never share a name: a number is appended to the new version's.
+  /// name. Two entities never share a name: a number is appended to the new version's. A plane's settings are the new
+  /// config's in every entity.
   ///
   /// - Parameters:
   ///   - previous: the previous config.
@@ -22,7 +23,7 @@ package enum StepConfig {
     guard let new = target.entities.first, target.entities.count == 1 else { return nil }
     let others = previous.entities.filter { !$0.isSameVersion(as: new) }
     guard !others.isEmpty else { return nil }
-    let rest = zip(others, shares(of: others, outOf: 100 - share)).map { $0.serving($1) }
+    let rest = zip(others, shares(of: others, outOf: 100 - share)).map { $0.serving($1).sharingPlane(of: new) }
     return EndpointConfig(entities: named(rest, new.serving(share), as: live))
   }
 

@@ -18,13 +18,15 @@ package struct PlaneConfiguration: Sendable {
   package var environment: [String: String]
   /// The parent of the replicas' temporary folders. Short: a socket's path has at most 108 bytes.
   package var temporaryPath = "/tmp"
-  /// The requests that a replica takes at once; more wait in the endpoint's queue. Nil for as many as its engine
-  /// batches.
+  /// The requests that a replica takes at once, unless its endpoint's config says otherwise; more wait in the endpoint's
+  /// queue. Nil for as many as its engine batches.
   package var requestsPerReplica: Int?
-  /// How many requests may wait at an endpoint, and for how long.
+  /// How many requests may wait at an endpoint, and for how long, unless its config says otherwise.
   package var admission = AdmissionPolicy()
   /// The maximum size of the bodies of the queued requests of all endpoints, in bytes.
   package var heldBytes = 512 << 20
+  /// What applies to an endpoint whose config does not say otherwise.
+  var endpointDefaults: PlaneSettings { PlaneSettings(concurrency: requestsPerReplica, admission: admission) }
   /// The limits for callers.
   package var clients = ClientLimits()
   package var timing = ReplicaTiming()

@@ -141,6 +141,27 @@ import Testing
     #expect(try set.manifests.first?.desired().config.isMet(by: live) == true)
   }
 
+  @Test func `settings for a plane are printed under their own field, and the manifest means the same`() async throws {
+    let workspace = WorkspaceDouble()
+    let settings = #"{"affinity":"session","concurrency":8,"queue":{"bytes":"64Mi","wait":"1m30s"}}"#
+    try await workspace.serve(
+      "support-chat", version: "7", environment: ["LEVEL": "INFO", "SETPOINT_PLANE": settings])
+    let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
+    #expect(!run.output.contains("SETPOINT_PLANE") && run.output.contains("concurrency: 8"), "\(run)")
+    let set = ManifestSet.read([("-", Array(run.output.utf8))])
+    let live = try #require(workspace.endpoint("support-chat")?.active?.config)
+    #expect(try set.manifests.first?.desired().config.isMet(by: live) == true, "\(run)")
+  }
+
+  @Test(arguments: ["{", #"{"idleAfter":"15m"}"#])
+  func `settings for a plane that a manifest cannot express are omitted with a comment`(settings: String) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", environment: ["SETPOINT_PLANE": settings])
+    let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
+    #expect(run.output.contains("# omitted: plane, because SETPOINT_PLANE is not valid"), "\(run)")
+    #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0, "\(run)")
+  }
+
   @Test(arguments: ["yaml", "json"])
   func `a plaintext credential is not printed`(format: String) async throws {
     let workspace = WorkspaceDouble()

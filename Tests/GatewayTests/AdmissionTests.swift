@@ -49,6 +49,34 @@ import Testing
     #expect(replica.load.most == 1)
   }
 
+  @Test func `changed limits apply to requests that arrive later, and those that wait keep their places`() async throws
+  {
+    let (harness, replica) = (GatewayHarness(policy: AdmissionPolicy(maxWaiting: 0)), ScriptedReplica())
+    let gate = Gate()
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port, capacity: 1)
+      try await harness.run { client in
+        async let first = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        let refused = try await client.post("/v1/chat/completions")
+        #expect(refused.status == 429)
+        harness.admission.setPolicy(AdmissionPolicy(maxWaiting: 1))
+        async let second = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        harness.admission.setPolicy(AdmissionPolicy(maxWaiting: 0))
+        #expect(harness.admission.snapshot.waiting == 1)
+        harness.ready("r1", port: port, capacity: 2)
+        #expect(await eventually { harness.admission.snapshot.inFlight == 2 })
+        gate.open()
+        let texts = try await [first.text, second.text]
+        #expect(texts == ["late", "late"])
+      }
+    }
+  }
+
   @Test func `a request that waits past the deadline gets 503 with Retry-After`() async throws {
     let harness = GatewayHarness(policy: AdmissionPolicy(maxWait: .milliseconds(80)))
     try await harness.run { client in

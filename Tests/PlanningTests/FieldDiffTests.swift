@@ -44,6 +44,48 @@ import Testing
     #expect(!shown.joined().contains("s3cret"))
   }
 
+  @Test(
+    arguments: [
+      (nil, #"{"concurrency":8}"#, ["spec.plane.concurrency: - -> 8 (inPlace)"]),
+      (#"{"concurrency":8}"#, nil, ["spec.plane.concurrency: 8 -> - (inPlace)"]),
+      (
+        #"{"affinity":"none","idleAfter":"15m","queue":{"length":8}}"#,
+        #"{"affinity":"prefix","idleAfter":"15m","queue":{"length":9,"wait":"1m"}}"#,
+        [
+          "spec.plane.queue.length: 8 -> 9 (inPlace)", "spec.plane.queue.wait: - -> 1m (inPlace)",
+          "spec.plane.affinity: none -> prefix (inPlace)",
+        ]
+      ),
+      (
+        #"{"idleAfter":"60m"}"#, #"{"idleAfter":"1h"}"#,
+        [#"spec.plane: {"idleAfter":"60m"} -> {"idleAfter":"1h"} (inPlace)"#]
+      ),
+      ("s3cret", #"{"idleAfter":"1h"}"#, [#"spec.plane: not shown -> {"idleAfter":"1h"} (inPlace)"#]),
+    ] as [(String?, String?, [String])])
+  func `settings for a plane are shown as the manifest names them, and change in place`(
+    old: String?, new: String?, shown: [String]
+  ) {
+    func live(_ settings: String?) -> EndpointConfig {
+      config("7", environment: settings.map { ["SETPOINT_PLANE": $0] } ?? [:])
+    }
+    #expect(lines(live(old), live(new)) == shown)
+  }
+
+  @Test func `settings for a plane are shown once for all entities`() {
+    func split(_ settings: String, _ versions: String...) -> EndpointConfig {
+      EndpointConfig(
+        entities: versions.map {
+          ServedEntity(
+            entityName: "a.b.m", entityVersion: $0, environment: ["SETPOINT_PLANE": settings],
+            traffic: 100 / versions.count)
+        })
+    }
+    let (few, many) = (#"{"concurrency":8}"#, #"{"concurrency":16}"#)
+    #expect(lines(split(few, "7", "8"), split(many, "7", "8")) == ["spec.plane.concurrency: 8 -> 16 (inPlace)"])
+    let joined = FieldDiff.changes(from: split(few, "7"), to: split(few, "7", "8"))
+    #expect(!joined.contains { $0.path.hasPrefix("spec.plane") }, "the endpoint already has them")
+  }
+
   private func entity(_ name: String?, _ version: String, _ traffic: Int) -> ServedEntity {
     ServedEntity(name: name, entityName: "a.b.m", entityVersion: version, traffic: traffic)
   }
@@ -99,6 +141,9 @@ import Testing
   static let configs: [EndpointConfig] = [
     config("7"), config("8"), config("7", name: "main"), config("7", type: "GPU_SMALL"), config("7", size: "Large"),
     config("7", environment: ["A": "1"]), config("7", environment: ["A": "2"]), config("7", model: "x.y.z"),
+    config("7", environment: ["SETPOINT_PLANE": #"{"concurrency":8}"#]),
+    config("7", environment: ["SETPOINT_PLANE": #"{"idleAfter":"60m"}"#]),
+    config("7", environment: ["SETPOINT_PLANE": #"{"idleAfter":"1h"}"#]),
     EndpointConfig(entities: [
       ServedEntity(name: "a", entityName: "m", entityVersion: "1", traffic: 90),
       ServedEntity(entityName: "m", entityVersion: "2", traffic: 10),

@@ -85,6 +85,17 @@ import Testing
     }
   }
 
+  @Test func `the previous version gets the new config's settings for a plane, which are the endpoint's`() throws {
+    let variable = PlaneArguments.variable
+    let old = config("1", environment: ["A": "1", variable: #"{"concurrency":8}"#])
+    let new = config("2", environment: [variable: #"{"concurrency":16}"#])
+    let step = try #require(StepConfig.config(from: old, to: new, share: 10))
+    #expect(step.entities.map { $0.environment[variable] } == [#"{"concurrency":16}"#, #"{"concurrency":16}"#])
+    #expect(step.entities.map { $0.environment["A"] } == ["1", nil])
+    let without = try #require(StepConfig.config(from: old, to: config("2"), share: 10))
+    #expect(without.entities.map { $0.environment[variable] } == [nil, nil])
+  }
+
   @Test func `a step's config matches itself, whatever its names`() throws {
     let step = try #require(
       StepConfig.config(from: v1.config, to: v2.config, share: 10, live: config("1", name: "main")))

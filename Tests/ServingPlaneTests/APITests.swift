@@ -145,6 +145,21 @@ struct APITests {
       body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "valid secret reference"),
     BadCall(body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": "{"])]), says: "SETPOINT_ENGINE_ARGS"),
     BadCall(
+      body: body([entity("hello", 1, environment: ["SETPOINT_PLANE": #"{"concurrency":0}"#])]),
+      says: "environment_vars: SETPOINT_PLANE is not valid: concurrency: expected an integer from 1 to 100000"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["SETPOINT_PLANE": "{"])]), says: "SETPOINT_PLANE is not valid JSON"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["SETPOINT_PLANE": #"{"idleAfter":"15m"}"#])]),
+      says: "idleAfter has no effect without scale_to_zero_enabled"),
+    BadCall(
+      body: body(
+        [
+          entity("hello", 1, environment: ["SETPOINT_PLANE": #"{"concurrency":1}"#]),
+          entity("hello", 2, environment: ["SETPOINT_PLANE": #"{"concurrency":2}"#]),
+        ], routes([("hello-1", 50), ("hello-2", 50)])),
+      says: "'hello-1' and 'hello-2' have different values of SETPOINT_PLANE"),
+    BadCall(
       body: body([entity("hello", 1)], ["auto_capture_config": ["enabled": true]]),
       says: "auto_capture_config is not supported"),
     BadCall(

@@ -37,6 +37,27 @@ struct ReplicaBackendTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
+  @Test func `changed settings for a plane are a new config version with the same replicas`() async throws {
+    let data = TestData()
+    try await withMemoryBackend { backend in
+      try await withPlane(data, adjust: { $0.backend = backend }) { plane in
+        func set(_ settings: String) -> JSONValue { entity("hello", 1, environment: ["SETPOINT_PLANE": settings]) }
+        _ = try await plane.register("hello", try data.model())
+        _ = try await plane.create("chat", [set(#"{"concurrency":1}"#)])
+        _ = try await plane.waitUntilSettled("chat")
+        let before = backend.running
+        let changed = #"{"concurrency":2,"queue":{"length":5}}"#
+        let put = try await plane.put("chat", [set(changed)])
+        #expect(put.json.state["config_update"] == "NOT_UPDATING", "\(put.text)")
+        #expect(put.json["config"]?["config_version"] == 2)
+        #expect(put.json.activeEntity["environment_vars"] == ["SETPOINT_PLANE": .string(changed)])
+        let sentence = try await plane.chat("chat").sentence
+        #expect(sentence == "Hello from memory")
+        #expect(backend.running == before && backend.starts == 1)
+      }
+    }
+  }
+
   @Test func `a plane adopts the replicas of another backend by what it kept for that backend`() async throws {
     let data = TestData()
     try await withMemoryBackend { backend in

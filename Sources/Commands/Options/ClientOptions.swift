@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Endpoints
 internal import FoundationEssentials
 internal import HTTPSupport
 internal import Scheduling
@@ -73,27 +74,16 @@ struct ClientOptions: ParsableArguments {
   }
 }
 
-/// A number of bytes: `4096`, `128Mi`, `1G`.
+/// A number of bytes as an option's value, in the form of ``ByteCountText``.
 struct ByteCount: ExpressibleByArgument, Hashable, Sendable {
   let bytes: Int
 
   init(bytes: Int) { self.bytes = bytes }
 
   init?(argument: String) {
-    let units: [(String, Int)] = [
-      ("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1000), ("M", 1_000_000), ("G", 1_000_000_000),
-    ]
-    let unit = units.first { argument.hasSuffix($0.0) }
-    let digits = argument.dropLast(unit?.0.count ?? 0)
-    guard let number = Int(digits), number >= 0,
-      case (let product, false) = number.multipliedReportingOverflow(by: unit?.1 ?? 1)
-    else { return nil }
-    bytes = product
+    guard let bytes = ByteCountText.bytes(argument) else { return nil }
+    self.bytes = bytes
   }
 
-  var defaultValueDescription: String {
-    if bytes >= 1 << 20, bytes.isMultiple(of: 1 << 20) { return "\(bytes >> 20)Mi" }
-    if bytes >= 1 << 10, bytes.isMultiple(of: 1 << 10) { return "\(bytes >> 10)Ki" }
-    return "\(bytes)"
-  }
+  var defaultValueDescription: String { ByteCountText.text(bytes: bytes) }
 }

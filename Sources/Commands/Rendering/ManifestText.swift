@@ -14,7 +14,9 @@ enum ManifestText {
       ("apiVersion", .string(ManifestSchema.apiVersion)), ("kind", .string(ManifestSchema.kind)),
       ("metadata", .mapping(metadata)), ("spec", .mapping(spec(draft))),
     ]
-    let comments = draft.omissions.filter { !$0.isCommented }.map(\.comment) + draft.remarks
+    let comments =
+      draft.omissions.filter { !$0.isCommented }.map(\.comment) + draft.remarks
+      + [PlaneText.remark(draft.config)].compactMap(\.self)
     return commented(comments, .mapping(document))
   }
 
@@ -26,6 +28,7 @@ enum ManifestText {
     } else if !entities.isEmpty {
       spec = [("servedEntities", .sequence(entities.map { listed($0, of: entities.count, draft) }))]
     }
+    if let plane = PlaneText.settings(draft.config) { spec.append(("plane", PlaneText.yaml(plane))) }
     let settings = draft.settings
     if !settings.tags.isEmpty { spec.append(("tags", texts(settings.tags))) }
     if let gateway = settings.gateway { spec.append(("gateway", .mapping(fields(gateway)))) }
@@ -67,6 +70,8 @@ enum ManifestText {
 
   private static func environment(_ environment: [String: String]) -> Fields {
     var fields: Fields = []
+    // The endpoint's own field: see PlaneText.
+    let environment = environment.filter { $0.key != PlaneArguments.variable }
     var shown = environment.filter { !CredentialNames.isCredential(variable: $0.key, value: $0.value) }
     let hidden = environment.keys.filter { shown[$0] == nil }.sorted()
     if let flags = shown.removeValue(forKey: EngineArguments.variable) { fields.append(("engine", engine(flags))) }

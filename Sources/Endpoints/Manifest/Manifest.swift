@@ -15,6 +15,8 @@ package struct Manifest: Sendable, Hashable {
   package let suspend: Bool
   /// The first location of `engine`; nil if it is not set.
   package let engineLocation: SourceLocation?
+  /// The fields that planes support and workspaces do not, besides `engine`.
+  package let planeOnlyFields: [WrittenField]
   /// The fields that workspaces support and planes do not.
   package let workspaceOnlyFields: [WrittenField]
 
@@ -53,15 +55,20 @@ package struct Manifest: Sendable, Hashable {
   }
 
   /// The findings against applying the manifest to a Databricks workspace, which starts vLLM by the model's entrypoint
-  /// and does not support engine arguments.
+  /// and supports neither engine arguments nor a plane's settings.
   package var findingsForWorkspace: [Finding] {
-    guard let engineLocation else { return [] }
-    return [
+    let engine = engineLocation.map { location in
       Finding(
-        at: engineLocation, path: "spec.engine",
+        at: location, path: "spec.engine",
         "a workspace does not accept engine flags; it runs the model's own entrypoint",
         suggestion: "add the flags to the model version's entrypoint and remove engine")
-    ]
+    }
+    return [engine].compactMap(\.self)
+      + planeOnlyFields.map { field in
+        Finding(
+          at: field.location, path: field.path, "workspaces do not support this setting; serving planes do",
+          suggestion: "remove it for endpoints in a workspace")
+      }
   }
 }
 
@@ -115,7 +122,7 @@ package struct ManifestEntity: Sendable, Hashable {
   /// The location of either of them, else of the entity's version.
   package let sizeLocation: SourceLocation
   package let scaleToZero: Bool
-  /// The environment of the spec and of the entity, including engine arguments.
+  /// The environment of the spec and of the entity, including engine arguments and a plane's settings.
   package let environment: [String: String]
   package let traffic: Int
   /// `spec`, or `spec.servedEntities[1]`.

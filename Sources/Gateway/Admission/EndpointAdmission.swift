@@ -266,7 +266,7 @@ package final class EndpointAdmission: Sendable {
         }
         effects.answers.append((waiter, .admitted(AdmissionTicket(id: id, replica: upstream))))
       case .refuse(let id, let refusal):
-          guard let waiter = state.waiters.removeValue(forKey: id) else { continue }
+        guard let waiter = state.waiters.removeValue(forKey: id) else { continue }
         effects.answers.append((waiter, .refused(refusal)))
       case .wake: effects.wake = true
       case .drained(let replica):

@@ -16,6 +16,7 @@ package enum FieldDiff {
       // The five flat fields describe one entity completely, unless it was given a name.
       let path = entity.givenName == nil ? "spec" : path(of: entity)
       return EntityDiff(path: path, old: old.first, new: entity, cloud: cloud).changes
+        + PlaneDiff.changes([(entity, old.first)])
     }
     let pairs = pairs(old: old, new: target.entities)
     let kept = pairs.flatMap { new, old -> [FieldChange] in
@@ -28,7 +29,10 @@ package enum FieldDiff {
     let gone = old.filter { entity in !pairs.contains { $0.old == entity } }.map {
       FieldChange(path: path(of: $0), from: summary(of: $0, on: cloud), to: nil, effect: .inPlace)
     }
-    return kept + gone
+    // A version that joins others only takes over what the endpoint has.
+    let continued = pairs.filter { $0.old != nil }
+    let plane = PlaneDiff.changes(continued.isEmpty ? pairs.map { (new: $0.new, old: old.first) } : continued)
+    return kept + plane + gone
   }
 
   /// Returns the changes of tags: the manifest's, and those of Setpoint's own that mean something to the user.
@@ -115,12 +119,12 @@ private struct EntityDiff {
     return changes + environment
   }
 
-  /// The changes of environment variables, including the engine's flags.
+  /// The changes of environment variables, including the engine's flags, without a plane's settings (``PlaneDiff``).
   var environment: [FieldChange] {
     let before = old?.environment ?? [:]
     return Set(before.keys).union(new.environment.keys).sorted().compactMap { variable -> FieldChange? in
       let (from, to) = (before[variable], new.environment[variable])
-      if from == to { return nil }
+      if from == to || variable == PlaneArguments.variable { return nil }
       let field = variable == EngineArguments.variable ? "engine" : "environment.\(variable)"
       let old = from.map { shown(variable, $0) }
       let new = to.map { shown(variable, $0) }

@@ -42,6 +42,7 @@ struct ConfigReader {
     var entities: [PlaneEntity] = []
     for entity in sent { entities.append(try read(entity, traffic: shares[entity.resolvedName] ?? 0, now: now)) }
     try refuseDuplicates(entities)
+    try checkPlane(entities)
     let replicas = entities.reduce(0) { $0 + $1.replicas }
     guard replicas <= maximumReplicas else {
       throw .invalid(
@@ -118,6 +119,25 @@ struct ConfigReader {
       if let finding = EngineFlagRule.finding(flags) { throw EntrypointError(description: finding) }
     } catch {
       throw invalid("\(error)")
+    }
+    guard let settings = environment[PlaneArguments.variable] else { return }
+    do { _ = try PlaneArguments(parsing: settings) } catch { throw invalid("environment_vars: \(error)") }
+  }
+
+  /// Checks the settings for a plane, which are the endpoint's and not an entity's. An entity without any has those of
+  /// the others.
+  private func checkPlane(_ entities: [PlaneEntity]) throws(APIError) {
+    let carriers = entities.filter { $0.plane != nil }
+    guard let first = carriers.first, let plane = first.plane else { return }
+    if let other = carriers.first(where: { $0.plane != plane }) {
+      throw .invalid(
+        "served entities '\(first.name)' and '\(other.name)' have different values of \(PlaneArguments.variable), which "
+          + "applies to the whole endpoint")
+    }
+    if plane.idleAfter != nil, !entities.contains(where: \.scaleToZero) {
+      throw .invalid(
+        "\(PlaneArguments.variable): idleAfter has no effect without scale_to_zero_enabled; enable it, or remove "
+          + "idleAfter")
     }
   }
 

@@ -217,7 +217,7 @@ struct EndpointMachine: Sendable {
     return Routing(
       shares: active.entities.map {
         Routing.Share(entity: $0.name, weight: $0.traffic, model: $0.entityName, version: $0.entityVersion)
-      }, targets: targets)
+      }, targets: targets, plane: active.plane)
   }
 
   /// The served entities of the config that is being rolled out.

@@ -1,3 +1,5 @@
+import Endpoints
+
 /// The allow-list of variables for a replica's environment. Variables that change which code a program loads or runs
 /// are refused for everyone: they would make an endpoint's config a way to run any program as the plane's user.
 enum EnvironmentRule {
@@ -15,7 +17,7 @@ enum EnvironmentRule {
   /// The verdict on a variable. Case is ignored, as some programs ignore it.
   static func verdict(on name: String) -> Verdict {
     let name = name.uppercased()
-    if name == EngineFlags.variable { return .allowed }
+    if name == EngineFlags.variable || name == PlaneArguments.variable { return .allowed }
     if planeNames.contains(name) || name.hasPrefix("SETPOINT_") {
       return .refused(why: setByPlane)
     }

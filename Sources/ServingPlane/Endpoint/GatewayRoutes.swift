@@ -1,13 +1,13 @@
 import Gateway
 import NIOCore
-import Scheduling
 
 /// What the gateway knows of the plane's endpoints: their names, the replicas that answer for them, and the split of
 /// their traffic. The gateway reads it at any time, without waiting for a change.
 struct GatewayRoutes {
   /// The directory in which the gateway looks up endpoints.
   private let table: EndpointTable
-  private let policy: AdmissionPolicy
+  /// What applies to endpoints whose config does not say otherwise.
+  private let defaults: PlaneSettings
   private let eventLoop: any EventLoop
   /// The bodies of the waiting requests of all endpoints.
   private let heldBytes: HeldBytes
@@ -17,9 +17,9 @@ struct GatewayRoutes {
   private var published: [String: Routing] = [:]
 
   /// - Parameter heldBytes: the maximum size of the bodies of the waiting requests of all endpoints.
-  init(table: EndpointTable, policy: AdmissionPolicy, heldBytes: Int, eventLoop: any EventLoop) {
+  init(table: EndpointTable, defaults: PlaneSettings, heldBytes: Int, eventLoop: any EventLoop) {
     self.table = table
-    self.policy = policy
+    self.defaults = defaults
     self.heldBytes = HeldBytes(limit: heldBytes)
     self.eventLoop = eventLoop
   }
@@ -29,14 +29,18 @@ struct GatewayRoutes {
 
   /// Adds an endpoint. Its requests wait, or are refused, until its routing is published.
   ///
-  /// - Parameter redact: removes the secrets of a replica from its server's error messages.
+  /// - Parameters:
+  ///   - routing: its routing, of which only the limits and the reason to refuse requests apply yet.
+  ///   - redact: removes the secrets of a replica from its server's error messages.
   mutating func add(
-    _ record: EndpointRecord, unavailable: String?, deploying: [String],
+    _ record: EndpointRecord, _ routing: Routing, deploying: [String],
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String
   ) {
-    let admission = EndpointAdmission(policy: policy, eventLoop: eventLoop, heldBytes: heldBytes, redact: redact)
+    let admission = EndpointAdmission(
+      policy: defaults.overridden(by: routing.plane).admission, eventLoop: eventLoop, heldBytes: heldBytes,
+      redact: redact)
     admissions[record.id] = admission
-    admission.setUnavailable(reason: unavailable)
+    admission.setUnavailable(reason: routing.unavailable)
     admission.setDeploying(deploying)
     table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))
   }
@@ -51,6 +55,7 @@ struct GatewayRoutes {
     guard let admission = admissions[endpoint] else { return }
     let old = published[endpoint] ?? Routing()
     published[endpoint] = routing
+    if routing.plane != old.plane { admission.setPolicy(defaults.overridden(by: routing.plane).admission) }
     for replica in replicas { admission.replicaReady(replica) }
     if routing.shares != old.shares { admission.setTraffic(routing.shares.map { ($0.entity, $0.weight) }) }
     admission.setUnavailable(reason: routing.unavailable)

@@ -1,3 +1,5 @@
+import Endpoints
+
 /// An endpoint's config as the plane stores it: validated, with defaults filled in and entities sorted by name.
 struct PlaneConfig: Hashable, Codable, Sendable {
   /// Incremented with every accepted change of the endpoint's config.
@@ -7,6 +9,9 @@ struct PlaneConfig: Hashable, Codable, Sendable {
   let entities: [PlaneEntity]
 
   func entity(named name: String) -> PlaneEntity? { entities.first { $0.name == name } }
+
+  /// The settings that the config has for a plane; entities that carry any carry the same.
+  var plane: PlaneArguments { entities.lazy.compactMap(\.plane).first ?? PlaneArguments() }
 }
 
 /// One served entity of a ``PlaneConfig``.
@@ -31,9 +36,17 @@ struct PlaneEntity: Hashable, Codable, Sendable {
   /// Milliseconds since 1970.
   let created: Int64
 
-  /// The launch config of its replicas.
+  /// The endpoint's settings for a plane, which the entity carries in a variable; nil if it carries none.
+  var plane: PlaneArguments? {
+    environment[PlaneArguments.variable].flatMap { try? PlaneArguments(parsing: $0) }
+  }
+
+  /// The launch config of its replicas. The settings for a plane are not part of it, so that a change of them starts no
+  /// replica; nor does the engine get them.
   var launch: LaunchConfig {
-    LaunchConfig(model: entityName, version: entityVersion, workloadType: workloadType, environment: environment)
+    LaunchConfig(
+      model: entityName, version: entityVersion, workloadType: workloadType,
+      environment: environment.filter { $0.key != PlaneArguments.variable })
   }
 
   /// The number of its replicas: fixed by its size, or a quarter of the lower bound of its concurrency (serving-api.md

@@ -1,4 +1,6 @@
-/// Where requests to an endpoint currently go.
+import Endpoints
+
+/// Where requests to an endpoint currently go, and what the endpoint's own config says about admitting them.
 struct Routing: Hashable, Sendable {
   struct Share: Hashable, Sendable {
     /// The served entity's name.
@@ -22,14 +24,18 @@ struct Routing: Hashable, Sendable {
   var targets: [Target] = []
   /// Why no replica can answer or will be able to; nil if one can or will.
   var unavailable: String?
+  /// The endpoint's settings for a plane.
+  var plane = PlaneArguments()
 
   /// The model version that an entity serves; nil if it is not among the shares.
   func version(of entity: String) -> Int? { shares.last { $0.entity == entity }?.version }
 
   /// The targets of which the gateway must be told, if it knows an earlier routing: new ones, and all if the shares
-  /// have changed, because a replica may then answer for another entity or version.
+  /// have changed, because a replica may then answer for another entity or version, or if each takes another number of
+  /// requests at once.
   func announced(since old: Routing) -> [Target] {
-    targets.filter { !old.targets.contains($0) || old.shares != shares }
+    let isAllChanged = old.shares != shares || old.plane.concurrency != plane.concurrency
+    return targets.filter { isAllChanged || !old.targets.contains($0) }
   }
 
   /// The targets of an earlier routing whose replicas get no new requests.

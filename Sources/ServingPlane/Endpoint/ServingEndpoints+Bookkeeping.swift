@@ -8,7 +8,7 @@ extension ServingEndpoints {
     let record = machine.record
     machines[record.id] = machine
     ids[record.name] = record.id
-    gateway.add(record, unavailable: machine.routing.unavailable, deploying: machine.deploying) {
+    gateway.add(record, machine.routing, deploying: machine.deploying) {
       [weak self] text, replica in await self?.redacted(text, of: replica) ?? ""
     }
   }

@@ -12,20 +12,20 @@ extension ServingEndpoints {
       announced.append(
         UpstreamReplica(
           id: target.replica, entity: target.entity, version: routing.version(of: target.entity).map(String.init),
-          address: record.address, capacity: capacity(of: record.launch), models: record.models ?? []))
+          address: record.address, capacity: capacity(of: record.launch, routing), models: record.models ?? []))
     }
     gateway.publish(routing, of: id, announcing: announced)
   }
 
   /// The number of requests that a replica of this launch gets at once.
-  private func capacity(of launch: LaunchConfig) -> Int {
-    settings.requestsPerReplica ?? capacities[launch.key]
+  private func capacity(of launch: LaunchConfig, _ routing: Routing) -> Int {
+    settings.endpointDefaults.overridden(by: routing.plane).concurrency ?? capacities[launch.key]
       ?? EngineBatch.size(entrypoint: "", environment: launch.environment)
   }
 
   /// Reads what ``route(_:)`` needs of the versions that a routing names.
   func prepare(_ routing: Routing) async {
-    guard settings.requestsPerReplica == nil else { return }
+    guard settings.endpointDefaults.overridden(by: routing.plane).concurrency == nil else { return }
     for target in routing.targets {
       guard let launch = replicas[target.replica]?.launch, capacities[launch.key] == nil,
         // A version that could not be read now is read again later.

@@ -71,7 +71,7 @@ actor ServingEndpoints {
     writer = StoreWriter(
       store: store, reserve: DiskReserve(path: settings.reservePath, outputs: settings.replicasPath))
     gateway = GatewayRoutes(
-      table: table, policy: settings.admission, heldBytes: settings.heldBytes, eventLoop: eventLoop)
+      table: table, defaults: settings.endpointDefaults, heldBytes: settings.heldBytes, eventLoop: eventLoop)
     self.wallClock = wallClock
     self.log = log
   }

@@ -6,12 +6,16 @@ struct EntityDecoder {
   private(set) var entities: [ManifestEntity] = []
   private(set) var findings: [Finding] = []
   private(set) var engineLocation: SourceLocation?
+  /// The fields of `plane`.
+  private(set) var planeFields: [WrittenField] = []
   private var sharedEngine = EngineArguments()
+  private var plane = PlaneArguments()
 
   init(spec: Record) { self.spec = spec }
 
   mutating func decode() {
     sharedEngine = engine(of: spec)
+    readPlane()
     guard !spec.isAbsent("servedEntities") else {
       if let entity = entity(spec, path: "spec", traffic: 100) { entities = [entity] }
       return
@@ -66,6 +70,7 @@ struct EntityDecoder {
     var environment = spec.texts("environment") ?? [:]
     if !isFlat, let own = record.texts("environment") { environment.merge(own) { $1 } }
     if let arguments = engine.text { environment[EngineArguments.variable] = arguments }
+    if let settings = plane.text { environment[PlaneArguments.variable] = settings }
     return ManifestEntity(
       name: isFlat ? nil : record.text("name"), model: model, version: version, workloadType: workload,
       workloadWord: word, workloadLocation: record.location(of: "workloadType") ?? versionLocation,
@@ -119,6 +124,29 @@ struct EntityDecoder {
   }
 
   // MARK: Between entities
+
+  private mutating func readPlane() {
+    guard let record = spec.record("plane") else { return }
+    plane = PlaneArguments(record)
+    planeFields = Self.written(record, path: "spec.plane")
+    guard let location = record.location(of: "idleAfter") else { return }
+    let entities = spec.isAbsent("servedEntities") ? [spec] : (spec.list("servedEntities") ?? []).compactMap(\.record)
+    let mayScale = entities.contains { !$0.isAbsent("scaleToZero") && $0.boolean("scaleToZero") != false }
+    if !entities.isEmpty, !mayScale {
+      report(
+        location, "spec.plane.idleAfter", "has no effect without scaleToZero: true",
+        "write scaleToZero: true, or remove idleAfter")
+    }
+  }
+
+  /// Returns the fields that are set in a record, without those that only contain others.
+  private static func written(_ record: Record, path: String) -> [WrittenField] {
+    record.type.fields.flatMap { field -> [WrittenField] in
+      let path = "\(path).\(field.name)"
+      if let inner = record.record(field.name) { return written(inner, path: path) }
+      return record.location(of: field.name).map { [WrittenField(path: path, location: $0)] } ?? []
+    }
+  }
 
   private mutating func checkTraffic(_ items: [Record.Slot], at location: SourceLocation) {
     var sum = 0

@@ -22,6 +22,7 @@ extension RecordReader {
     case .integer(let range): return integer(scalar, node, range)
     case .number(let range): return number(scalar, node, range)
     case .duration: return duration(scalar, node)
+    case .bytes(let range): return bytes(scalar, node, range)
     case .word(let words): return word(scalar, node, words)
     case .openWord(let words, let noun): return openWord(scalar, node, words, noun: noun)
     case .textMap, .list, .object, .objectOrList, .anything: return nil
@@ -79,6 +80,18 @@ extension RecordReader {
       return wrong(node, expected: DurationText.expectation, suggestion: "add a unit: \(value)s or \(value)m")
     }
     return wrong(node, expected: DurationText.expectation)
+  }
+
+  private mutating func bytes(_ scalar: YAMLScalar, _ node: YAMLNode, _ range: ClosedRange<Int>) -> FieldValue? {
+    let bytes: Int? =
+      switch scalar.kind {
+      case .integer(let number): number
+      case .string: ByteCountText.bytes(scalar.text)
+      default: nil
+      }
+    if let bytes, range.contains(bytes) { return .integer(bytes) }
+    let bounds = [range.lowerBound, range.upperBound].map { ByteCountText.text(bytes: $0) }.joined(separator: " to ")
+    return wrong(node, expected: "a number of bytes from \(bounds), such as 64Mi")
   }
 
   private mutating func word(_ scalar: YAMLScalar, _ node: YAMLNode, _ words: [String]) -> FieldValue? {
@@ -180,6 +193,7 @@ extension FieldType {
     case .integer: "an integer"
     case .number: "a number"
     case .duration: DurationText.expectation
+    case .bytes: "a number of bytes such as 64Mi"
     default: "text"
     }
   }

@@ -50,6 +50,8 @@ package indirect enum FieldType: Sendable {
   case number(NumberRange)
   /// `90s`, `60m`, `1h30m`.
   case duration
+  /// A number of bytes: `4096`, `64Mi`.
+  case bytes(ClosedRange<Int>)
   /// One of these words.
   case word([String])
   /// One of these words, or one that only the provider knows.

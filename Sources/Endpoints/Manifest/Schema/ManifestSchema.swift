@@ -65,13 +65,15 @@ package enum ManifestSchema {
     "environment", .textMap(.environment), otherNames: ["env", "environment_vars", "environmentVars"])
   /// vLLM flags, for serving planes; a workspace runs the model's entrypoint instead.
   private static let engineField = Field("engine", .object(engine), otherNames: ["vllm", "args"])
+  /// What only a serving plane has. It applies to the whole endpoint, and a change of it starts no replica.
+  private static let planeField = Field("plane", .object(plane), otherNames: ["servingPlane", "serving_plane"])
 
   /// The fields that describe one served entity in the flat form.
   static let flatEntityFields = [model, entityVersion, workloadType, size, concurrencyField, scaleToZero].map(
     \.name)
 
   static let spec = ObjectType([
-    model, entityVersion, workloadType, size, concurrencyField, scaleToZero, environment, engineField,
+    model, entityVersion, workloadType, size, concurrencyField, scaleToZero, environment, engineField, planeField,
     // Several model versions that share the traffic, instead of the flat fields. The spec's environment and engine
     // apply to each of them.
     Field(

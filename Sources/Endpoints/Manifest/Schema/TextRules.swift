@@ -106,7 +106,7 @@ extension TextMapRule {
       if name.utf8.starts(with: ReservedNames.environmentPrefix.utf8) {
         return Fault(
           "variables starting with \"\(ReservedNames.environmentPrefix)\" are reserved for Setpoint",
-          suggestion: name == EngineArguments.variable ? "write the flags under engine" : "choose another name")
+          suggestion: fieldsByVariable[name].map { "write \($0)" } ?? "choose another name")
       }
       let isName = name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
       guard isName, let first = name.utf8.first, first > UInt8(ascii: "9") else {
@@ -125,6 +125,11 @@ extension TextMapRule {
         "looks like a plaintext secret", suggestion: "use a reference to a stored one: {{secrets/scope/key}}",
         severity: .warning)
     })
+
+  /// What a manifest has instead of the variables that Setpoint sets.
+  private static let fieldsByVariable = [
+    EngineArguments.variable: "the flags under engine", PlaneArguments.variable: "the settings under plane",
+  ]
 
   private static func isNameOfSecret(_ name: String) -> Bool {
     ["TOKEN", "KEY", "SECRET", "PASSWORD"].contains { name == $0 || name.hasSuffix("_" + $0) }

@@ -10,7 +10,7 @@ struct LaunchConfig: Hashable, Codable, Sendable {
   let version: Int
   /// The API's name of the accelerator, such as `GPU_MEDIUM` or `CPU`.
   let workloadType: String
-  /// The entity's `environment_vars`; secret references are kept unresolved.
+  /// The entity's `environment_vars` without the settings for a plane; secret references are kept unresolved.
   let environment: [String: String]
 }
 
