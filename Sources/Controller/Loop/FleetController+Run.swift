@@ -98,9 +98,15 @@ extension FleetController {
     let entry = view.entry(name)
     let reconciler = reconciler.with(options.decision(commit: entry.commit))
     var assessment = try await reconciler.assess(name, desired: entry.desired)
+    var checked: ConfigDigest?
     for _ in 0..<Self.mostSteps {
       view.take(name, assessment.observed, fleet: options.fleet)
       let withheld = withholding(assessment.decision)
+      if withheld == nil, let config = configToCheck(assessment), config.digest != checked {
+        checked = config.digest
+        assessment = try await check(assessment, reconciler, entry, id)
+        continue
+      }
       await saw(assessment, withheld, entry, id)
       if let end = end(of: assessment, withheld) { return end }
       if isStopping { return .stopped }

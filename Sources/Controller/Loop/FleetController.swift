@@ -26,6 +26,8 @@ package actor FleetController {
   private var saved: (report: FleetReport, at: Timestamp)?
   /// The reasons that were logged in full.
   var logged = LoggedReasons()
+  /// Why the preflight checks refuse an endpoint's config, by name, so that each refusal is reported once.
+  var refused: [String: String] = [:]
   /// The states that are reported once each time they begin, by endpoint.
   var told: [String: ReportedState] = [:]
   /// The source's problems that were last reported, so that each is reported once.
