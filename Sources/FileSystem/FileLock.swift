@@ -97,10 +97,38 @@ package final class FileLock: Sendable {
   /// Writes who holds the lock, or nothing. The text is only for people: if it cannot be written, the lock is valid
   /// nevertheless.
   package func sign(_ holder: String?) {
-    ftruncate(descriptor, 0)
-    guard let holder else { return }
-    let bytes = Array("\(holder)\n".utf8)
-    _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+    try? replaceContents(with: holder.map { Array("\($0)\n".utf8) } ?? [])
+  }
+
+  /// Everything in the file.
+  package func contents() throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = pread(descriptor, &buffer, buffer.count, off_t(bytes.count))
+      if count < 0 {
+        let error = SystemError.last
+        guard error.code == EINTR else { throw error }
+        continue
+      }
+      guard count > 0 else { return bytes }
+      bytes += buffer[..<count]
+    }
+  }
+
+  /// Replaces everything in the file, in place: another file would have another lock.
+  package func replaceContents(with bytes: [UInt8]) throws(SystemError) {
+    var written = 0
+    while written < bytes.count {
+      let count = bytes[written...].withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(written)) }
+      if count <= 0 {
+        let error = SystemError.last
+        guard count < 0, error.code == EINTR else { throw error }
+        continue
+      }
+      written += count
+    }
+    guard ftruncate(descriptor, off_t(bytes.count)) == 0 else { throw .last }
   }
 
   private static func open(_ path: String, with flags: Int32) throws(SystemError) -> Int32 {

@@ -63,6 +63,21 @@ import Testing
     }
   }
 
+  @Test func `its contents are replaced in place, and the lock stays`() throws {
+    try withFile { (path) throws in
+      let lock = try FileLock(opening: path)
+      #expect(try lock.tryLock())
+      #expect(try lock.contents().isEmpty)
+      for length in [10_000, 3, 0] {
+        let bytes = [UInt8](repeating: 0x61, count: length)
+        try lock.replaceContents(with: bytes)
+        #expect(try lock.contents() == bytes)
+      }
+      #expect(lock.isInPlace)
+      #expect(try !FileLock(opening: path).tryLock())
+    }
+  }
+
   @Test func `a file that was deleted or replaced is not in place`() throws {
     try withFile { (path) throws in
       let lock = try FileLock(opening: path)

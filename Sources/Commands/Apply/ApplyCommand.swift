@@ -101,7 +101,9 @@ struct ApplyCommand: AsyncParsableCommand {
     let context = CommandContext.current
     let given = try writeBudget ?? .ofEnvironment(context.environment)
     guard let budget = given.map(\.budget) ?? (target.isLocalPlane ? nil : .standard) else { return nil }
-    return SharedWriteBudget(budget, elapsed: context.timing.elapsed)
+    let directory = try state.directory
+    let file = BudgetFile.shared(in: directory, for: target, context) { context.console.note("warning: \($0)") }
+    return SharedWriteBudget(budget, file: file, elapsed: context.timing.elapsed)
   }
 
   private func makePass(_ rules: RuleBook) async throws -> (FleetPlan, Connection, WorkspaceSite?) {

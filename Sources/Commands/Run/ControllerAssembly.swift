@@ -49,6 +49,7 @@ struct ControllerAssembly {
       source: source,
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
       preflight: preflight,
+      budgetFile: BudgetFile.shared(in: state, for: target, context) { log.warning("\($0)") },
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
         now: { Timestamp(milliseconds: context.now()) }),

@@ -9,6 +9,8 @@ package struct ControllerParts: Sendable {
   package let versionOfAlias: DesiredFleet.AliasLookup
   /// Checks an endpoint before a new config is sent for it; nil: no checks. A query that fails is a finding too.
   package let preflight: PreflightCheck?
+  /// Where the processes of the state directory share the write budget; nil: it is this process's own.
+  package let budgetFile: BudgetFile?
   /// The right to write.
   package let lease: any Lease
   /// Returns the pause; nil: the controller is not paused.
@@ -30,13 +32,15 @@ package struct ControllerParts: Sendable {
 
   package init(
     source: any ManifestSource, versionOfAlias: @escaping DesiredFleet.AliasLookup, preflight: PreflightCheck? = nil,
-    lease: any Lease, pause: @escaping @Sendable () -> Pause?, notifications: any NotificationSink,
-    metrics: ControllerMetrics, log: Logger, alarm: @escaping @Sendable (Duration) async throws -> Void,
-    elapsed: @escaping @Sendable () -> Duration, chance: @escaping @Sendable () -> Double, instance: String
+    budgetFile: BudgetFile? = nil, lease: any Lease, pause: @escaping @Sendable () -> Pause?,
+    notifications: any NotificationSink, metrics: ControllerMetrics, log: Logger,
+    alarm: @escaping @Sendable (Duration) async throws -> Void, elapsed: @escaping @Sendable () -> Duration,
+    chance: @escaping @Sendable () -> Double, instance: String
   ) {
     self.source = source
     self.versionOfAlias = versionOfAlias
     self.preflight = preflight
+    self.budgetFile = budgetFile
     self.lease = lease
     self.pause = pause
     self.notifications = notifications

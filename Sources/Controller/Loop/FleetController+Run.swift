@@ -112,13 +112,14 @@ extension FleetController {
       if isStopping { return .stopped }
       if case .call(let operation) = assessment.decision.next {
         guard await parts.lease.isHeld() else { throw LostLease(holder: await parts.lease.holder) }
-        if let end = await spend(assessment, entry, id) { return end }
+        if operation.isBudgeted, let end = await spend(assessment, entry, id) { return end }
         log.info(
           "\(operation.call)",
           metadata: [
             "endpoint": "\(name)", "reconcile": "\(id)", "why": "\(assessment.decision.reason.code.rawValue)",
           ])
       }
+      defer { budget?.used(by: name) }
       assessment = try await step(assessment, reconciler)
     }
     return .waiting(.seconds(1), .edit)
@@ -152,7 +153,7 @@ extension FleetController {
   /// Takes a write from the budget; returns nil if the write can be sent.
   private func spend(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry, _ id: String) async -> RunResult? {
     let isUrgent = assessment.decision.action == .rollback
-    guard let wait = budget?.take(for: assessment.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
+    guard let wait = budget?.take(for: assessment.name, urgent: isUrgent) else { return nil }
     let withheld = WriteRules.Withholding(
       "the write budget is exhausted: \(options.writeBudget.map { "\($0)" } ?? "")",
       until: reconciler.now() + wait)

@@ -18,7 +18,7 @@ package actor FleetController {
   var view = FleetView()
   /// The latest read of the source.
   private var desiredFleet: DesiredFleet?
-  var budget: TokenBucket<String>?
+  let budget: SharedWriteBudget?
   var statuses: [String: EndpointStatus] = [:]
   /// Statuses that have not been saved yet.
   var unsaved: Set<String> = []
@@ -64,7 +64,7 @@ package actor FleetController {
     self.options = options
     self.parts = parts
     self.queue = queue
-    budget = options.writeBudget.map { TokenBucket(capacity: $0.writes, per: $0.period) }
+    budget = options.writeBudget.map { SharedWriteBudget($0, file: parts.budgetFile, elapsed: parts.elapsed) }
   }
 
   var log: Logger { parts.log }

@@ -1,7 +1,6 @@
 internal import FileSystem
 internal import FoundationEssentials
 package import Planning
-internal import ServingAPI
 internal import Synchronization
 
 #if canImport(Darwin)
@@ -35,7 +34,7 @@ package final class FileLease: Lease {
   package init(directory: String, provider: String, fleet: String, now: @escaping @Sendable () -> Timestamp) {
     self.directory = directory
     self.now = now
-    path = "\(directory)/\(Self.fileName(provider: provider, fleet: fleet))"
+    path = "\(directory)/\(ProviderFileName.name("lease", provider: provider, fleet))"
   }
 
   // MARK: Lease
@@ -135,26 +134,5 @@ package final class FileLease: Lease {
     var name = [CChar](repeating: 0, count: 256)
     guard gethostname(&name, name.count - 1) == 0 else { return "this machine" }
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  // MARK: Its name
-
-  /// Returns a name that is different for different providers or fleets; the case and a trailing slash of the
-  /// provider's URL do not matter. Everything except letters, digits, dots and underscores is written as `%XX`.
-  static func fileName(provider: String, fleet: String) -> String {
-    var url = provider.lowercased()[...]
-    while url.last == "/" { url.removeLast() }
-    let name = "lease-\(escaped(url))-\(escaped(fleet[...]))"
-    // File systems accept at most 255 bytes.
-    guard name.utf8.count > 200 else { return name }
-    let hash = name.utf8.reduce(into: 0xCBF2_9CE4_8422_2325 as UInt64) { hash, byte in
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
-    }
-    return "\(name.prefix(160))-\(String(hash, radix: 16))"
-  }
-
-  /// Encodes the dash too, which separates the parts of the name.
-  private static func escaped(_ text: Substring) -> String {
-    PercentEncoding.encode(String(text)).replacing("-", with: "%2D").replacing("~", with: "%7E")
   }
 }
