@@ -4,16 +4,13 @@ import Glibc
 import LibCrypto
 import ServingAPI
 import Storage
-import Synchronization
 
 /// A plane's data directory: created, locked for one plane at a time, and with its token.
 final class DataDirectory: Sendable {
   let token: String
-  /// The descriptor that holds the lock.
-  let lock: Int32
-  private let isLocked = Mutex(true)
+  let lock: FileLock
 
-  /// - Parameter inherited: the lock, if another plane has handed it over.
+  /// - Parameter inherited: the locked file, if another plane has handed it over.
   /// - Throws: ``PlaneStartError`` if the directory is unusable, or another plane uses it.
   init(_ settings: PlaneConfiguration, inherited: Int32? = nil) throws(PlaneStartError) {
     do throws(StorageError) {
@@ -27,11 +24,13 @@ final class DataDirectory: Sendable {
       throw PlaneStartError(message: error.message, advice: error.next ?? "use another one with --data DIR")
     }
     Self.keepPrivate(settings)
-    lock = if let inherited { inherited } else { try Self.lock(settings) }
+    if let inherited {
+      lock = FileLock(inherited: inherited, path: settings.lockPath)
+    } else {
+      lock = try Self.lock(settings)
+    }
     token = try Self.token(settings.tokenPath)
   }
-
-  deinit { unlock() }
 
   /// Removes other users' access that an earlier version or another umask left.
   private static func keepPrivate(_ settings: PlaneConfiguration) {
@@ -47,38 +46,30 @@ final class DataDirectory: Sendable {
   }
 
   /// Releases the lock early. A duplicate of the descriptor still holds it.
-  func unlock() {
-    let wasLocked = isLocked.withLock { isLocked in
-      defer { isLocked = false }
-      return isLocked
-    }
-    if wasLocked { close(lock) }
-  }
+  func unlock() { lock.release() }
 
   /// Records the holder of the lock, for messages.
-  func sign() {
-    let text = Array("\(getpid())\n".utf8)
-    ftruncate(lock, 0)
-    _ = text.withUnsafeBytes { pwrite(lock, $0.baseAddress, $0.count, 0) }
-  }
+  func sign() { lock.sign("\(getpid())") }
 
-  /// Takes the lock. The kernel releases it when the process ends, however it ends.
-  private static func lock(_ settings: PlaneConfiguration) throws(PlaneStartError) -> Int32 {
-    let descriptor = open(settings.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
+  private static func lock(_ settings: PlaneConfiguration) throws(PlaneStartError) -> FileLock {
+    let lock: FileLock
+    let isTaken: Bool
+    do throws(SystemError) {
+      lock = try FileLock(opening: settings.lockPath)
+      isTaken = try lock.tryLock()
+    } catch {
       throw PlaneStartError(
-        message: "\(settings.lockPath) cannot be opened: \(SystemError.last)",
+        message: "\(settings.lockPath) cannot be opened: \(error)",
         advice: "check the permissions of the data directory, or use another one with --data")
     }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
-      let owner = (try? String(contentsOfFile: settings.lockPath, encoding: .utf8))?.trimming(" \n") ?? ""
+    guard isTaken else {
+      let owner = lock.holder ?? ""
       throw PlaneStartError(
         message: "another serving plane (pid \(owner)) uses \(settings.dataDirectory)",
         advice: "use that one, replace it with --takeover, stop it (kill \(owner)), or specify another data directory "
           + "with --data")
     }
-    return descriptor
+    return lock
   }
 
   private static func token(_ path: String) throws(PlaneStartError) -> String {

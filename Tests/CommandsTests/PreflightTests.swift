@@ -49,12 +49,32 @@ import Testing
     }
 
     func run(_ command: String, _ more: String..., cloud: String? = "aws") async -> CommandRun {
+      await run([command, "-f", "\(directory)/manifests"] + more, cloud)
+    }
+
+    /// Runs a command that names its endpoint.
+    func change(_ command: String, _ more: String...) async -> CommandRun {
+      await run([command, "support-chat"] + more, "aws")
+    }
+
+    private func run(_ arguments: [String], _ cloud: String?) async -> CommandRun {
       var environment = CommandRun.environment
       environment["DATABRICKS_CLOUD"] = cloud
       return await CommandRun(
-        [command, "-f", "\(directory)/manifests", "--state", "\(directory)/state"] + more, environment: environment,
-        workspace: workspace, transport: answers.transport, timing: workspace.timing)
+        arguments + ["--state", "\(directory)/state"], environment: environment, workspace: workspace,
+        transport: answers.transport, timing: workspace.timing)
     }
+
+    /// Applies versions 1 and 2.
+    func applyTwoVersions() async throws {
+      for version in ["1", "2"] {
+        try write(Manifests.chat(version: version))
+        #expect(await run("apply").code == 0)
+      }
+    }
+
+    var live: String? { workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion }
+    var isHeld: Bool { workspace.endpoint("support-chat")?.tags["setpoint-held"] != nil }
   }
 
   private static let model = "main.support.hello"
@@ -146,6 +166,51 @@ import Testing
       #expect(
         run.output.contains("the caller has CAN_QUERY on the endpoint, and a change requires CAN_MANAGE"), "\(run)")
       #expect(harness.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `a rollback that the caller may not make is refused before the present config is held`() async throws {
+    try await withBench { harness in
+      try await harness.applyTwoVersions()
+      harness.workspace.forgetCalls()
+      harness.answers.add(["permission_level": "CAN_QUERY"], to: "/serving-endpoints/support-chat")
+      let run = await harness.change("rollback")
+      #expect(run.code == 1)
+      #expect(
+        run.output.contains("support-chat: failed: nothing was sent: the caller has CAN_QUERY on the endpoint"),
+        "\(run)")
+      let json = try JSONValue(parsing: await harness.change("rollback", "-o", "json").output)
+      #expect(json["kind"] == "EndpointResult" && json["outcome"] == "failed", "\(json.text())")
+      #expect(harness.workspace.writes.isEmpty && !harness.isHeld)
+      let forced = await harness.change("rollback", "--no-preflight")
+      #expect(forced.code == 0 && harness.live == "1", "\(forced)")
+    }
+  }
+
+  @Test func `a rollback is sent although the registry does not show the version`() async throws {
+    try await withBench { harness in
+      try await harness.applyTwoVersions()
+      harness.answers.set(Self.version + "1") { _ in
+        (404, ["error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Model version does not exist"])
+      }
+      let run = await harness.change("rollback")
+      #expect(run.code == 0 && harness.live == "1", "\(run)")
+      #expect(run.notes.contains("support-chat: preflight: model-ready: warning: "), "\(run)")
+    }
+  }
+
+  @Test func `a retry that the checks refuse leaves the hold, and a rule lets it through`() async throws {
+    try await withBench { harness in
+      try await harness.applyTwoVersions()
+      #expect(await harness.change("rollback").code == 0)
+      harness.workspace.forgetCalls()
+      harness.answers.add(["permission_level": "CAN_QUERY"], to: "/serving-endpoints/support-chat")
+      let refused = await harness.change("retry")
+      #expect(refused.code == 1 && refused.output.contains("nothing was sent: the caller has CAN_QUERY"), "\(refused)")
+      #expect(harness.workspace.writes.isEmpty && harness.isHeld)
+      let retried = await harness.change("retry", "--rule", "caller-permission=warn")
+      #expect(retried.code == 0 && harness.live == "2", "\(retried)")
+      #expect(retried.notes.contains("preflight: caller-permission: warning: "), "\(retried)")
     }
   }
 

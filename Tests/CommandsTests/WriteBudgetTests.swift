@@ -25,7 +25,7 @@ import Testing
       }
       for (version, method) in [("1", "POST"), ("2", "PUT")] {
         workspace.forgetCalls()
-        // One process does not know what another has just written.
+        // The whole budget is available again.
         workspace.timing.advance(by: .seconds(5))
         let run = try await apply(version: version)
         #expect(run.code == 0, "\(run)")

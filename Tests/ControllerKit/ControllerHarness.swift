@@ -1,9 +1,9 @@
 package import Controller
-internal import Endpoints
+package import Endpoints
 package import History
 internal import Logging
 internal import ModelRegistry
-internal import Planning
+package import Planning
 internal import Scheduling
 internal import ServingAPI
 internal import Synchronization
@@ -22,6 +22,7 @@ package final class ControllerHarness: Sendable {
   /// Which of the due jobs is done first.
   package let order: [Job]
   private let state: Mutex<State>
+  private let preflight: ControllerParts.PreflightCheck?
   /// From 0 up to 1, for backoff and the jitter of intervals.
   private let chance: @Sendable () -> Double
 
@@ -40,6 +41,7 @@ package final class ControllerHarness: Sendable {
   package init(
     _ environment: ControllerEnvironment, _ options: ControllerOptions = ControllerOptions(fleet: "test"),
     source: TestSource = TestSource(), order: [Job] = Job.allCases,
+    preflight: (@Sendable (PlanItem, Decision) async throws -> [PreflightFinding])? = nil,
     chance: @escaping @Sendable () -> Double = { 0.5 }
   ) {
     self.environment = environment
@@ -47,9 +49,10 @@ package final class ControllerHarness: Sendable {
     self.source = source
     self.order = order
     self.chance = chance
+    self.preflight = preflight
     metrics = ControllerMetrics(
       version: "test", fleet: options.fleet, started: environment.now, concurrency: options.concurrency)
-    state = Mutex(Self.state(environment, options, source, notifications, lease, metrics, pause, chance))
+    state = Mutex(Self.state(environment, options, source, notifications, lease, metrics, pause, preflight, chance))
   }
 
   package var controller: FleetController { state.withLock { $0.controller } }
@@ -58,7 +61,8 @@ package final class ControllerHarness: Sendable {
   private static func state(
     _ environment: ControllerEnvironment, _ options: ControllerOptions, _ source: TestSource,
     _ notifications: TestNotifications,
-    _ lease: TestLease, _ metrics: ControllerMetrics, _ pause: TestPause, _ chance: @escaping @Sendable () -> Double
+    _ lease: TestLease, _ metrics: ControllerMetrics, _ pause: TestPause,
+    _ preflight: ControllerParts.PreflightCheck?, _ chance: @escaping @Sendable () -> Double
   ) -> State {
     let elapsed: @Sendable () -> Duration = { environment.now - ControllerEnvironment.beginning }
     let queue = KeyQueue(
@@ -66,7 +70,8 @@ package final class ControllerHarness: Sendable {
       sleep: { _ in try await Task.sleep(for: .seconds(3600)) })
     let resolver = VersionResolver(environment.controllerClient)
     let parts = ControllerParts(
-      source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
+      source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) },
+      preflight: preflight, lease: lease,
       pause: { pause.reason.map { Pause(reason: $0, cause: "a test", remedy: "end the test") } },
       notifications: notifications, metrics: metrics,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
@@ -78,7 +83,7 @@ package final class ControllerHarness: Sendable {
 
   /// A new controller over the same environment and history, as after a restart of the process.
   package func restart() {
-    let fresh = Self.state(environment, options, source, notifications, lease, metrics, pause, chance)
+    let fresh = Self.state(environment, options, source, notifications, lease, metrics, pause, preflight, chance)
     state.withLock { $0 = fresh }
   }
 

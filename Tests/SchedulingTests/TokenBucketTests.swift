@@ -24,6 +24,20 @@ private final class Bucket {
     #expect(take("c", at: 300) == .seconds(1))
   }
 
+  @Test func `tokens that others have taken count until they return`() {
+    bucket.tokens.setTakenByOthers([.seconds(20), .seconds(10)], now: .zero)
+    #expect(take("a", at: 0) == nil)
+    #expect(take("b", at: 0) == .seconds(10))
+    #expect(bucket.tokens.taken(now: .seconds(5)) == [.seconds(295)])
+    #expect(take("b", at: 10) == nil)
+  }
+
+  @Test func `if others have taken more than there are, enough of them are waited for`() {
+    bucket.tokens.setTakenByOthers((1...5).map { .seconds($0 * 10) }, now: .zero)
+    #expect(take("a", at: 0) == .seconds(30))
+    #expect(take("a", at: 30) == nil)
+  }
+
   @Test func `each caller in line is told when its own token is due, round by round`() {
     for second in [0, 10, 20] { #expect(take("first", at: second) == nil) }
     let waits = (0..<7).map { take("key \($0)", at: 100) }

@@ -35,10 +35,7 @@ struct ApplyCommand: AsyncParsableCommand {
       "The workspace's limit on creates and updates, such as 50/5m, or off. (default: "
         + "SETPOINT_WRITE_BUDGET, else 50/5m; off for the plane on this machine)", valueName: "N/TIME"))
   var writeBudget: WriteBudgetArgument?
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Run preflight checks first, and wait for a version that is still being registered.")
-  var preflight = true
+  @OptionGroup var preflight: PreflightOptions
   @OptionGroup var prices: PriceOptions
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
@@ -77,9 +74,9 @@ struct ApplyCommand: AsyncParsableCommand {
       limits: limits, context: CommandContext.current, isReported: output == .text)
     var checks: FleetPreflight?
     let unsettled = pass.unsettled
-    if preflight, !unsettled.isEmpty {
+    if preflight.isOn, !unsettled.isEmpty {
       let preflight = try await connection.preflight(pass.reconciler, rules: rules, on: site)
-      checks = FleetPreflight(preflight: preflight, pass: pass)
+      checks = FleetPreflight(preflight: preflight, items: pass.items, options: pass.reconciler.options)
     }
     let report = ApplyReport(plan: pass.plan, results: await convergence.run(unsettled, pass, preflight: checks))
     switch output {
@@ -104,13 +101,15 @@ struct ApplyCommand: AsyncParsableCommand {
     let context = CommandContext.current
     let given = try writeBudget ?? .ofEnvironment(context.environment)
     guard let budget = given.map(\.budget) ?? (target.isLocalPlane ? nil : .standard) else { return nil }
-    return SharedWriteBudget(budget, elapsed: context.timing.elapsed)
+    let directory = try state.directory
+    let file = BudgetFile.shared(in: directory, for: target, context) { context.console.note("warning: \($0)") }
+    return SharedWriteBudget(budget, file: file, elapsed: context.timing.elapsed)
   }
 
   private func makePass(_ rules: RuleBook) async throws -> (FleetPlan, Connection, WorkspaceSite?) {
     if let plan { return try await savedPass(plan, rules) }
     let set = try manifests.readUsable()
-    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
+    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight.isOn)
     let site = try workspace.site(at: connection.target)
     try await ManifestOptions.check(set, for: connection.client, on: site, rules)
     let history = dryRun ? try state.readHistory() : try state.openHistory()
@@ -131,7 +130,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let saved = try SavedPlan.read(from: path)
     // The manifests are needed only for values that neither the plan nor the live config has.
     let set = manifests.paths.isEmpty ? nil : try manifests.readUsable()
-    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
+    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight.isOn)
     let site = try workspace.site(at: connection.target)
     let pass = try await FleetPlan(
       saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)

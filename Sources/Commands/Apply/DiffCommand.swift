@@ -45,7 +45,8 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
       explain: explain, cloud: site?.cloud)
     if preflight {
       let checks = try await connection.preflight(pass.reconciler, rules: rules, on: site)
-      pass.preflight = try await FleetPreflight(preflight: checks, pass: pass).findings()
+      let fleetChecks = FleetPreflight(preflight: checks, items: pass.items, options: pass.reconciler.options)
+      pass.preflight = try await fleetChecks.findings()
     }
     try show(pass, prices.map { pass.cost(by: $0, on: site?.cloud) })
     if let out { try save(SavedPlan(pass.plan, of: pass.items, options: options, key: history.key), to: out) }

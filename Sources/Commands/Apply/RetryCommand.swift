@@ -13,12 +13,15 @@ struct RetryCommand: AsyncParsableCommand {
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @OptionGroup var convergence: WaitOptions
+  @OptionGroup var preflight: PreflightOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
+  @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
     let connection = try registry.applied(to: provider.connect())
+      .gatingVersions(workspace.rules(), if: preflight.isOn)
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     // The held config determines what to retry, so it has to be read before the hold is lifted.
@@ -26,6 +29,9 @@ struct RetryCommand: AsyncParsableCommand {
     let console = CommandContext.current.console
     if let plan = try await LiveEndpoint.required(connection, { try await reconciler.retryPlan(name) }) {
       for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
+    }
+    if preflight.isOn, let item = try await reconciler.retryItem(name) {
+      guard try await convergence.passesPreflight(item, connection, reconciler, workspace) else { return }
     }
     try await reconciler.retry(name)
     try await reconciler.note("a retry was requested", of: name)

@@ -19,8 +19,10 @@ struct RollbackCommand: AsyncParsableCommand {
   var to: Int?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
   @OptionGroup var convergence: WaitOptions
+  @OptionGroup var preflight: PreflightOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
+  @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
@@ -42,6 +44,10 @@ struct RollbackCommand: AsyncParsableCommand {
     if let controller = RunningController(of: fleet, at: target, in: try state.directory) {
       let held = try await reconciler.digestHeld(byRollbackOf: name, to: to)
       try await controller.warn(beforeRollingBack: name, from: held, history, console)
+    }
+    if preflight.isOn {
+      let item = try await reconciler.rollbackItem(name, to: to)
+      guard try await convergence.passesPreflight(item, connection, reconciler, workspace) else { return }
     }
     let goal = try await reconciler.rollBack(name, to: to)
     let what = goal?.isNewer == true ? "a newer revision was requested" : "a rollback was requested"

@@ -23,10 +23,28 @@ struct WaitOptions: ParsableArguments {
   func converge(
     _ name: String, _ fleet: DesiredFleet, _ reconciler: Reconciler, _ request: RequestedChange
   ) async -> ConvergenceResult? {
-    let convergence = FleetConvergence(
+    await convergence(request).run([name], of: fleet, reconciler).first
+  }
+
+  private func convergence(_ request: RequestedChange) -> FleetConvergence {
+    FleetConvergence(
       limits: ConvergenceLimits(waits: !noWait, timeout: timeout?.duration), context: CommandContext.current,
       request: request, isReported: output == .text)
-    return await convergence.run([name], of: fleet, reconciler).first
+  }
+
+  /// Runs the preflight checks of a change before anything is sent for it.
+  ///
+  /// - Returns: true if it may be sent. Otherwise the outcome is printed, and this usually throws the exit code.
+  func passesPreflight(
+    _ item: PlanItem, _ connection: Connection, _ reconciler: Reconciler, _ workspace: WorkspaceOptions
+  ) async throws -> Bool {
+    let (rules, site) = (try workspace.rules(), try workspace.site(at: connection.target))
+    let checks = FleetPreflight(
+      preflight: try await connection.preflight(reconciler, rules: rules, on: site), items: [item],
+      options: reconciler.options)
+    guard let refusal = await convergence(.plan).refusal(of: item, reconciler, checks) else { return true }
+    try conclude(refusal, .plan)
+    return false
   }
 
   /// Prints the outcome, and throws if it is a failure.

@@ -7,17 +7,18 @@ internal import ServingAPI
 /// The preflight checks of a whole plan.
 struct FleetPreflight: Sendable {
   let preflight: Preflight
-  let pass: FleetPlan
+  let items: [PlanItem]
+  let options: DecisionOptions
 
   private func decision(_ item: PlanItem) -> Decision {
     decide(
       desired: item.desired, observed: item.observed, memory: item.memory, now: FleetPlan.now,
-      options: pass.reconciler.options)
+      options: options)
   }
 
   /// Returns the findings by endpoint; endpoints to which no config is sent are not included.
   func findings() async throws -> [String: [PreflightFinding]] {
-    let found = try await mapConcurrently(pass.items, limit: 16) { item in
+    let found = try await mapConcurrently(items, limit: 16) { item in
       (item.name, try await preflight.findings(item, decision(item)))
     }
     return Dictionary(found.filter { !$0.1.isEmpty }, uniquingKeysWith: { one, _ in one })
@@ -29,7 +30,7 @@ struct FleetPreflight: Sendable {
   func admission(
     _ name: String, limits: ConvergenceLimits, display: ProgressDisplay, context: CommandContext
   ) async -> ConvergenceResult.Ending? {
-    guard let item = pass.items.first(where: { $0.name == name }) else { return nil }
+    guard let item = items.first(where: { $0.name == name }) else { return nil }
     let now = context.now
     return await preflight.admission(
       item, decision(item), limits: limits, now: { Timestamp(milliseconds: now()) }, sleep: context.timing.sleep
@@ -74,15 +75,27 @@ extension Connection {
   ///
   /// - Parameter site: the workspace; nil: a plane.
   func preflight(_ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?) async throws -> Preflight {
-    let (client, provider) = (client, provider)
     // One query for the whole fleet; none to a plane, which does not report it.
     let caller = site == nil ? .success(nil) : try await Self.caller(client)
+    return preflight(reconciler, rules: rules, on: site) { try caller.get() }
+  }
+
+  /// Creates the preflight checks of a controller, whose credentials may change while it runs.
+  func continuousPreflight(_ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?) -> Preflight {
+    preflight(reconciler, rules: rules, on: site) { [client] in try await Self.caller(client).get() }
+  }
+
+  private func preflight(
+    _ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?,
+    caller: @escaping @Sendable () async throws -> String?
+  ) -> Preflight {
+    let (client, provider) = (client, provider)
     return Preflight(
       Preflight.Sources(
         servable: reconciler.servable,
         facts: { entity in try await ModelFacts(of: entity, asking: client) },
         permission: { name in try await provider.details(name).permissionLevel },
-        caller: { try caller.get() }),
+        caller: caller),
       rules: rules, on: site)
   }
 

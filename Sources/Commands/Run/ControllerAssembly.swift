@@ -38,18 +38,25 @@ struct ControllerAssembly {
         let isPlane = isInQuestion ? await kind.isPlane() : false
         return { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) }
       })
+    let reconciler = connection.gatingVersions(workspaceRules, if: command.preflight.isOn)
+      .reconciler(history, options.decision(commit: nil))
+    var preflight: ControllerParts.PreflightCheck?
+    if command.preflight.isOn {
+      let checks = connection.continuousPreflight(reconciler, rules: workspaceRules, on: site)
+      preflight = { item, decision in try await checks.findings(item, decision) }
+    }
     let parts = ControllerParts(
       source: source,
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
+      preflight: preflight,
+      budgetFile: BudgetFile.shared(in: state, for: target, context) { log.warning("\($0)") },
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
         now: { Timestamp(milliseconds: context.now()) }),
       pause: { pause.current() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
       alarm: timing.sleep,
       elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
-    let controller = FleetController(
-      connection.gatingVersions(workspaceRules).reconciler(history, options.decision(commit: nil)), options, parts,
-      queue: queue)
+    let controller = FleetController(reconciler, options, parts, queue: queue)
     let tokenFile = command.outlets.tokenFile(in: state)
     let standing = LeadershipLog(metrics: metrics, log: log)
     let service = ControllerService(

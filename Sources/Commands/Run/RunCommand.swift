@@ -21,6 +21,7 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
   @OptionGroup(title: "Provider") var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup(title: "Workspace") var workspace: WorkspaceOptions
+  @OptionGroup var preflight: PreflightOptions
   @OptionGroup var state: StateOptions
 
   func validate() throws {

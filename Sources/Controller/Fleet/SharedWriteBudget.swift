@@ -2,26 +2,33 @@ internal import Planning
 internal import Scheduling
 internal import Synchronization
 
-/// The write budget of a provider, shared by all reconciliations of one command: no matter how many endpoints change
-/// concurrently, the provider's limit on writes per period is kept. Rollbacks go first.
+/// The write budget of a provider, shared by all reconciliations of one process, and by all processes with the same
+/// file: no matter how many endpoints change concurrently, the provider's limit on writes per period is kept. Rollbacks
+/// of a process go first.
 package final class SharedWriteBudget: Sendable {
   package let budget: ControllerOptions.WriteBudget
   private let state: Mutex<State>
   private let elapsed: @Sendable () -> Duration
+  private let file: BudgetFile?
 
   private struct State {
     var bucket: TokenBucket<String>
-    /// The endpoints with a write in flight.
-    var writing: Set<String> = []
+    /// The endpoints with a write in flight, and when it was sent.
+    var writing: [String: Duration] = [:]
   }
 
   /// Long enough for the observation that precedes a write.
   private static let hold: Duration = .seconds(2)
 
-  /// - Parameter elapsed: a monotonic clock.
-  package init(_ budget: ControllerOptions.WriteBudget, elapsed: @escaping @Sendable () -> Duration) {
+  /// - Parameters:
+  ///   - elapsed: a monotonic clock.
+  ///   - file: where other processes record their writes; nil: the budget is this process's own.
+  package init(
+    _ budget: ControllerOptions.WriteBudget, file: BudgetFile? = nil, elapsed: @escaping @Sendable () -> Duration
+  ) {
     self.budget = budget
     self.elapsed = elapsed
+    self.file = file
     state = Mutex(
       State(
         bucket: TokenBucket(
@@ -33,17 +40,38 @@ package final class SharedWriteBudget: Sendable {
   /// - Returns: nil if it may be sent now; otherwise how long to wait before requesting again.
   func take(for name: String, urgent: Bool) -> Duration? {
     state.withLock { state in
-      let wait = state.bucket.take(for: name, urgent: urgent, holding: true, now: elapsed())
-      if wait == nil { state.writing.insert(name) }
-      return wait
+      share(&state) { state, now in
+        let wait = state.bucket.take(for: name, urgent: urgent, holding: true, now: now)
+        if wait == nil { state.writing[name] = now }
+        return wait
+      }
     }
   }
 
   /// Records that the write got a response, or that none will come: it counted at the provider by now at the latest.
   func used(by name: String) {
     state.withLock { state in
-      guard state.writing.remove(name) != nil else { return }
-      state.bucket.giveBack(now: elapsed())
+      guard state.writing[name] != nil else { return }
+      share(&state) { state, now in
+        state.writing[name] = nil
+        state.bucket.giveBack(now: now)
+      }
+    }
+  }
+
+  /// Runs a change of the bucket that takes the writes of other processes into account, and records this process's. A
+  /// write in flight is recorded as if it counted from when it was sent, in case that the process ends before it is over.
+  private func share<Value>(_ state: inout State, _ body: (inout State, _ now: Duration) -> Value) -> Value {
+    let now = elapsed()
+    guard let file else { return body(&state, now) }
+    return file.update { ledger in
+      let wallClock = file.now()
+      state.bucket.setTakenByOthers(
+        ledger.waits(ofOthersThan: file.writer, period: budget.period, now: wallClock), now: now)
+      let value = body(&state, now)
+      let inFlight = state.writing.values.map { $0 + budget.period - now }
+      ledger.replace(of: file.writer, with: state.bucket.taken(now: now) + inFlight, now: wallClock)
+      return value
     }
   }
 

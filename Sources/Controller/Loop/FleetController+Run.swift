@@ -101,21 +101,28 @@ extension FleetController {
     let entry = view.entry(name)
     let reconciler = reconciler.with(options.decision(commit: entry.commit))
     var assessment = try await reconciler.assess(name, desired: entry.desired)
+    var checked: ConfigDigest?
     for _ in 0..<Self.mostSteps {
       view.take(name, assessment.observed, fleet: options.fleet)
       let withheld = withholding(assessment.decision)
+      if withheld == nil, let config = configToCheck(assessment), config.digest != checked {
+        checked = config.digest
+        assessment = try await check(assessment, reconciler, entry, id)
+        continue
+      }
       await saw(assessment, withheld, entry, id)
       if let end = end(of: assessment, withheld) { return end }
       if isStopping { return .stopped }
       if case .call(let operation) = assessment.decision.next {
         guard await parts.lease.isHeld() else { throw LostLease(holder: await parts.lease.holder) }
-        if let end = await spend(assessment, entry, id) { return end }
+        if operation.isBudgeted, let end = await spend(assessment, entry, id) { return end }
         log.info(
           "\(operation.call)",
           metadata: [
             "endpoint": "\(name)", "reconcile": "\(id)", "why": "\(assessment.decision.reason.code.rawValue)",
           ])
       }
+      defer { budget?.used(by: name) }
       assessment = try await step(assessment, reconciler)
     }
     return .waiting(.seconds(1), .edit)
@@ -149,7 +156,7 @@ extension FleetController {
   /// Takes a write from the budget; returns nil if the write can be sent.
   private func spend(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry, _ id: String) async -> RunResult? {
     let isUrgent = assessment.decision.action == .rollback
-    guard let wait = budget?.take(for: assessment.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
+    guard let wait = budget?.take(for: assessment.name, urgent: isUrgent) else { return nil }
     let withheld = WriteRules.Withholding(
       "the write budget is exhausted: \(options.writeBudget.map { "\($0)" } ?? "")",
       until: reconciler.now() + wait)

@@ -96,6 +96,7 @@ extension FleetController {
   func forget(_ name: String) {
     if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
     told[name] = nil
+    refused[name] = nil
     logged.forget(name)
     parts.metrics.removed(name)
   }

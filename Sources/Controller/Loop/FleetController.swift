@@ -19,7 +19,7 @@ package actor FleetController {
   var view = FleetView()
   /// The latest read of the source.
   private var desiredFleet: DesiredFleet?
-  var budget: TokenBucket<String>?
+  let budget: SharedWriteBudget?
   var statuses: [String: EndpointStatus] = [:]
   /// Statuses that have not been saved yet.
   var unsaved: Set<String> = []
@@ -27,6 +27,8 @@ package actor FleetController {
   private var saved: (report: FleetReport, at: Timestamp)?
   /// The reasons that were logged in full.
   var logged = LoggedReasons()
+  /// Why the preflight checks refuse an endpoint's config, by name, so that each refusal is reported once.
+  var refused: [String: String] = [:]
   /// The states that are reported once each time they begin, by endpoint.
   var told: [String: ReportedState] = [:]
   /// The source's problems that were last reported, so that each is reported once.
@@ -63,7 +65,7 @@ package actor FleetController {
     self.options = options
     self.parts = parts
     self.queue = queue
-    budget = options.writeBudget.map { TokenBucket(capacity: $0.writes, per: $0.period) }
+    budget = options.writeBudget.map { SharedWriteBudget($0, file: parts.budgetFile, elapsed: parts.elapsed) }
   }
 
   var log: Logger { parts.log }

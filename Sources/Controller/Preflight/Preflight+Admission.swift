@@ -22,11 +22,13 @@ extension Preflight {
       for finding in found { report(.found(finding)) }
       while true {
         let refusals = found.filter { $0.outcome == .refused }
-        if !refusals.isEmpty { return .failed(Self.words(refusals)) }
+        if !refusals.isEmpty { return .failed(Self.nothingSent + Self.words(refusals)) }
         let waits = found.filter { $0.outcome == .waiting }
         if waits.isEmpty { return nil }
-        guard limits.waits else { return .failed(Self.words(waits)) }
-        guard now() + Self.pause <= end else { return .underWay(Reason(.blocked, Self.words(waits)), timeIsOver: true) }
+        guard limits.waits else { return .failed(Self.nothingSent + Self.words(waits)) }
+        guard now() + Self.pause <= end else {
+          return .underWay(Reason(.blocked, Self.nothingSent + Self.words(waits)), timeIsOver: true)
+        }
         report(.waiting(waits.map(\.message).joined(separator: "; ")))
         try await sleep(Self.pause)
         found = try await self.waits(item, decision)
@@ -39,7 +41,15 @@ extension Preflight {
   /// The interval between checks. Registering a large model takes 20 to 30 minutes (serving-api.md Q38).
   private static let pause: Duration = .seconds(10)
 
+  /// Returns why a controller must not send a config, for now; nil: it may. A query that failed is no reason. Pure.
+  package static func refusal(_ findings: [PreflightFinding]) -> String? {
+    let blocking = findings.filter { $0.outcome == .refused || $0.outcome == .waiting }
+    return blocking.isEmpty ? nil : words(blocking)
+  }
+
+  private static let nothingSent = "nothing was sent: "
+
   private static func words(_ findings: [PreflightFinding]) -> String {
-    "nothing was sent: " + findings.map(\.message).joined(separator: "; ")
+    findings.map(\.message).joined(separator: "; ")
   }
 }

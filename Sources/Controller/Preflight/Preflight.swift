@@ -44,7 +44,7 @@ package struct Preflight: Sendable {
   ///
   /// - Throws: only `CancellationError`: any other failure of a query becomes a finding.
   package func findings(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding] {
-    guard decision.sendsConfig, let config = decision.target?.config else { return [] }
+    guard decision.sendsConfig, let target = decision.target else { return [] }
     var live: ObservedEndpoint?
     if case .present(let endpoint) = item.observed { live = endpoint }
     var found: [PreflightFinding] = []
@@ -54,8 +54,12 @@ package struct Preflight: Sendable {
     } else {
       found.append(PreflightFinding(.nameFree, .passed, "no endpoint has this name"))
     }
-    for entity in config.entities where !(live?.serves(entity) ?? false) {
-      found += try await model(entity, live)
+    let unproven = target.unproven(on: live, item.memory)
+    for entity in target.config.entities where !(live?.serves(entity) ?? false) {
+      found += try await model(entity, live).map { finding in
+        let isProven = decision.action == .rollback || (finding.rule.isOfRegistry && !unproven.contains(entity))
+        return isProven ? finding.withoutRefusal : finding
+      }
     }
     return found.filter { rules.severity(of: $0.rule) != .off }
   }
@@ -64,8 +68,10 @@ package struct Preflight: Sendable {
   ///
   /// - Returns: those that are still waited for; empty: none.
   func waits(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding] {
+    var live: ObservedEndpoint?
+    if case .present(let endpoint) = item.observed { live = endpoint }
     var found: [PreflightFinding] = []
-    for entity in decision.target?.config.entities ?? [] { found.append(try await ready(entity, nil)) }
+    for entity in decision.target?.unproven(on: live, item.memory) ?? [] { found.append(try await ready(entity, nil)) }
     return found.filter { $0.outcome == .waiting || $0.outcome == .refused }
   }
 
@@ -137,6 +143,19 @@ extension Decision {
       }
     }
   }
+}
+
+extension PreflightFinding {
+  /// The finding as a warning. A registry reports a model as missing to callers that may not see it, which is no reason
+  /// to keep an endpoint from a version that was good on it before.
+  fileprivate var withoutRefusal: PreflightFinding {
+    outcome == .refused || outcome == .waiting ? PreflightFinding(rule, .warning, words) : self
+  }
+}
+
+extension WorkspaceRule {
+  /// Whether it is about what the registry shows of a version.
+  fileprivate var isOfRegistry: Bool { self == .modelReady || self == .modelGrants }
 }
 
 extension ObservedEndpoint {

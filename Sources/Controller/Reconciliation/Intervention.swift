@@ -21,11 +21,19 @@ extension Reconciler {
   ///
   /// - Throws: as ``rollBack(_:to:)``.
   package func rollbackPlan(_ name: String, to number: Int?) async throws -> Plan {
+    try await plan(of: rollbackItem(name, to: number))
+  }
+
+  /// Returns what `rollback NAME [--to N]` reconciles once it has recorded its request; nothing is written.
+  ///
+  /// - Throws: as ``rollBack(_:to:)``.
+  package func rollbackItem(_ name: String, to number: Int?) async throws -> PlanItem {
     let (edit, live, memory) = try await rollback(name, to: number)
     var held = live
     if case .patchTags(_, let patch) = edit.operation { held.tags = patch.applied(to: live.tags) }
     let after = memory.applying(edit.change)
-    return try await standingPlan(name, after, .present(held))
+    return PlanItem(
+      name: name, desired: after.standing(of: held, name: name), observed: .present(held), memory: after)
   }
 
   /// Returns the digest of the config that `rollback NAME [--to N]` holds. Nothing is written.
@@ -38,22 +46,24 @@ extension Reconciler {
 
   /// Returns the plan of `retry NAME`; nothing is written. Nil if this machine does not have the held config.
   package func retryPlan(_ name: String) async throws -> Plan? {
+    guard let item = try await retryItem(name) else { return nil }
+    return try await plan(of: item).ofRetry
+  }
+
+  /// Returns what `retry NAME` reconciles once it has lifted the hold; nothing is written. Nil if this machine does not
+  /// have the held config.
+  package func retryItem(_ name: String) async throws -> PlanItem? {
     let (edit, live, memory) = try await retryEdit(name)
     guard var freed = live, case .present(let wanted, let rollout) = memory.standing(of: freed, name: name) else {
       return nil
     }
     if case .patchTags(_, let patch) = edit.operation { freed.tags = patch.applied(to: freed.tags) }
-    return try await standingPlan(name, memory.applying(edit.change), .present(freed), .present(wanted, rollout))
-      .ofRetry
+    return PlanItem(
+      name: name, desired: .present(wanted, rollout), observed: .present(freed), memory: memory.applying(edit.change))
   }
 
-  private func standingPlan(
-    _ name: String, _ memory: Memory, _ observed: Observation, _ desired: Desired? = nil
-  ) async throws -> Plan {
-    guard case .present(let live) = observed else { throw noSuchEndpoint(name) }
-    let item = PlanItem(
-      name: name, desired: desired ?? memory.standing(of: live, name: name), observed: observed, memory: memory)
-    return Plan.make(
+  private func plan(of item: PlanItem) async throws -> Plan {
+    Plan.make(
       target: provider.target.url, items: try await asked([item]), now: now(),
       options: PlanOptions(options, isSourceWhole: false))
   }

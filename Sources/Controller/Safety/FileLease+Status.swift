@@ -1,4 +1,5 @@
 internal import CFileSystem
+internal import FileSystem
 internal import Glibc
 
 extension FileLease {
@@ -17,16 +18,13 @@ extension FileLease {
   /// The lease is called free only if this machine's kernel can be sure: not if the file system can be locked by others
   /// without its knowledge, nor if the last holder was another machine.
   package func status() -> Status {
-    let descriptor = Self.retrying { open(path, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { return .unknown }
-    // Closing releases a lock that was acquired.
-    defer { close(descriptor) }
-    let text = Self.text(of: descriptor)
+    guard let lock = try? FileLock(existing: path) else { return .unknown }
+    defer { lock.release() }
+    let text = lock.holder
     // A shared lock, so that concurrent checks do not see each other.
-    guard Self.retrying({ flock(descriptor, LOCK_SH | LOCK_NB) }) == 0 else {
-      return errno == EWOULDBLOCK ? .held(by: text) : .unknown
-    }
-    guard Self.isFile(descriptor, at: path), Self.isLocal(descriptor), text.map(Self.isOfThisMachine) ?? true else {
+    guard let isFree = try? lock.tryLock(.shared) else { return .unknown }
+    guard isFree else { return .held(by: text) }
+    guard lock.isInPlace, Self.isLocal(lock.descriptor), text.map(Self.isOfThisMachine) ?? true else {
       return .unknown
     }
     return .free

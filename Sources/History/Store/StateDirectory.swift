@@ -1,12 +1,6 @@
 internal import FileSystem
 package import Storage
 
-#if canImport(Darwin)
-  internal import Darwin
-#else
-  internal import Glibc
-#endif
-
 /// The directory with the history of one user, or one job, which only its owner may read.
 package struct StateDirectory: Hashable, Sendable {
   package let path: String
@@ -57,26 +51,22 @@ package struct StateDirectory: Hashable, Sendable {
 
   /// Runs `body` while no other process does so in this directory.
   ///
-  /// Only opening needs it: two processes that open a new directory would both create the key and the tables. The lock
-  /// is the kernel's and ends with the process that holds it.
+  /// Only opening needs it: two processes that open a new directory would both create the key and the tables.
   func withLock<Value>(_ body: () throws -> Value) throws -> Value {
     let lockFile = file("lock")
-    let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
+    let lock: FileLock
+    do {
+      lock = try FileLock(opening: lockFile)
+    } catch {
       throw StorageError(
-        .cannotOpen, "cannot open \(lockFile): \(SystemError.last)",
+        .cannotOpen, "cannot open \(lockFile): \(error)",
         next: "check who owns \(path), or use another directory with --state DIR")
     }
-    defer { close(descriptor) }
-    var waits = 0
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      guard errno == EWOULDBLOCK || errno == EINTR, waits < 1000 else {
-        throw StorageError(
-          .cannotOpen, "another process has kept \(lockFile) locked for 10s",
-          next: "look for a suspended setpoint process (fuser \(lockFile)), or use another directory with --state DIR")
-      }
-      waits += 1
-      usleep(10_000)
+    defer { lock.release() }
+    guard (try? lock.lock(within: .seconds(10))) == true else {
+      throw StorageError(
+        .cannotOpen, "another process has kept \(lockFile) locked for 10s",
+        next: "look for a suspended setpoint process (fuser \(lockFile)), or use another directory with --state DIR")
     }
     return try body()
   }

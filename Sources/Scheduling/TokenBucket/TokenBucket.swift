@@ -19,6 +19,8 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   private var clock = Duration.zero
   /// The return times of the taken tokens, earliest first; together with those in use, at most `capacity`.
   private var returns: [Duration] = []
+  /// The return times of the tokens that others have taken, earliest first.
+  private var others: [Duration] = []
   /// The number of tokens in use, whose return times are unknown before ``giveBack(now:)``.
   private var inUse = 0
   private var urgent = WaitQueue<Key>()
@@ -70,8 +72,19 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     ordinary.leave(key)
   }
 
-  /// The number of tokens in the bucket at the last known time; some may be kept for keys in line.
-  package var free: Int { capacity - returns.count - inUse }
+  /// Sets the tokens that others have taken who share the limit, by how long it takes until each returns. Together with
+  /// the own ones, they may be more than ``capacity``.
+  package mutating func setTakenByOthers(_ waits: [Duration], now: Duration) {
+    advance(to: now)
+    others = waits.sorted().map { clock + $0 }
+  }
+
+  /// How long it takes until each taken token returns, without those in use and those that others have taken.
+  package func taken(now: Duration) -> [Duration] { returns.map { $0 - now }.filter { $0 > .zero } }
+
+  /// The number of tokens in the bucket at the last known time; some may be kept for keys in line. Negative if others
+  /// have taken too many.
+  package var free: Int { capacity - returns.count - others.count - inUse }
 
   /// The number of keys in line.
   package var waiting: Int { urgent.count + ordinary.count }
@@ -80,6 +93,7 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     clock = max(clock, now)
     let back = returns.firstIndex { $0 > clock } ?? returns.endIndex
     returns.removeSubrange(..<back)
+    if !others.isEmpty { others = others.filter { $0 > clock } }
     urgent.dropLapsed(at: clock)
     ordinary.dropLapsed(at: clock)
   }
@@ -88,8 +102,10 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   /// return one by one, free ones are taken now and return `per` later, and so on.
   private func timeOfToken(_ ahead: Int) -> Duration {
     let index = ahead - free
+    let known = others.isEmpty ? returns : (returns + others).sorted()
+    if index < known.count { return known[index] }
     let place = index % capacity
-    let first = place < returns.count ? returns[place] : clock + per
+    let first = place < known.count ? known[place] : clock + per
     return first + per * (index / capacity)
   }
 }

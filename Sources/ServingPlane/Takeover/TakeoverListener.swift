@@ -115,7 +115,7 @@ struct TakeoverListener: Sendable {
       return .failure(.refused("the plane cannot stop accepting connections: \(error)"))
     }
     do throws(TakeoverChannel.Failure) {
-      let descriptors = [data.lock] + sockets.all.map(\.descriptor)
+      let descriptors = [data.lock.descriptor] + sockets.all.map(\.descriptor)
       try channel.send(
         .take, ["local_socket": PlaneSockets.localPath(settings).map { .string($0) } ?? .null], descriptors: descriptors
       )

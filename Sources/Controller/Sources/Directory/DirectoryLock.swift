@@ -11,13 +11,15 @@ enum DirectoryLock {
   ) async throws -> Value {
     try makeDirectory(directory + "/home")
     let file = directory + "/lock"
-    let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw GitFailure("\(file): \(SystemError.last)") }
-    // Closing releases the lock in any case.
-    defer { close(descriptor) }
+    let lock: FileLock
+    do {
+      lock = try FileLock(opening: file)
+    } catch {
+      throw GitFailure("\(file): \(error)")
+    }
+    defer { lock.release() }
     let start = ContinuousClock.now
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      guard errno == EWOULDBLOCK || errno == EINTR else { throw GitFailure("\(file): \(SystemError.last)") }
+    while try !take(lock) {
       guard ContinuousClock.now - start < limit else {
         let time = DurationText.text(limit)
         throw GitFailure("another process has kept \(file) locked for \(time); run \"fuser \(file)\" to find it")
@@ -25,6 +27,15 @@ enum DirectoryLock {
       try await Task.sleep(for: .milliseconds(20))
     }
     return try await body()
+  }
+
+  /// - Returns: false if another process has the lock.
+  private static func take(_ lock: FileLock) throws(GitFailure) -> Bool {
+    do throws(SystemError) {
+      return try lock.tryLock()
+    } catch {
+      throw GitFailure("\(lock.path): \(error)")
+    }
   }
 }
 

@@ -1,0 +1,104 @@
+import Controller
+import ControllerKit
+import Endpoints
+import Planning
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// Processes with one state directory share the write budget of a provider.
+@Suite struct SharedWriteBudgetTests {
+  private let environment: ControllerEnvironment
+  private let scratch: Scratch
+
+  /// The warnings of one process.
+  private final class Warnings: Sendable {
+    private let state = Mutex<[String]>([])
+    func add(_ line: String) { state.withLock { $0.append(line) } }
+    var all: [String] { state.withLock { $0 } }
+  }
+
+  private static let budget = ControllerOptions.WriteBudget(writes: 5, period: .seconds(10))
+
+  init() throws {
+    var behaviors = WorkspaceBehaviors()
+    behaviors.writeLimit = WriteLimit(5, per: .seconds(10))
+    let environment = try ControllerEnvironment(behaviors: behaviors)
+    environment.workspace.setClock { environment.now.milliseconds }
+    ControllerEnvironment.setVersions(environment.workspace)
+    self.environment = environment
+    scratch = try Scratch()
+  }
+
+  /// The budget of a new process.
+  private func budget(_ writer: String, in directory: String? = nil, _ warnings: Warnings) -> SharedWriteBudget {
+    let environment = environment
+    let file = BudgetFile(
+      directory: directory ?? scratch.path, provider: "https://adb-1.example.com", writer: writer,
+      now: { environment.now.milliseconds }, warn: { warnings.add($0) })
+    return SharedWriteBudget(Self.budget, file: file, elapsed: { environment.now - ControllerEnvironment.beginning })
+  }
+
+  /// Creates five endpoints.
+  ///
+  /// - Returns: whether any had to wait for the budget.
+  private func create(_ prefix: String, _ budget: SharedWriteBudget, waits: Bool) async -> Bool {
+    let environment = environment
+    let endpoints = (0..<5).map { ControllerEnvironment.endpoint("1", name: "\(prefix)-\($0)") }
+    let fleet = DesiredFleet(
+      endpoints: Dictionary(uniqueKeysWithValues: endpoints.map { ($0.name, .present($0)) }), isComplete: true)
+    let hasWaited = Mutex(false)
+    _ = await environment.reconciler().converge(
+      endpoints.map(\.name), of: fleet, limits: ConvergenceLimits(waits: waits, budget: budget),
+      sleep: { pause in
+        environment.advance(pause)
+        await Task.yield()
+      },
+      report: { event in
+        if case .budgetUsedUp = event { hasWaited.withLock { $0 = true } }
+      })
+    return hasWaited.withLock { $0 }
+  }
+
+  private var creates: Int { environment.workspace.writes.count { $0.method == "POST" } }
+
+  @Test func `two processes send no more than the budget together`() async throws {
+    let warnings = Warnings()
+    #expect(await create("a", budget("one", warnings), waits: false) == false)
+    #expect(creates == 5 && environment.now == ControllerEnvironment.beginning)
+    #expect(await create("b", budget("two", warnings), waits: true))
+    #expect(creates == 10, "each was sent once, so no 429 was provoked")
+    #expect(environment.now - ControllerEnvironment.beginning >= .seconds(10))
+    #expect(warnings.all.isEmpty)
+    #expect(try scratch.names.count == 1)
+  }
+
+  @Test func `writes of a process that has ended count no longer than the period`() async throws {
+    let warnings = Warnings()
+    _ = await create("a", budget("one", warnings), waits: false)
+    environment.advance(.seconds(11))
+    #expect(await create("b", budget("two", warnings), waits: false) == false)
+  }
+
+  @Test func `a damaged file is started anew with one warning`() async throws {
+    let warnings = Warnings()
+    _ = await create("a", budget("one", warnings), waits: false)
+    try scratch.write("not a budget at all", to: try #require(try scratch.names.first))
+    environment.advance(.seconds(11))
+    #expect(await create("b", budget("two", warnings), waits: false) == false)
+    #expect(creates == 10)
+    #expect(warnings.all.count == 1 && warnings.all.first?.contains("it is damaged, and is started anew") == true)
+    #expect(await create("c", budget("three", warnings), waits: true), "the file is valid again")
+    #expect(warnings.all.count == 1)
+  }
+
+  @Test func `if the file cannot be used, the budget is the process's own, with one warning`() async throws {
+    let warnings = Warnings()
+    let budget = budget("one", in: scratch.file("none"), warnings)
+    #expect(await create("a", budget, waits: false) == false)
+    #expect(await create("b", budget, waits: true))
+    #expect(creates == 10)
+    #expect(warnings.all.count == 1 && warnings.all.first?.contains("No such file or directory") == true)
+  }
+}
