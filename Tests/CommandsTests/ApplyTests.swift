@@ -232,11 +232,13 @@ import Testing
       #expect(without.notes.contains("PASSWORD"), "\(without)")
       let applied = await harness.run("apply", "--plan", plan, "-f", harness.manifest)
       #expect(applied.code == 0, "\(applied)")
+      #expect(applied.notes.contains("is applied as saved; -f only supplies environment values"), "\(applied)")
       #expect(await harness.diff().code == 0)
       let refused = await harness.run("apply", "--plan", plan, "-f", harness.manifest)
       #expect(refused.code == 1)
       #expect(refused.notes.contains("live state has changed since it was created"), "\(refused)")
       #expect(refused.notes.contains("support-chat now exists"))
+      #expect(refused.notes.contains("\"setpoint diff -f \(harness.manifest) --out \(plan) --state "), "\(refused)")
     }
   }
 

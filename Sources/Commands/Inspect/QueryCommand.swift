@@ -34,7 +34,7 @@ struct QueryCommand: AsyncParsableCommand {
     let message =
       prompt == "-" ? String(decoding: try CommandContext.current.readInput(), as: UTF8.self) : prompt
     let wait = AnswerWait(
-      endpoint: name, provider: connection.provider, target: connection.target.url,
+      endpoint: name, entity: entity, provider: connection.provider, target: connection.target.url,
       timeout: timeout.duration)
     if stream {
       try await print(

@@ -1,3 +1,5 @@
+internal import Endpoints
+
 /// Decides which provider a command uses: flags, then the environment, then a named profile, then the plane on this
 /// machine. Pure: the environment is a dictionary, and files are read through a closure.
 package struct TargetResolver: Sendable {
@@ -184,7 +186,7 @@ package struct TargetResolver: Sendable {
       let names = file.profiles.names
       throw TargetError(
         "profile \"\(name)\" (\(namedBy)) is not in \(path)",
-        advice: names.isEmpty ? "the file contains no profiles" : "it contains: \(names.joined(separator: ", "))")
+        advice: names.isEmpty ? "the file contains no profiles" : Choices.advice(names))
     }
     return Profile(values: values, place: "profile \(name) of \(path)")
   }
