@@ -187,7 +187,8 @@ import Testing
     try await withBench { harness in
       try harness.write("latest")
       let run = await harness.run("apply", "--registry", "http://mlflow:5000")
-      #expect(run.code == 1, "\(run)")
+      #expect(run.code == 64, "\(run)")
+      #expect(!run.notes.contains("target:"), "\(run)")
       #expect(run.notes.contains("write workspace, or mlflow:"), "\(run)")
       #expect(harness.workspace.calls.isEmpty)
     }

@@ -51,7 +51,7 @@ import Testing
     (["config.json": config("Qwen2ForRewardModel")], "Qwen2ForRewardModel"),
     (["config.json": config("WhisperForConditionalGeneration")], "WhisperForConditionalGeneration"),
     (["config.json": "{}"], "names no architectures"), (["config.json": "{"], "config.json cannot be read"),
-    (["weights.bin": "x"], "has neither an MLmodel file nor a config.json"),
+    (["weights.bin": "x"], "has neither an MLmodel file nor a config.json"), ([:], " is empty"),
     (["adapter_config.json": "{}"], "LoRA adapter"),
     (["adapter_config.json": "{}", "config.json": config("LlamaForCausalLM")], "LoRA adapter"),
   ])

@@ -7,9 +7,13 @@ struct CompletionCommand: ParsableCommand {
       Completes commands, options, files after -f, and endpoint names. Endpoint names come from the \
       provider, with a timeout of two seconds for each request.
 
-        bash: setpoint completion bash > ~/.local/share/bash-completion/completions/setpoint
-        zsh:  setpoint completion zsh > ~/.zfunc/_setpoint      (with fpath+=~/.zfunc before compinit in ~/.zshrc)
-        fish: setpoint completion fish > ~/.config/fish/completions/setpoint.fish
+      bash:
+        setpoint completion bash \\
+          > ~/.local/share/bash-completion/completions/setpoint
+      zsh, with fpath+=~/.zfunc before compinit in ~/.zshrc:
+        setpoint completion zsh > ~/.zfunc/_setpoint
+      fish:
+        setpoint completion fish > ~/.config/fish/completions/setpoint.fish
       """)
 
   enum Shell: String, ExpressibleByArgument, CaseIterable {

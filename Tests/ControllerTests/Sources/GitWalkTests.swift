@@ -61,7 +61,7 @@ import Testing
     let commit = try await fixture.commit([:])
     let reading = try await source.read()
     #expect(reading.commit == commit && reading.names == ["a", "b"] && !reading.set.isComplete)
-    #expect(reading.set.findings.first?.description.contains("fleet/team:1:1: error") == true)
+    #expect(reading.set.findings.first?.description.contains("fleet/team: error") == true)
     #expect(reading.set.findings.first?.message.contains("submodule") == true)
     // With an ignore pattern, it is not a manifest.
     try await fixture.commit(["fleet/.setpointignore": "team/\n"])
