@@ -19,8 +19,8 @@ import Testing
       #expect(run.code == 0, "\(run)")
       #expect(
         run.notes.hasPrefix(
-          "target: https://workspace.example.com (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN\n"),
-        "\(run)")
+          "target: https://workspace.example.com (environment DATABRICKS_HOST), authentication pat: environment "
+            + "DATABRICKS_TOKEN\n"), "\(run)")
       #expect(workspace.writes.isEmpty)
     }
   }

@@ -108,8 +108,8 @@ import Testing
       (["run", "--git", ""], "the value of --git"), (["logs", "chat", "--entity", ""], "the value of --entity"),
       (["models", "register", "m", "d", "--alias", ""], "the value of --alias"),
       (["wait", "chat", "--for", ""], "the value of --for is empty"),
-      (["describe", ""], "an argument of \"setpoint describe\" is empty"),
-      (["query", "chat", "--stream", ""], "an argument of \"setpoint query\" is empty"),
+      (["describe", ""], "the argument <name> of \"setpoint describe\" is empty"),
+      (["query", "chat", "--stream", ""], "the argument <prompt> of \"setpoint query\" is empty"),
     ] as [([String], String)])
   func `an empty value is a usage error that names the option`(arguments: [String], words: String) async {
     let run = await CommandRun(arguments)

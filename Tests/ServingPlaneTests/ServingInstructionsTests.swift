@@ -65,6 +65,15 @@ import Testing
     #expect(directory.models() == [])
   }
 
+  @Test func `a parent of the model's folder is refused with the folder to register`() throws {
+    let path = try folder([:])
+    try FileManager.default.createDirectory(atPath: path + "/hello", withIntermediateDirectories: true)
+    try Data(Self.config("LlamaForCausalLM").utf8).write(to: URL(filePath: path + "/hello/config.json"))
+    #expect { try directory.register("m", from: path) } throws: {
+      "\($0)".contains("/hello has a config.json: register that one")
+    }
+  }
+
   @Test func `given instructions take precedence over the folder's own`() throws {
     let path = try folder(["config.json": Self.config("BertForSequenceClassification")])
     #expect(try directory.register("m", from: path, task: "llm/v1/embeddings").task == "llm/v1/embeddings")

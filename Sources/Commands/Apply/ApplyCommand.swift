@@ -68,6 +68,8 @@ struct ApplyCommand: AsyncParsableCommand {
     }
     if !pass.plan.isInSync {
       for line in pass.lines(console.notesPalette) { console.note(line) }
+    } else if let line = pass.prunableLine {
+      console.note(line)
     }
     for line in cost?.lines(console.notesPalette) ?? [] { console.note(line) }
     try warnOfController(before: pass, console)

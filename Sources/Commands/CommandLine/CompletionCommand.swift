@@ -4,8 +4,9 @@ struct CompletionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "completion", abstract: "Print a shell completion script.",
     discussion: """
-      Completes commands, options, files after -f, and endpoint names. Endpoint names come from the \
-      provider, with a timeout of two seconds for each request.
+      Completes commands, options, files after -f, and the names of endpoints, served entities, models, fleets and \
+      revisions. Names come from the provider, with a timeout of two seconds for each request, or from the state \
+      directory.
 
       bash:
         setpoint completion bash \\

@@ -13,7 +13,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Flag(name: .shortAndLong, help: "Follow: print new output until interrupted.") var follow = false
-  @Option(help: "Only this served entity. (default: all)") var entity: String?
+  @Option(help: "Only this served entity. (default: all)", completion: .entities) var entity: String?
   @Flag(
     help: ArgumentHelp(
       "Print the startup log instead: a workspace's container build, or a plane's server output until it was ready.")

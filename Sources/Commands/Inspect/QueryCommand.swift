@@ -15,7 +15,8 @@ struct QueryCommand: AsyncParsableCommand {
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Argument(help: "The message to send; - reads it from standard input.") var prompt: String
   @Flag(help: "Stream the answer as it is generated.") var stream = false
-  @Option(help: "Send to this served entity regardless of the traffic split.") var entity: String?
+  @Option(help: "Send to this served entity regardless of the traffic split.", completion: .entities)
+  var entity: String?
   @Option(
     help: ArgumentHelp("How long to wait for the whole answer, including a cold start.", valueName: "TIME"))
   var timeout = TimeSpan(

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CanonicalJSON
 internal import Endpoints
+internal import History
 internal import Planning
 internal import ServingAPI
 

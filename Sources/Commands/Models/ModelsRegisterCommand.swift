@@ -15,7 +15,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       cache to that model's own blobs. Prints the version number.
       """)
 
-  @Argument(help: "The model: catalog.schema.name.") var name: String
+  @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
   @Argument(help: "The directory with the model.", completion: .directory) var directory: String
   @Option(
     help: ArgumentHelp(

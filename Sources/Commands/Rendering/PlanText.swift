@@ -42,6 +42,7 @@ package enum PlanText {
     var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.style))"]
     lines += indented(change.reason.detail, label: "")
     for remark in remarks { lines += indented(remark, label: "") }
+    if change.liftsHold, !change.reason.detail.contains("hold is lifted") { lines.append("    the hold is lifted") }
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
     // A new endpoint has no previous values.
     let isNew = change.action == .create || change.base == .absent
