@@ -130,7 +130,7 @@ import Testing
       #expect(await harness.apply("--fleet", "other").code == 0)
       let foreign = await harness.diff("--fleet", "mine")
       #expect(foreign.output.contains("it belongs to fleet \"other\"; --adopt takes it over"), "\(foreign)")
-      #expect(foreign.output.contains("or act for its fleet with --fleet"), "\(foreign)")
+      #expect(foreign.output.contains("or add --fleet other to act for that fleet"), "\(foreign)")
     }
   }
 }

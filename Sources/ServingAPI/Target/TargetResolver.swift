@@ -68,7 +68,7 @@ package struct TargetResolver: Sendable {
       return try fromProfile(name, namedBy: "default_profile of \(file.path)", isWhole: false)
     }
     if let plane = try onlyPlane() { return try fromPlane(plane) }
-    throw nothingFound(file)
+    throw nothingFound(file, last: try findPlanes().stopped)
   }
 
   /// Setting one of these implies a host.
@@ -254,11 +254,14 @@ package struct TargetResolver: Sendable {
       credentials: Credentials(.token(Secret(token)), source: plane.tokenFile))
   }
 
-  private func nothingFound(_ file: (path: String, profiles: ConfigProfiles)?) -> TargetError {
+  /// - Parameter last: the plane that was stopped last.
+  private func nothingFound(_ file: (path: String, profiles: ConfigProfiles)?, last: LocalPlane?) -> TargetError {
     let names = file?.profiles.names ?? []
     let profiles = names.isEmpty ? "" : ", or choose a profile with --profile (\(names.joined(separator: ", ")))"
+    let start =
+      last.map { "start the last plane again with \"\($0.startCommand)\"" } ?? "start a plane with \"setpoint serve\""
     return TargetError(
       "no provider: no --host, no DATABRICKS_HOST, no named profile, and no serving plane runs on this machine",
-      advice: "start a plane with \"setpoint serve\", or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
+      advice: "\(start), or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
   }
 }
