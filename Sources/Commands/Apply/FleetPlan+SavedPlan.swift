@@ -17,7 +17,7 @@ extension SavedPlan {
     }
     do {
       return try SavedPlan(json: JSONValue(parsing: bytes))
-    } catch SavedPlanError.otherKind {
+    } catch let error as SavedPlanError where error == .otherKind {
       throw ErrorReport("\(path) is not a saved plan", next: passing(path))
     } catch let error as SavedPlanError {
       throw ErrorReport("\(path) cannot be applied", why: error.description)

@@ -157,7 +157,7 @@ import Testing
     let unsure = try await source.read()
     #expect(!unsure.set.isComplete)
     #expect(
-      unsure.set.findings.contains { $0.description.contains("fleet/charts/.setpointignore:1:1: error: not a regular") }
+      unsure.set.findings.contains { $0.description.contains("fleet/charts/.setpointignore: error: not a regular") }
     )
   }
 
