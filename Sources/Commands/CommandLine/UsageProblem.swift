@@ -125,7 +125,9 @@ struct UsageProblem {
   /// `setpoint query chat hello world`: a message of several words, not quoted.
   private var unquotedMessage: ErrorReport? {
     let (commands, rest) = path
-    guard commands.last?.configuration.commandName == "query", message.contains("nexpected argument") else { return nil }
+    guard commands.last?.configuration.commandName == "query", message.contains("nexpected argument") else {
+      return nil
+    }
     let words = rest.prefix { !$0.hasPrefix("-") }
     guard let name = words.first, words.count > 2 else {
       return ErrorReport(message, next: "quote a message of several words; \"\(help)\" shows its usage")
