@@ -18,7 +18,12 @@ enum CurlFailure {
     _ code: CURLcode, detail: String, proxyStatus: Int, isConnected: Bool, timeouts: HTTPTimeouts
   ) -> (code: HTTPClientError.Code, message: String) {
     let kind = kind(code, proxyStatus: proxyStatus, isConnected: isConnected)
-    let words = detail.isEmpty ? words(code) : detail
+    var words = detail.isEmpty ? words(code) : detail
+    // libcurl repeats it before and after the address.
+    let tail = ": " + self.words(CURLE_COULDNT_CONNECT)
+    if kind == .connect, words.hasPrefix("Failed to connect to "), words.hasSuffix(tail) {
+      words = String(words.dropFirst("Failed to connect to ".count).dropLast(tail.count))
+    }
     return (kind, "\(sentence(kind, timeouts: timeouts)): \(words)")
   }
 

@@ -17,7 +17,8 @@ package final class SourceFile: Sendable, Hashable {
   }
 }
 
-/// A position within one file. Line and column count from 1; a column is one Unicode scalar, including a tab.
+/// A position within one file. Line and column count from 1; a column is one Unicode scalar, including a tab. Line 0
+/// stands for the file as a whole.
 ///
 /// Each node has one, and its document names the file, so that thousands of positions need not each refer to it.
 package struct SourceMark: Sendable, Hashable {
@@ -58,12 +59,18 @@ package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
     self.init(source: SourceFile(file), line: line, column: column)
   }
 
+  /// Creates the location of a whole file or directory, in which there is no position to show.
+  package init(whole file: String) { self.init(file: file, line: 0, column: 0) }
+
   package var file: String { source.path }
   package var line: Int { mark.line }
   package var column: Int { mark.column }
 
-  /// `file:line:column`, the form that terminals and editors make clickable.
-  package var description: String { "\(file):\(line):\(column)" }
+  /// Whether it stands for the file as a whole.
+  package var isWholeFile: Bool { line == 0 }
+
+  /// `file:line:column`, the form that terminals and editors make clickable; only the file if it stands for all of it.
+  package var description: String { isWholeFile ? file : "\(file):\(line):\(column)" }
 }
 
 extension SourceLocation: Comparable {

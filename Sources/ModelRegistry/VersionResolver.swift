@@ -112,7 +112,7 @@ extension VersionResolver {
         .noSuchAlias, "\(model) has no alias @\(alias)\(Self.more(words))",
         advice: aliases.isEmpty
           ? "it has no aliases; set one in the registry, or use a version number"
-          : "it has \(listed(aliases.sorted().map { "@" + $0 }, most: 20))")
+          : Choices.advice(aliases.sorted().map { "@" + $0 }))
     }
   }
 
@@ -123,7 +123,7 @@ extension VersionResolver {
       let numbers = versions.map(\.number).sorted(by: >).map { String($0) }
       return ModelRegistryError(
         .noSuchVersion, "\(model) has no version \(version)\(Self.more(words))",
-        advice: numbers.isEmpty ? "it has no versions; register one" : "it has \(listed(numbers))")
+        advice: numbers.isEmpty ? "it has no versions; register one" : Choices.advice(numbers, most: 8))
     }
   }
 }

@@ -37,7 +37,7 @@ actor PlaneStartup {
   /// Withdraws the announcement. Not after a takeover: it is then the other plane's.
   func close() {
     guard let announced, let directory = settings.runtimeDirectory else { return }
-    do { try announced.withdraw(from: directory) } catch {
+    do { try announced.withdrawStopped(from: directory) } catch {
       log.warning("the plane's runtime file could not be removed", metadata: ["error": "\(error)"])
     }
   }

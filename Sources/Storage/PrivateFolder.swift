@@ -28,7 +28,9 @@ package struct PrivateFolder: Sendable {
       // For an existing parent, the error may be EROFS or EACCES instead of EEXIST; only a missing one is a failure.
       guard access(partial, F_OK) != 0 else { continue }
       throw StorageError(
-        .cannotOpen, "cannot create the directory \(place.path): \(partial): \(SystemError(code: cause))",
+        .cannotOpen,
+        "cannot create the directory \(place.path): "
+          + (partial == place.path ? "" : "\(partial): ") + "\(SystemError(code: cause))",
         next: "choose a writable directory with \(place.option)")
     }
   }

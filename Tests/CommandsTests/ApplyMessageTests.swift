@@ -38,6 +38,7 @@ import Testing
       #expect(retried.code == 0 && retried.output.hasPrefix("support-chat: retried"), "\(retried)")
       #expect(
         retried.notes.contains("~ support-chat: update (asked for)\n    the hold is lifted"), "\(retried)")
+      #expect(retried.notes.ranges(of: "hold is lifted").count == 1, "\(retried)")
       #expect(!(retried.output + retried.notes).contains("back"), "\(retried)")
       #expect(await harness.run("rollback", "support-chat", "--to", "1").code == 0)
       let document = try JSONValue(
@@ -129,7 +130,7 @@ import Testing
       #expect(await harness.apply("--fleet", "other").code == 0)
       let foreign = await harness.diff("--fleet", "mine")
       #expect(foreign.output.contains("it belongs to fleet \"other\"; --adopt takes it over"), "\(foreign)")
-      #expect(foreign.output.contains("or act for its fleet with --fleet"), "\(foreign)")
+      #expect(foreign.output.contains("or add --fleet other to act for that fleet"), "\(foreign)")
     }
   }
 }

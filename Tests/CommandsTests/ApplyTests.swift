@@ -232,11 +232,13 @@ import Testing
       #expect(without.notes.contains("PASSWORD"), "\(without)")
       let applied = await harness.run("apply", "--plan", plan, "-f", harness.manifest)
       #expect(applied.code == 0, "\(applied)")
+      #expect(applied.notes.contains("is applied as saved; -f only supplies environment values"), "\(applied)")
       #expect(await harness.diff().code == 0)
       let refused = await harness.run("apply", "--plan", plan, "-f", harness.manifest)
       #expect(refused.code == 1)
       #expect(refused.notes.contains("live state has changed since it was created"), "\(refused)")
       #expect(refused.notes.contains("support-chat now exists"))
+      #expect(refused.notes.contains("\"setpoint diff -f \(harness.manifest) --out \(plan) --state "), "\(refused)")
     }
   }
 
@@ -245,8 +247,13 @@ import Testing
       try harness.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
       #expect(await harness.apply().code == 0)
       try harness.write(Manifests.chat(version: "1"))
-      #expect(await harness.diff().code == 0)
+      let unpruned = await harness.diff()
+      #expect(unpruned.code == 0)
+      let left = "not in these manifests, and not changed: other; --prune deletes it\n"
+      #expect(unpruned.output.hasSuffix("No changes: 1 endpoint is in sync.\n\(left)"), "\(unpruned)")
+      #expect(await harness.apply().notes.contains(left))
       let planned = await harness.diff("--prune")
+      #expect(!planned.output.contains("not in these manifests"), "\(planned)")
       #expect(planned.code == 1)
       #expect(planned.output.contains("- other: delete (manifest removed)"), "\(planned)")
       let pruned = await harness.apply("--prune")

@@ -140,7 +140,7 @@ import Testing
       let diff = await harness.run("diff")
       #expect(
         diff.notes.contains(
-          "target: https://workspace.example.com (environment DATABRICKS_HOST), oauth-m2m: OAuth client "
+          "target: https://workspace.example.com (environment DATABRICKS_HOST), authentication oauth-m2m: OAuth client "
             + OAuthDouble.clientID))
       expectNoSecret(in: diff)
     }

@@ -44,4 +44,31 @@ import Testing
       })
     #expect(run.output.contains("chat"), "\(run)")
   }
+
+  @Test func `served entities, models, fleets and revisions are completed`() async throws {
+    try await withTemporaryDirectory { directory in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
+      func run(_ arguments: [String], version: String = "1") async -> CommandRun {
+        await CommandRun(
+          arguments, input: Manifests.chat(version: version), workspace: workspace, timing: workspace.timing)
+      }
+      for version in ["1", "2"] {
+        let applied = await run(["apply", "-f", "-", "--state", directory], version: version)
+        #expect(applied.code == 0, "\(applied)")
+      }
+      func completed(_ argument: String, _ line: String...) async -> [Substring] {
+        let command = Array(line.prefix { !$0.hasPrefix("-") && $0 != "support-chat" && !$0.isEmpty })
+        let asked = await run(
+          ["---completion"] + command + ["--", argument, "\(line.count)", "0", "setpoint"] + line)
+        #expect(asked.code == 0 && asked.notes == "", "\(asked)")
+        return asked.output.split(separator: "\n")
+      }
+      #expect(await completed("--entity", "logs", "support-chat", "--entity", "").count == 1)
+      #expect(
+        await completed("--to", "rollback", "support-chat", "--state", directory, "--to", "") == ["1", "2"])
+      #expect(await completed("name", "models", "register", "") == ["main.support.hello"])
+      #expect(await completed("--fleet", "status", "--state", directory, "--fleet", "") == [])
+    }
+  }
 }

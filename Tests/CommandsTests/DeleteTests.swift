@@ -16,7 +16,7 @@ import Testing
   @Test func `an endpoint of the fleet is deleted`() async throws {
     let (run, workspace) = try await delete(["support-chat"], tags: ["setpoint-fleet": "default"])
     #expect(run.code == 0, "\(run)")
-    #expect(run.output == "support-chat deleted\n")
+    #expect(run.output == "support-chat: deleted\n")
     #expect(workspace.endpoint("support-chat") == nil)
   }
 
@@ -47,7 +47,7 @@ import Testing
   @Test func `a name that is given twice is deleted once`() async throws {
     let (run, workspace) = try await delete(["support-chat", "support-chat"], tags: ["setpoint-fleet": "default"])
     #expect(run.code == 0, "\(run)")
-    #expect(run.output == "support-chat deleted\n" && workspace.writes.count == 1)
+    #expect(run.output == "support-chat: deleted\n" && workspace.writes.count == 1)
   }
 
   @Test(arguments: [[], ["-o", "json"]])
@@ -68,7 +68,7 @@ import Testing
       #expect(run.notes.contains("error: the provider denied permission; deleted before that: one\n"), "\(run)")
       #expect(workspace.endpoint("one") == nil && workspace.endpoint("three") != nil)
       if format.isEmpty {
-        #expect(run.output == "one deleted\n")
+        #expect(run.output == "one: deleted\n")
       } else {
         let told = try JSONValue(parsing: run.output)
         #expect(told["deleted"] == ["one"], "\(run)")

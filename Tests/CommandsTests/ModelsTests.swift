@@ -62,4 +62,22 @@ import Testing
     #expect(run.code == 1, "\(run)")
     #expect(run.notes.contains("next:  the directory must be on the plane's machine"), "\(run)")
   }
+
+  @Test func `a directory that cannot be registered is reported without the call, and a taken version with its model`()
+    async
+  {
+    let network = ScriptedTransport([
+      .error(400, "INVALID_PARAMETER_VALUE", "/srv/empty is empty"),
+      .error(409, "RESOURCE_ALREADY_EXISTS", "Model 'm' already has version 1, and versions are immutable."),
+    ])
+    let empty = await CommandRun(["models", "register", "m", "/srv/empty"], transport: network.transport)
+    #expect(empty.code == 1)
+    #expect(
+      empty.notes.contains("error: the directory cannot be registered\n  why:   /srv/empty is empty\n"), "\(empty)")
+    let taken = await CommandRun(
+      ["models", "register", "m", "/srv/m", "--version", "1"], transport: network.transport)
+    #expect(taken.code == 1)
+    #expect(taken.notes.contains("error: m already has version 1\n"), "\(taken)")
+    #expect(taken.notes.contains("next:  omit --version to get the next one"), "\(taken)")
+  }
 }

@@ -34,9 +34,27 @@ import Testing
   }
 
   @Test func `options that a saved plan already contains cannot be given with it`() async {
-    let run = await CommandRun(["apply", "--plan", "p.json", "--prune"])
-    #expect(run.code == 64)
-    #expect(run.notes.contains("--prune"))
+    for option in ["--prune", "--adopt", "--allow-recreate", "--allow-mass-delete"] {
+      let run = await CommandRun(["apply", "--plan", "p.json", option])
+      #expect(run.code == 64, "\(run)")
+      #expect(run.notes.contains(option), "\(run)")
+    }
+  }
+
+  @Test(arguments: ["chat.yaml", "chat.json", ""])
+  func `a manifest in place of a plan is never suggested as the file to write`(name: String) async throws {
+    try await withTemporaryDirectory { directory in
+      let path = name.isEmpty ? directory : "\(directory)/\(name)"
+      if name.hasSuffix(".yaml") { try Data(Manifests.chat(version: "1").utf8).write(to: URL(filePath: path)) }
+      if name.hasSuffix(".json") { try Data(#"{"kind": "ServingEndpoint"}"#.utf8).write(to: URL(filePath: path)) }
+      let run = await CommandRun(["apply", "--plan", path])
+      #expect(run.code == 1)
+      #expect(
+        run.notes.contains(
+          "next:  pass a file written by \"setpoint diff --out\"; to apply manifests, use "
+            + "\"setpoint apply -f \(path)\""), "\(run)")
+      #expect(!run.notes.contains("--out \(path)"), "\(run)")
+    }
   }
 
   @Test func `a missing or invalid plan is an error that says how to create one`() async {

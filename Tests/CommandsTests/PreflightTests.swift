@@ -103,7 +103,7 @@ import Testing
       #expect(run.output.contains("other-chat: created"), "\(run)")
       #expect(
         run.output.contains("support-chat: failed: nothing was sent: main.support.hello has no version 9"), "\(run)")
-      #expect(run.output.contains("(rule model-ready; --rule model-ready=warn if yours differs)"), "\(run)")
+      #expect(run.output.contains("(rule model-ready; --rule model-ready=warn turns this into a warning)"), "\(run)")
       #expect(harness.workspace.endpoint("support-chat") == nil && harness.workspace.endpoint("other-chat") != nil)
     }
   }

@@ -119,4 +119,34 @@ import Testing
     #expect(run.code == 1)
     #expect(run.notes.contains("error: endpoint nobody not found at https://workspace.example.com"), "\(run)")
   }
+
+  @Test(arguments: [[], ["--stream"]])
+  func `a token that the provider refuses is reported as other commands do`(more: [String]) async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setModel("main.support.hello", versions: [1: .ready])
+    try await workspace.serve("support-chat")
+    let refused = WorkspaceDouble.Fault.answer(
+      status: 401, errorCode: "UNAUTHENTICATED", message: "the token is not valid")
+    workspace.fail("POST", path: "invocations", times: 3, with: refused)
+    workspace.fail("GET", path: "support-chat", times: 3, with: refused)
+    let run = await CommandRun(["query", "support-chat", "hi"] + more, workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: the provider rejected the token"), "\(run)")
+    #expect(run.notes.contains("it came from environment DATABRICKS_TOKEN"), "\(run)")
+  }
+
+  @Test(arguments: ["query", "logs"])
+  func `an unknown served entity is answered with the known ones`(command: String) async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setModel("main.support.hello", versions: [1: .ready])
+    try await workspace.serve("support-chat")
+    workspace.fail(
+      "POST", path: "invocations",
+      with: .answer(status: 404, errorCode: "RESOURCE_DOES_NOT_EXIST", message: "no such served entity"))
+    let prompt = command == "query" ? ["hi"] : []
+    let run = await CommandRun([command, "support-chat"] + prompt + ["--entity", "hello-9"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: support-chat has no served entity hello-9"), "\(run)")
+    #expect(run.notes.contains("next:  use "), "\(run)")
+  }
 }

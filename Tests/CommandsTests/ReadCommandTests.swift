@@ -19,8 +19,8 @@ import Testing
       #expect(run.code == 0, "\(run)")
       #expect(
         run.notes.hasPrefix(
-          "target: https://workspace.example.com (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN\n"),
-        "\(run)")
+          "target: https://workspace.example.com (environment DATABRICKS_HOST), authentication pat: environment "
+            + "DATABRICKS_TOKEN\n"), "\(run)")
       #expect(workspace.writes.isEmpty)
     }
   }
@@ -238,7 +238,26 @@ import Testing
     #expect(run.notes.contains("support-chat: not deleted: after 20s"), "\(run)")
     #expect(run.notes.hasSuffix("  next:  \"setpoint delete support-chat\" deletes it\n"), "\(run)")
     #expect(workspace.writes.isEmpty)
-    #expect(await CommandRun(["wait", "nobody", "--for", "deleted"], workspace: workspace).code == 0)
+  }
+
+  @Test func `waiting for the deletion of an endpoint that never existed is an error`() async throws {
+    try await withTemporaryDirectory { directory in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      func run(_ arguments: String...) async -> CommandRun {
+        await CommandRun(
+          arguments + ["--state", directory], input: Manifests.chat(version: "1"), workspace: workspace,
+          timing: workspace.timing)
+      }
+      #expect(await run("apply", "-f", "-").code == 0)
+      let unknown = await run("wait", "suport-chat", "--for", "deleted")
+      #expect(unknown.code == 1)
+      #expect(unknown.notes.contains("error: endpoint suport-chat not found at"), "\(unknown)")
+      #expect(unknown.notes.contains("did you mean \"support-chat\"?"), "\(unknown)")
+      #expect(await run("delete", "support-chat").code == 0)
+      let deleted = await run("wait", "support-chat", "--for", "deleted")
+      #expect(deleted.code == 0, "\(deleted)")
+    }
   }
 
   @Test(arguments: [1, 3, 12, 47])

@@ -114,7 +114,7 @@ import Testing
       #expect(
         refused.notes.contains("belongs to fleet \"blue team\", and this command acts for fleet \"default\""),
         "\(refused)")
-      #expect(refused.notes.contains("next:  act for its fleet with --fleet"), "\(refused)")
+      #expect(refused.notes.contains("next:  to act for that fleet, add --fleet 'blue team'"), "\(refused)")
     }
   }
 

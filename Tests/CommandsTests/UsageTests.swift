@@ -52,6 +52,8 @@ import Testing
       (["apply", "--pruen", "-f", "x"], "\"setpoint apply --help\" shows its usage"),
       (["diff"], "\"setpoint diff --help\" shows its usage"),
       (["query", "chat"], "\"setpoint query --help\" shows its usage"),
+      (["query", "chat", "hello", "world"], "quote the message: \"setpoint query chat 'hello world'\""),
+      (["query", "--stream", "chat", "hello", "world"], "quote a message of several words"),
     ] as [([String], String)])
   func `an invalid command line is refused with the correct form`(arguments: [String], next: String) async {
     let run = await CommandRun(arguments)
@@ -106,8 +108,8 @@ import Testing
       (["run", "--git", ""], "the value of --git"), (["logs", "chat", "--entity", ""], "the value of --entity"),
       (["models", "register", "m", "d", "--alias", ""], "the value of --alias"),
       (["wait", "chat", "--for", ""], "the value of --for is empty"),
-      (["describe", ""], "an argument of \"setpoint describe\" is empty"),
-      (["query", "chat", "--stream", ""], "an argument of \"setpoint query\" is empty"),
+      (["describe", ""], "the argument <name> of \"setpoint describe\" is empty"),
+      (["query", "chat", "--stream", ""], "the argument <prompt> of \"setpoint query\" is empty"),
     ] as [([String], String)])
   func `an empty value is a usage error that names the option`(arguments: [String], words: String) async {
     let run = await CommandRun(arguments)

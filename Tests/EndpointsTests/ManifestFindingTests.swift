@@ -210,8 +210,8 @@ import Testing
     (
       "servedEntities: [{model: m, entityVersion: 1}]",
       [
-        "6:10: error: spec.model: conflicts with servedEntities; use one or the other; set it in each entity",
-        "7:18: error: spec.entityVersion: conflicts with servedEntities; use one or the other; set it in each entity",
+        "6:10: error: spec.model: conflicts with servedEntities; set it in each entity",
+        "7:18: error: spec.entityVersion: conflicts with servedEntities; set it in each entity",
       ]
     ),
   ]

@@ -59,7 +59,14 @@ import Testing
     #expect(set.manifests.count == 1)
     #expect(
       set.findings.map(\.description) == [
-        "b.yaml:1:1: error: the file is empty; to remove its endpoint, remove the file"
+        "b.yaml: error: the file is empty; to remove its endpoint, remove the file"
+      ])
+  }
+
+  @Test func `empty standard input is not called a file`() {
+    #expect(
+      set(("-", "\n")).findings.map(\.description) == [
+        "-: error: standard input is empty; pipe manifests into the command"
       ])
   }
 
@@ -75,7 +82,7 @@ import Testing
     reader.fail(file: "b.yaml", "permission denied")
     let set = reader.finish()
     #expect(!set.isComplete && set.manifests.count == 1)
-    #expect(set.findings.map(\.description) == ["b.yaml:1:1: error: permission denied"])
+    #expect(set.findings.map(\.description) == ["b.yaml: error: permission denied"])
   }
 
   @Test(arguments: 0..<8 as Range<UInt64>)

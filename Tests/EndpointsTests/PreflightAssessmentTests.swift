@@ -41,7 +41,7 @@ import Testing
     #expect(
       found.first?.message
         == "the weights of main.a.qwen version 7 are 14.2 GB, and 1x T4 16 GB has 16 GB: less than 15% is left for "
-        + "the KV cache (rule weights-fit; --rule weights-fit=off if yours differs)")
+        + "the KV cache (rule weights-fit; --rule weights-fit=off turns this off)")
   }
 
   @Test(arguments: [

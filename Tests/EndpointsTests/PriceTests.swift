@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "p.yaml:1:1: error: the file is empty; docs/hardware.md shows a price file"),
+    ("", "p.yaml: error: the file is empty; docs/hardware.md shows a price file"),
     ("- a", "p.yaml:1:1: error: expected a mapping with kind: Prices; docs/hardware.md shows a price file"),
     ("kind: [", "p.yaml:2:1: error: "),
     (

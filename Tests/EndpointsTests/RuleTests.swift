@@ -24,7 +24,7 @@ import Testing
       try validated(gpu("A10"), on: .azure) == [
         "8:17: error: spec.workloadType: Azure has no A10; it has T4 (GPU_SMALL, 1x T4 16 GB), "
           + "A100 (GPU_LARGE, 1x A100 80 GB), GPU_LARGE_2 (2x A100 80 GB), GPU_LARGE_4 (4x A100 80 GB), "
-          + "GPU_LARGE_8 (8x A100 80 GB) (rule hardware-of-cloud; --rule hardware-of-cloud=warn if yours differs)"
+          + "GPU_LARGE_8 (8x A100 80 GB) (rule hardware-of-cloud; --rule hardware-of-cloud=warn turns this into a warning)"
       ])
   }
 
@@ -61,7 +61,7 @@ import Testing
       found == [
         "8:17: warning: spec.workloadType: not every workspace has H100 (GPU_XLARGE, 1x H100 80 GB): it requires "
           + "enrollment per workspace; request it before you rely on it "
-          + "(rule beta-enrolment; --rule beta-enrolment=off if yours differs)"
+          + "(rule beta-enrolment; --rule beta-enrolment=off turns this off)"
       ])
     #expect(try validated(gpu("H100"), on: .aws, "beta-enrolment=off").isEmpty)
     #expect(try validated(gpu("GPU_LARGE"), on: .azure).isEmpty, "an A100 needs no enrolment")
@@ -80,7 +80,7 @@ import Testing
     #expect(found.count == 1 && found[0].hasPrefix("8:17: warning: spec.scaleToZero: some workspaces refuse"))
     let refused = try validated(spec, on: .aws, "beta-enrolment=off", "h100-scale-to-zero=refuse")
     #expect(refused.count == 1 && refused[0].hasPrefix("8:17: error: "))
-    #expect(refused.first?.hasSuffix("--rule h100-scale-to-zero=warn if yours differs)") == true)
+    #expect(refused.first?.hasSuffix("--rule h100-scale-to-zero=warn turns this into a warning)") == true)
   }
 
   @Test func `a size that scales is a warning on accelerators, with its maximum`() throws {
@@ -100,7 +100,7 @@ import Testing
       uneven
         == ["min", "max"].map {
           "9:16: error: spec.concurrency.\($0): 6 is not a multiple of 4; write 4 or 8 (rule concurrency-in-fours; "
-            + "--rule concurrency-in-fours=warn if yours differs)"
+            + "--rule concurrency-in-fours=warn turns this into a warning)"
         })
     #expect(try validated(gpu("T4", "concurrency: {min: 6, max: 6}"), on: .aws, "concurrency-in-fours=2").isEmpty)
     let small = try validated(gpu("CPU", "concurrency: {min: 2, max: 8}"), on: .aws)
@@ -139,7 +139,7 @@ import Testing
     #expect(
       found == [
         "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have at most 50; "
-          + "remove some (rule max-tags; --rule max-tags=off if yours differs)"
+          + "remove some (rule max-tags; --rule max-tags=off turns this off)"
       ])
     #expect(try validated(gpu("T4", tags(48, "deletionPolicy: Retain\n")), on: .aws).count == 1)
     #expect(try validated(gpu("T4", tags(49)), on: .aws, "max-tags=51").isEmpty)

@@ -203,7 +203,7 @@ import Testing
     #expect(
       findings(text) == [
         "8:75: error: spec.servedEntities[1].concurrency: conflicts with size; keep one of them",
-        "9:16: error: spec.concurrency: conflicts with servedEntities; use one or the other; set it in each entity",
+        "9:16: error: spec.concurrency: conflicts with servedEntities; set it in each entity",
         "10:20: error: spec.rollout.steps: conflicts with servedEntities, which split the traffic themselves; "
           + "remove it, or use the flat fields",
         "10:51: error: spec.rollout.keepPrevious: conflicts with servedEntities, which split the traffic themselves; "

@@ -60,7 +60,7 @@ import Testing
     }
     #expect(error?.kind == .noSuchAlias)
     #expect(error?.message == "chat has no alias @next")
-    #expect(error?.advice == "it has @champion")
+    #expect(error?.advice == "use @champion")
   }
 
   @Test func `another 400 about an existing alias is not a missing alias`() async {

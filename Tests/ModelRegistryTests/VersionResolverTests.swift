@@ -49,7 +49,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     (model, "next", .notYetRegistered, "(version 8) is still being registered; wait until it is READY"),
     (model, "broken", .notServable, "its registration failed"),
     (model, "odd", .notServable, "MODEL_VERSION_STATUS_UNKNOWN"),
-    (model, "chapion", .noSuchAlias, "it has @broken, @champion, @next and @odd"),
+    (model, "chapion", .noSuchAlias, "use one of @broken, @champion, @next, @odd"),
     ("main.support.plain", "champion", .noSuchAlias, "it has no aliases"),
     ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing; "),
     ("main.support.missing", "latest", .noSuchModel, "no registered model main.support.missing; "),
@@ -126,7 +126,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     arguments: TestedRegistry.allCases,
     [
       ("7", ModelRegistryError.Kind?.none, ""), ("8", .notYetRegistered, "wait until it is READY, then try again"),
-      ("6", .notServable, "register the model again"), ("10", .noSuchVersion, "it has 9, 8, 7 and 6"),
+      ("6", .notServable, "register the model again"), ("10", .noSuchVersion, "use one of 9, 8, 7, 6"),
     ])
   func `a version can be served if it is READY`(
     registry: TestedRegistry, item: (version: String, kind: ModelRegistryError.Kind?, advice: String)

@@ -231,4 +231,32 @@ import Testing
       }
     }
   }
+
+  @Test func `without a plane, the command that starts the last one again is suggested, as long as its data exists`()
+    throws
+  {
+    try withDirectory { directory in
+      let data = directory + "-data"
+      defer { try? FileManager.default.removeItem(atPath: data) }
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
+      try "the-token\n".write(toFile: data + "/token", atomically: true, encoding: .utf8)
+      let environment = ["XDG_RUNTIME_DIR": directory, "HOME": data]
+      let runtime = LocalPlane.runtimeDirectory(environment: environment)
+      let plane = LocalPlane(
+        url: "http://127.0.0.1:1", tokenFile: data + "/token", processID: 1, dataDirectory: data,
+        options: ["--port", "7400"])
+      try plane.announce(in: runtime)
+      try plane.withdrawStopped(from: runtime)
+      #expect(try LocalPlane.announced(in: runtime).gone.isEmpty)
+      let stopped = #expect(throws: TargetError.self) { try TargetResolver.system(environment: environment).resolve() }
+      #expect(stopped?.advice.contains("\"setpoint serve --data \(data) --port 7400\"") == true)
+      try plane.announce(in: runtime)
+      #expect(try LocalPlane.announced(in: runtime).stopped == nil)
+      try plane.withdrawStopped(from: runtime)
+      try FileManager.default.removeItem(atPath: data)
+      let gone = #expect(throws: TargetError.self) { try TargetResolver.system(environment: environment).resolve() }
+      #expect(gone?.advice.contains("start a plane with \"setpoint serve\"") == true)
+    }
+  }
 }

@@ -237,6 +237,17 @@ import Testing
     await #expect(throws: CancellationError.self) { try await client.json(APICall("GET", "/x")) }
   }
 
+  @Test func `a token that a plane on this machine rejects is reported with the place of the right one`() async {
+    let network = ScriptedTransport([.error(401, "UNAUTHENTICATED", "the token is not valid")])
+    let access = ProviderAccess(
+      target: ProviderTarget(
+        url: "http://127.0.0.1:7387", source: "environment DATABRICKS_HOST",
+        tokenSource: "environment DATABRICKS_TOKEN"), token: "t")
+    let client = ServingClient(access, version: "1", transport: network.transport, timing: TestTiming().timing)
+    let error = await #expect(throws: ServingError.self) { try await client.json(APICall("GET", "/x")) }
+    #expect(error?.advice?.contains("the plane's token file (DIR/token), or unset DATABRICKS_HOST") == true)
+  }
+
   @Test func `a plane that is not running is reported with the command that starts it`() async {
     let network = ScriptedTransport([
       .failure(HTTPClientError(code: .connect, message: "refused", method: "GET", url: ""))

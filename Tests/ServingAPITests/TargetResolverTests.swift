@@ -112,7 +112,7 @@ import Testing
       expected: .target("https://dev.example.com", token: "dev-token", source: "environment DATABRICKS_HOST")),
     Case(
       what: "a missing profile", profile: "prod",
-      expected: .error("it contains: DEFAULT, both, chosen, cli, dev, hostless, tokenless")),
+      expected: .error("use one of DEFAULT, both, chosen, cli, dev, hostless, tokenless")),
     Case(what: "a profile without a file", profile: "dev", file: nil, expected: .error("file not found")),
     Case(
       what: "a profile without a host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
@@ -156,7 +156,7 @@ import Testing
         source: "profile dev of /home/a/.databrickscfg")),
     Case(
       what: "a missing default profile", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
-      expected: .error("it contains: dev")),
+      expected: .error("use dev")),
     Case(
       what: "nothing: DEFAULT counts only if it is named", expected: .error("start a plane with \"setpoint serve\"")),
     Case(

@@ -51,7 +51,7 @@ import Testing
     (["config.json": config("Qwen2ForRewardModel")], "Qwen2ForRewardModel"),
     (["config.json": config("WhisperForConditionalGeneration")], "WhisperForConditionalGeneration"),
     (["config.json": "{}"], "names no architectures"), (["config.json": "{"], "config.json cannot be read"),
-    (["weights.bin": "x"], "has neither an MLmodel file nor a config.json"),
+    (["weights.bin": "x"], "has neither an MLmodel file nor a config.json"), ([:], " is empty"),
     (["adapter_config.json": "{}"], "LoRA adapter"),
     (["adapter_config.json": "{}", "config.json": config("LlamaForCausalLM")], "LoRA adapter"),
   ])
@@ -63,6 +63,15 @@ import Testing
       ($0 as? ModelError)?.code == .invalid && "\($0)".contains(words)
     }
     #expect(directory.models() == [])
+  }
+
+  @Test func `a parent of the model's folder is refused with the folder to register`() throws {
+    let path = try folder([:])
+    try FileManager.default.createDirectory(atPath: path + "/hello", withIntermediateDirectories: true)
+    try Data(Self.config("LlamaForCausalLM").utf8).write(to: URL(filePath: path + "/hello/config.json"))
+    #expect { try directory.register("m", from: path) } throws: {
+      "\($0)".contains("/hello has a config.json: register that one")
+    }
   }
 
   @Test func `given instructions take precedence over the folder's own`() throws {

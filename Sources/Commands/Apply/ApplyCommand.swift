@@ -20,7 +20,9 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var fleet: FleetOptions
   @Option(
     help: ArgumentHelp(
-      "Apply a plan saved by \"diff --out\". Refused if live state has changed since.", valueName: "PLAN"),
+      "Apply a plan saved by \"diff --out\". Refused if live state has changed since.",
+      discussion: "With it, -f only supplies environment values, which a saved plan does not contain.",
+      valueName: "PLAN"),
     completion: .file())
   var plan: String?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
@@ -44,8 +46,9 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var state: StateOptions
 
   func validate() throws {
-    guard plan == nil || !(fleet.prune || fleet.adopt || fleet.allowRecreate) else {
-      throw ValidationError("--prune, --adopt and --allow-recreate are part of the plan; pass them to \"diff --out\".")
+    guard plan == nil || !(fleet.prune || fleet.adopt || fleet.allowRecreate || fleet.allowMassDelete) else {
+      throw ValidationError(
+        "--prune, --adopt, --allow-recreate and --allow-mass-delete are part of the plan; pass them to \"diff --out\".")
     }
   }
 
@@ -65,6 +68,8 @@ struct ApplyCommand: AsyncParsableCommand {
     }
     if !pass.plan.isInSync {
       for line in pass.lines(console.notesPalette) { console.note(line) }
+    } else if let line = pass.prunableLine {
+      console.note(line)
     }
     for line in cost?.lines(console.notesPalette) ?? [] { console.note(line) }
     try warnOfController(before: pass, console)
@@ -133,7 +138,11 @@ struct ApplyCommand: AsyncParsableCommand {
     let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight.isOn)
     let site = try workspace.site(at: connection.target)
     let pass = try await FleetPlan(
-      saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)
+      saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud,
+      from: path)
+    if set != nil {
+      CommandContext.current.console.note("\(path) is applied as saved; -f only supplies environment values")
+    }
     for move in try await pass.aliasMoves(connection.versions) { CommandContext.current.console.note(move) }
     return (pass, connection, site)
   }

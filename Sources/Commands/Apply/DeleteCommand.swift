@@ -37,7 +37,7 @@ struct DeleteCommand: AsyncParsableCommand {
       for name in names {
         try await connection.provider.delete(name)
         deleted.append(name)
-        if output == .text { try console.result("\(name) deleted") }
+        if output == .text { try console.result("\(name): deleted") }
         let now = Timestamp(milliseconds: CommandContext.current.now())
         try await history.record(
           [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],

@@ -59,7 +59,11 @@ struct EndpointOutcome: Sendable {
     case .underWay(let reason, timeIsOver: false):
       title = "in progress"
       why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
-      next = "\"setpoint apply -f ...\" waits for it and records the result, unless a controller does"
+      // Only `apply` has manifests to suggest.
+      next =
+        request == .plan
+        ? "\"setpoint apply -f ...\" waits for it and records the result, unless a controller does"
+        : "\"setpoint wait \(result.name)\" waits for it; the next apply or a controller records the result"
       done = nil
     case .interrupted:
       title = "interrupted"

@@ -13,31 +13,48 @@ extension SavedPlan {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: path))) } catch {
       throw ErrorReport(
-        "cannot read the plan \(path)", why: error.systemMessage, next: making(path))
+        "cannot read the plan \(path)", why: error.systemMessage, next: passing(path))
     }
     do {
       return try SavedPlan(json: JSONValue(parsing: bytes))
+    } catch let error as SavedPlanError where error == .otherKind {
+      throw ErrorReport("\(path) is not a saved plan", next: passing(path))
     } catch let error as SavedPlanError {
       throw ErrorReport("\(path) cannot be applied", why: error.description)
     } catch {
       throw ErrorReport(
-        "\(path) is not a saved plan", why: "\(error)", next: making(path))
+        "\(path) is not a saved plan", why: "\(error)", next: passing(path))
     }
   }
 
-  private static func making(_ path: String) -> String {
-    "\"setpoint diff -f ... --out \(ShellWord.quoted(path))\" creates one"
+  /// Never suggests writing to the path: it may be a manifest.
+  private static func passing(_ path: String) -> String {
+    let plan = "pass a file written by \"setpoint diff --out\""
+    var isDirectory = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+    let isManifest = exists && (isDirectory || [".yaml", ".yml", ".json"].contains(where: path.hasSuffix))
+    guard isManifest else { return plan }
+    return "\(plan); to apply manifests, use \"\(ShellWord.line(["setpoint", "apply", "-f", path]))\""
+  }
+}
+
+extension SavedPlan {
+  /// The options of `diff` that the plan was created with.
+  fileprivate var flags: String {
+    [(prune, "--prune"), (adopt, "--adopt"), (allowRecreate, "--allow-recreate")].filter(\.0).map { " \($0.1)" }
+      .joined()
   }
 }
 
 extension FleetPlan {
   /// Creates the plan of a saved plan, if live state is still what it was created for.
   ///
+  /// - Parameter path: the saved plan's file.
   /// - Throws: an ``ErrorReport`` that lists what has changed, and `StorageError` for environment values that cannot be
   ///   found.
   init(
     _ saved: SavedPlan, _ set: ManifestSet?, _ connection: Connection, _ history: HistoryStore, fleet: FleetOptions,
-    named name: String, on cloud: Cloud? = nil
+    named name: String, on cloud: Cloud? = nil, from path: String
   ) async throws {
     guard saved.target == connection.target.url else {
       throw ErrorReport(
@@ -63,7 +80,7 @@ extension FleetPlan {
     guard movements.isEmpty else {
       throw ErrorReport(
         "the plan is stale: live state has changed since it was created", why: movements.joined(separator: "\n"),
-        next: "create it again with \"setpoint diff -f ... --out FILE\"")
+        next: "create it again with \"setpoint diff -f ... --out \(ShellWord.quoted(path))\(saved.flags)\"")
     }
   }
 

@@ -91,9 +91,32 @@ struct FleetPlan: Sendable {
     }
   }
 
+  /// The endpoints that are not in the manifests and that `--prune` would delete; empty if the plan prunes.
+  var prunable: [String] {
+    let options = reconciler.options
+    guard !options.prune else { return [] }
+    let pruning = DecisionOptions(fleet: options.fleet, prune: true)
+    return items.filter { item in
+      guard case .none = item.desired else { return false }
+      return decide(
+        desired: item.desired, observed: item.observed, memory: item.memory, now: Self.now, options: pruning
+      ).reason.code == .manifestRemoved
+    }.map(\.name).sorted()
+  }
+
+  /// A line about the endpoints that the plan leaves although they have no manifest; nil if there are none.
+  var prunableLine: String? {
+    let names = prunable
+    guard !names.isEmpty else { return nil }
+    let more = names.count > 10 ? " and \(names.count - 10) more" : ""
+    let listed = names.prefix(10).joined(separator: ", ") + more
+    return "not in these manifests, and not changed: \(listed); --prune deletes \(names.count == 1 ? "it" : "them")"
+  }
+
   /// The plan as text.
   func lines(_ palette: Palette, explain: Bool = false) -> [String] {
     PlanText.lines(plan, palette: palette, remarks: remarks, explain: explain)
+      + [prunableLine].compactMap(\.self)
   }
 
   /// The endpoints that could not be evaluated: an incomplete plan does not mean that there are no changes.

@@ -15,7 +15,7 @@ struct RollbackCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "The revision number. (default: the last good one that is not live; during an update, the live one counts too)",
-      valueName: "N"))
+      valueName: "N"), completion: .revisions)
   var to: Int?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
   @OptionGroup var convergence: WaitOptions

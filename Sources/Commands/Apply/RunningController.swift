@@ -81,7 +81,7 @@ struct RunningController: Hashable, Sendable {
 
 extension EndpointChange {
   /// Whether the change lifts a hold.
-  fileprivate var liftsHold: Bool {
+  var liftsHold: Bool {
     operations.contains { operation in
       guard case .patchTags(_, let patch) = operation else { return false }
       return patch.remove.contains(FleetTags.held)

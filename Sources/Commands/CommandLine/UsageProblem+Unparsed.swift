@@ -30,10 +30,25 @@ extension UsageProblem {
         return empty("the value of \(argument.dropLast())")
       }
       guard argument.isEmpty else { continue }
-      guard index > 0, takesValue(arguments[index - 1]) else { return empty("an argument of \"\(name)\"") }
+      guard index > 0, takesValue(arguments[index - 1]) else {
+        return empty("\(argumentName(at: index) ?? "an argument") of \"\(name)\"")
+      }
       return empty("the value of \(arguments[index - 1])")
     }
     return nil
+  }
+
+  /// Returns the name of a positional argument, according to the command's help: `  <prompt>   The message to send`.
+  private func argumentName(at index: Int) -> String? {
+    guard let command = path.commands.last else { return nil }
+    let names = SetpointCommand.helpMessage(for: command, columns: 400).split(separator: "\n")
+      .filter { $0.hasPrefix("  <") }.compactMap { $0.split(separator: " ").first }
+    let first = arguments.count - path.rest.count
+    guard first <= index else { return nil }
+    let position = (first..<index).count { place in
+      !arguments[place].hasPrefix("-") && (place == first || !takesValue(arguments[place - 1]))
+    }
+    return names.indices.contains(position) ? "the argument \(names[position])" : nil
   }
 
   private func empty(_ what: String) -> ErrorReport {

@@ -9,7 +9,9 @@ struct UsageProblem {
   let arguments: [String]
 
   var report: ErrorReport {
-    if let report = unknownCommand ?? misplacedOption ?? unnamedFile ?? fileForNames ?? unreadableValue {
+    if let report = unknownCommand ?? misplacedOption ?? unnamedFile ?? fileForNames ?? unquotedMessage
+      ?? unreadableValue
+    {
       return report
     }
     return ErrorReport(message, next: "\"\(help)\" shows its usage")
@@ -118,6 +120,20 @@ struct UsageProblem {
     return ErrorReport(
       "\"\(name)\" takes endpoint names, not files",
       next: "\"setpoint get\" lists the names; diff, apply, validate and run read files with -f")
+  }
+
+  /// `setpoint query chat hello world`: a message of several words, not quoted.
+  private var unquotedMessage: ErrorReport? {
+    let (commands, rest) = path
+    guard commands.last?.configuration.commandName == "query", message.contains("nexpected argument") else {
+      return nil
+    }
+    let words = rest.prefix { !$0.hasPrefix("-") }
+    guard let name = words.first, words.count > 2 else {
+      return ErrorReport(message, next: "quote a message of several words; \"\(help)\" shows its usage")
+    }
+    let quoted = ["setpoint", "query", name, words.dropFirst().joined(separator: " ")] + rest.dropFirst(words.count)
+    return ErrorReport(message, next: "quote the message: \"\(ShellWord.line(quoted))\"")
   }
 
   private var takesFiles: Bool {

@@ -6,6 +6,8 @@ internal import ServingAPI
 /// answer came.
 struct AnswerWait: Sendable {
   let endpoint: String
+  /// The served entity that must answer; nil: any.
+  let entity: String?
   let provider: APIProvider
   /// The provider's address.
   let target: String
@@ -69,7 +71,15 @@ struct AnswerWait: Sendable {
       } catch let error as ServingError where error.status != nil || error.kind == .timeout {
         refusal = Refusal(status: error.status, kind: error.kind, message: error.serverMessage, error: error)
       }
-      guard let observed = try? await provider.observe(endpoint) else { throw refusal.error }
+      let observed: Observed
+      do {
+        observed = try await provider.observe(endpoint)
+      } catch let error as ServingError where error.kind == .unauthenticated {
+        // Says where the token came from.
+        throw error
+      } catch {
+        throw refusal.error
+      }
       let last = try await refusal.mayMeanStarting ? whileStarting(observed, until: end) : observed
       // Sent again only if the wait has ended well: any other refusal is the answer.
       guard observed.isStarting, refusal.mayMeanStarting, !last.isStarting, case .present(let live) = last,
@@ -132,6 +142,10 @@ struct AnswerWait: Sendable {
     if live.isFailed {
       return ErrorReport(
         "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))
+    }
+    if refusal.kind == .notFound, let entity, !live.entityNames.isEmpty, !live.entityNames.contains(entity) {
+      return ErrorReport(
+        "\(endpoint) has no served entity \(entity)", place: place, next: Choices.advice(live.entityNames))
     }
     guard live.readiness == .ready else {
       return ErrorReport(

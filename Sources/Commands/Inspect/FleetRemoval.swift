@@ -1,4 +1,5 @@
 internal import Controller
+internal import Endpoints
 internal import History
 internal import Planning
 
@@ -29,9 +30,9 @@ struct FleetRemoval {
 
   /// Returns what to do about a fleet that is not among the known ones.
   static func next(_ name: String?, _ known: [FleetKey]) -> String {
-    let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
+    let there = known.map { "\($0.name) at \($0.host)" }
     return KnownNames.next(
-      [name].compactMap(\.self), among: known.map(\.name), otherwise: "known fleets: \(there)")
+      [name].compactMap(\.self), among: known.map(\.name), otherwise: Choices.advice(there))
   }
 
   /// A running controller would record the fleet again a second later.

@@ -13,7 +13,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Flag(name: .shortAndLong, help: "Follow: print new output until interrupted.") var follow = false
-  @Option(help: "Only this served entity. (default: all)") var entity: String?
+  @Option(help: "Only this served entity. (default: all)", completion: .entities) var entity: String?
   @Flag(
     help: ArgumentHelp(
       "Print the startup log instead: a workspace's container build, or a plane's server output until it was ready.")
@@ -48,9 +48,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
   }
 
   private func entities(of endpoint: ObservedEndpoint) throws -> [String] {
-    let configs = [endpoint.pending, endpoint.active].compactMap { $0?.config }
-    var names: [String] = []
-    for entity in configs.flatMap(\.entities) where !names.contains(entity.name) { names.append(entity.name) }
+    let names = endpoint.entityNames
     guard let entity else {
       guard !names.isEmpty else {
         throw ErrorReport("\(name) is not serving anything yet", next: "\"setpoint describe \(name)\" shows why")
@@ -58,7 +56,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
       return names
     }
     guard names.contains(entity) else {
-      throw ErrorReport("\(name) has no served entity \(entity)", next: "it has \(names.joined(separator: ", "))")
+      throw ErrorReport("\(name) has no served entity \(entity)", next: Choices.advice(names))
     }
     return [entity]
   }
@@ -67,5 +65,15 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
     build
       ? try await connection.provider.buildLogs(name, entity: entity)
       : try await connection.provider.logs(name, entity: entity)
+  }
+}
+
+extension ObservedEndpoint {
+  /// The names of its served entities; those of the pending config first.
+  var entityNames: [String] {
+    let configs = [pending, active].compactMap { $0?.config }
+    var names: [String] = []
+    for entity in configs.flatMap(\.entities) where !names.contains(entity.name) { names.append(entity.name) }
+    return names
   }
 }

@@ -15,7 +15,8 @@ struct QueryCommand: AsyncParsableCommand {
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Argument(help: "The message to send; - reads it from standard input.") var prompt: String
   @Flag(help: "Stream the answer as it is generated.") var stream = false
-  @Option(help: "Send to this served entity regardless of the traffic split.") var entity: String?
+  @Option(help: "Send to this served entity regardless of the traffic split.", completion: .entities)
+  var entity: String?
   @Option(
     help: ArgumentHelp("How long to wait for the whole answer, including a cold start.", valueName: "TIME"))
   var timeout = TimeSpan(
@@ -34,7 +35,7 @@ struct QueryCommand: AsyncParsableCommand {
     let message =
       prompt == "-" ? String(decoding: try CommandContext.current.readInput(), as: UTF8.self) : prompt
     let wait = AnswerWait(
-      endpoint: name, provider: connection.provider, target: connection.target.url,
+      endpoint: name, entity: entity, provider: connection.provider, target: connection.target.url,
       timeout: timeout.duration)
     if stream {
       try await print(

@@ -22,7 +22,7 @@ struct StatusCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Forget the status of a fleet without a controller. Its endpoints' revisions are kept.",
-      valueName: "FLEET"))
+      valueName: "FLEET"), completion: .fleets)
   var forget: String?
   @Option(name: .outputFormat, help: "The output format: table, wide or json.") var output = StatusFormat.table
   @OptionGroup var state: StateOptions

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CanonicalJSON
 internal import Endpoints
+internal import History
 internal import Planning
 internal import ServingAPI
 
@@ -22,6 +23,7 @@ struct WaitCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How long to wait.", valueName: "TIME")) var timeout = TimeSpan(seconds: 3600)
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
 
   func run() async throws {
     let connection = try provider.connect()
@@ -39,7 +41,9 @@ struct WaitCommand: AsyncParsableCommand {
     let end = timing.elapsed() + timeout.duration
     var looks = 0
     while true {
-      let progress = progress(try await connection.provider.observe(name))
+      let observed = try await connection.provider.observe(name)
+      if goal == .deleted, looks == 0, case .absent = observed { try await requireRecorded(connection) }
+      let progress = progress(observed)
       display.note(progress)
       switch progress.phase {
       case .done: return try await conclude(progress, connection)
@@ -61,6 +65,16 @@ struct WaitCommand: AsyncParsableCommand {
       }
       try await timing.sleep(min(UpdateWait.pollInterval(looks), left))
     }
+  }
+
+  /// An endpoint that never existed is probably a misspelt one.
+  private func requireRecorded(_ connection: Connection) async throws {
+    let recorded = try await state.readHistory().recordedEndpoints(host: connection.target.url).keys
+    guard !recorded.contains(name) else { return }
+    throw ErrorReport(
+      "endpoint \(name) not found at \(connection.target.url)",
+      why: "this machine's history does not know it, so it may never have existed",
+      next: await LiveEndpoint.next(forMissing: [name], connection.provider))
   }
 
   private func conclude(_ end: EndpointProgress, _ connection: Connection) async throws {

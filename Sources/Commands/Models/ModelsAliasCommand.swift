@@ -8,7 +8,7 @@ struct ModelsAliasCommand: AsyncParsableCommand {
     commandName: "alias", abstract: "Point an alias at a version of a model.",
     discussion: "A manifest with entityVersion: \"@ALIAS\" rolls out the new version when the alias moves.")
 
-  @Argument(help: "The model: catalog.schema.name.") var name: String
+  @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
   @Argument(help: "The alias, with or without @.") var alias: String
   @Argument(help: "The version number.") var version: Int64
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text

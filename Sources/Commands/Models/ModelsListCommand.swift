@@ -8,7 +8,7 @@ struct ModelsListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List registered models with their versions and aliases.")
 
-  @Argument(help: "Only this model.") var name: String?
+  @Argument(help: "Only this model.", completion: .models) var name: String?
   @Option(name: .outputFormat, help: "The output format: table or json.") var output = TableFormat.table
   @OptionGroup var provider: ProviderOptions
 

@@ -15,7 +15,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       cache to that model's own blobs. Prints the version number.
       """)
 
-  @Argument(help: "The model: catalog.schema.name.") var name: String
+  @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
   @Argument(help: "The directory with the model.", completion: .directory) var directory: String
   @Option(
     help: ArgumentHelp(
@@ -60,9 +60,14 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     do {
       return try await connection.models.register(
         name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
-    } catch var error as ServingError where error.kind == .invalid && error.serverMessage.contains(source) {
-      error.advice = error.advice ?? Self.advice(source, isOnThisMachine: connection.target.isLocalPlane)
-      throw error
+    } catch let error as ServingError where error.kind == .invalid && error.serverMessage.contains(source) {
+      throw ErrorReport(
+        "the directory cannot be registered", why: error.serverMessage,
+        next: error.advice ?? Self.advice(source, isOnThisMachine: connection.target.isLocalPlane))
+    } catch let error as ServingError where error.isNameTaken {
+      throw ErrorReport(
+        version.map { "\(name) already has version \($0)" } ?? "\(name) already has this version", place: error.call,
+        why: error.serverMessage, next: version == nil ? "run the command again" : "omit --version to get the next one")
     }
   }
 

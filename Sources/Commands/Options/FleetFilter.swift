@@ -5,7 +5,8 @@ internal import History
 struct FleetFilter: ParsableArguments {
   @Option(
     name: .customLong("fleet"),
-    help: ArgumentHelp("Only this fleet. (default: SETPOINT_FLEET, else all known fleets)", valueName: "NAME"))
+    help: ArgumentHelp("Only this fleet. (default: SETPOINT_FLEET, else all known fleets)", valueName: "NAME"),
+    completion: .fleets)
   var namedFleet: String?
 
   @Option(help: ArgumentHelp("Only this workspace or serving plane. (default: all)", valueName: "URL"))

@@ -34,7 +34,8 @@ struct ManifestOptions: ParsableArguments {
   /// - Throws: an ``ErrorReport`` if there are errors.
   func readUsable(else consequence: String = Self.unchanged) throws -> ManifestSet {
     let set = try read()
-    try Self.report(set.findings, consequence)
+    try Self.report(
+      set.findings, consequence, "\"setpoint validate -f ...\" checks without contacting a provider")
     return set
   }
 
@@ -64,7 +65,8 @@ struct ManifestOptions: ParsableArguments {
     // The provider is asked what it is only if that matters.
     let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
     let isPlane = isInQuestion ? await client.isPlane() : false
-    try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) }, consequence)
+    let check = "\"setpoint diff -f ...\" checks again"
+    try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) }, consequence, check)
   }
 
   /// What a command that changes endpoints says about manifests with errors.
@@ -72,14 +74,15 @@ struct ManifestOptions: ParsableArguments {
   /// What a command that only plans says about them.
   static let unplanned = "no plan was created"
 
-  private static func report(_ findings: [Finding], _ consequence: String) throws {
+  /// - Parameter check: the command that finds them again: `validate` does not know the provider's rules.
+  private static func report(_ findings: [Finding], _ consequence: String, _ check: String) throws {
     let console = CommandContext.current.console
     for line in FindingsText.lines(findings, console.notesPalette) { console.note(line) }
     let errors = findings.count { $0.severity == .error }
     guard errors == 0 else {
       throw ErrorReport(
         "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); \(consequence)",
-        next: "fix the findings above; \"setpoint validate -f ...\" checks without contacting a provider")
+        next: "fix the findings above; \(check)")
     }
   }
 }

@@ -17,7 +17,8 @@ struct ProviderOptions: ParsableArguments {
 
   @Option(
     name: .customLong("fleet"),
-    help: ArgumentHelp("The fleet to act for. (default: SETPOINT_FLEET, else default)", valueName: "NAME"))
+    help: ArgumentHelp("The fleet to act for. (default: SETPOINT_FLEET, else default)", valueName: "NAME"),
+    completion: .fleets)
   var namedFleet: String?
 
   init() {}

@@ -12,6 +12,15 @@ struct RegistryOptions: ParsableArguments {
 
   init() {}
 
+  func validate() throws {
+    guard let registry else { return }
+    do throws(TargetError) {
+      _ = try RegistryChoice(registry, source: "--registry")
+    } catch {
+      throw ValidationError(error.description)
+    }
+  }
+
   /// Returns the provider with its versions looked up in the registry of these options.
   ///
   /// - Parameters:

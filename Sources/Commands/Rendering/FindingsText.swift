@@ -24,9 +24,12 @@ enum FindingsText {
   private static func json(_ finding: Finding) -> JSONValue {
     var members: [String: JSONValue] = [
       "severity": .string(finding.severity.rawValue), "file": .string(finding.location.file),
-      "line": .int(Int64(finding.location.line)), "column": .int(Int64(finding.location.column)),
       "message": .string(finding.message),
     ]
+    if !finding.location.isWholeFile {
+      members["line"] = .int(Int64(finding.location.line))
+      members["column"] = .int(Int64(finding.location.column))
+    }
     if !finding.path.isEmpty { members["path"] = .string(finding.path) }
     if let suggestion = finding.suggestion { members["suggestion"] = .string(suggestion) }
     return .object(members)

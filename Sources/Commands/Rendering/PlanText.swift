@@ -42,6 +42,7 @@ package enum PlanText {
     var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.style))"]
     lines += indented(change.reason.detail, label: "")
     for remark in remarks { lines += indented(remark, label: "") }
+    if change.liftsHold, !change.reason.detail.contains("hold is lifted") { lines.append("    the hold is lifted") }
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
     // A new endpoint has no previous values.
     let isNew = change.action == .create || change.base == .absent
@@ -118,7 +119,9 @@ extension Reason {
       // Some details say themselves that --adopt is not possible.
       guard detail.hasSuffix("--adopt takes it over") else { return nil }
       let adoption = "adopt it with \"setpoint apply -f ... --adopt\""
-      return detail.hasPrefix("it belongs to fleet ") ? "\(adoption), or act for its fleet with --fleet" : adoption
+      guard detail.hasPrefix("it belongs to fleet "), let owner = detail.split(separator: "\"").dropFirst().first
+      else { return adoption }
+      return "\(adoption), or add --fleet \(ShellWord.quoted(String(owner))) to act for that fleet"
     case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it again"
     case .massDeletion:
       return "check that the removal from the source is intended, then start \"setpoint run\" with --allow-mass-delete"

@@ -27,8 +27,8 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
   func validate() throws {
     guard provider.fleet != "default" else {
       throw ValidationError(
-        "Specify the fleet with --fleet NAME or SETPOINT_FLEET: a controller owns every endpoint with its tag, so "
-          + "\"default\" is not allowed."
+        "Specify the fleet with --fleet NAME or SETPOINT_FLEET: a controller manages every endpoint tagged with "
+          + "its fleet, so \"default\" is not allowed."
       )
     }
   }

@@ -6,6 +6,9 @@ internal import Planning
 /// Why a file is not a saved plan that can be applied.
 package struct SavedPlanError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
+
+  /// The file is JSON, but not a saved plan.
+  package static let otherKind = SavedPlanError(description: "it is not a saved plan")
 }
 
 extension SavedPlan {
@@ -24,7 +27,7 @@ extension SavedPlan {
   /// Reads the output of ``json``.
   package init(json: JSONValue) throws(SavedPlanError) {
     guard json["kind"] == "SavedPlan" else {
-      throw SavedPlanError(description: "it is not a saved plan; \"setpoint diff -f ... --out FILE\" creates one")
+      throw SavedPlanError.otherKind
     }
     guard json["form"]?.intValue == Self.form else {
       throw SavedPlanError(description: "it was written by another version of Setpoint; create the plan again")

@@ -20,7 +20,7 @@ package enum PriceFile {
     }
     let filled = documents.compactMap(\.root)
     guard let root = filled.first else {
-      return refused(SourceLocation(source: source, line: 1, column: 1), "the file is empty")
+      return refused(SourceLocation(whole: file), "the file is empty")
     }
     guard filled.count == 1 else {
       return refused(

@@ -63,7 +63,8 @@ package struct RuleBook: Hashable, Sendable {
 
   /// Returns how to override the rule, which ends each of its messages.
   package func way(past rule: WorkspaceRule) -> String {
-    "(rule \(rule.rawValue); --rule \(rule.rawValue)=\(severity(of: rule) == .refuse ? "warn" : "off") if yours differs)"
+    let effect = severity(of: rule) == .refuse ? "warn turns this into a warning" : "off turns this off"
+    return "(rule \(rule.rawValue); --rule \(rule.rawValue)=\(effect))"
   }
 }
 

@@ -60,19 +60,22 @@ package struct ManifestFile: Sendable {
   /// Creates the outcome of a file or directory that could not be read at all.
   package init(unreadable file: String, _ message: String) {
     foreignKind = .stranger
-    outcomes = [.nothing(but: Finding(at: SourceLocation(file: file, line: 1, column: 1), message))]
+    outcomes = [.nothing(but: Finding(at: SourceLocation(whole: file), message))]
   }
 
   /// Returns the finding about a file without a document, by its bytes alone.
   private static func nothingAtAll(_ bytes: [UInt8], _ source: SourceFile) -> Finding? {
-    let start = SourceLocation(source: source, line: 1, column: 1)
+    let whole = SourceLocation(whole: source.path)
     // An empty file is more likely truncated or half written than intended.
     if bytes.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) {
-      return Finding(at: start, "the file is empty", suggestion: "to remove its endpoint, remove the file")
+      guard source.path != "-" else {
+        return Finding(at: whole, "standard input is empty", suggestion: "pipe manifests into the command")
+      }
+      return Finding(at: whole, "the file is empty", suggestion: "to remove its endpoint, remove the file")
     }
     guard bytes.starts(with: "version https://git-lfs.github.com/spec/".utf8) else { return nil }
     return Finding(
-      at: start, "the file is a Git LFS pointer; Git LFS is not supported",
+      at: whole, "the file is a Git LFS pointer; Git LFS is not supported",
       suggestion: "keep manifests out of Git LFS")
   }
 

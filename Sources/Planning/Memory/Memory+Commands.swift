@@ -43,7 +43,7 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
     }
     return CommandRefusal(
       description: "\(live.name) belongs to fleet \"\(owner)\", and this command acts for fleet \"\(fleet)\"",
-      next: "act for its fleet with --fleet")
+      next: "to act for that fleet, add --fleet \(ShellWord.quoted(owner))")
   }
 }
 

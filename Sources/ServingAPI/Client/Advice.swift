@@ -21,7 +21,7 @@ enum Advice {
 
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {
     switch error.kind {
-    case .unauthenticated: "the token was rejected; it came from \(target.tokenSource)"
+    case .unauthenticated: rejected(target)
     case .permissionDenied: "the token's owner lacks permission for this; the token came from \(target.tokenSource)"
     case .conflict where error.call.hasSuffix("/config") || error.call.hasSuffix("/telemetry-config"):
       "the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again"
@@ -33,6 +33,15 @@ enum Advice {
     case .throttled: "the server is rate-limiting requests; try again later"
     default: nil
     }
+  }
+
+  private static func rejected(_ target: ProviderTarget) -> String {
+    let source = "the token was rejected; it came from \(target.tokenSource)"
+    guard target.isOnThisMachine, !target.isLocalPlane, target.tokenSource.hasPrefix("environment ") else {
+      return source
+    }
+    return "\(source); set it to the contents of the plane's token file (DIR/token), or unset DATABRICKS_HOST and "
+      + "DATABRICKS_TOKEN to use the plane on this machine"
   }
 
   private static func unreachable(_ target: ProviderTarget) -> String {

@@ -80,11 +80,18 @@ package struct LocalPlane: Hashable, Sendable {
   /// - Throws: `TargetError` if that fails, or if others can access the directory.
   package func announce(in runtimeDirectory: String) throws(TargetError) {
     try Self.prepare(runtimeDirectory)
+    try SecureFile.replace(file(in: runtimeDirectory), with: content)
+    if (try? Self.read(Self.lastFile(runtimeDirectory)))?.dataDirectory == dataDirectory {
+      try SecureFile.remove(Self.lastFile(runtimeDirectory))
+    }
+  }
+
+  private var content: [UInt8] {
     let json: JSONValue = [
       "url": .string(url), "token_file": .string(tokenFile), "pid": .int(Int64(processID)),
       "data_directory": .string(dataDirectory), "options": .array(options.map { .string($0) }),
     ]
-    try SecureFile.replace(file(in: runtimeDirectory), with: json.bytes(.pretty) + [0x0A])
+    return json.bytes(.pretty) + [0x0A]
   }
 
   /// Removes the announcement and the socket, unless another process has replaced them.
@@ -93,6 +100,15 @@ package struct LocalPlane: Hashable, Sendable {
     try SecureFile.remove(file(in: runtimeDirectory))
     try SecureFile.remove(socket(in: runtimeDirectory))
   }
+
+  /// Withdraws a plane that was stopped, and remembers it, so that commands can suggest how to start it again.
+  package func withdrawStopped(from runtimeDirectory: String) throws(TargetError) {
+    try withdraw(from: runtimeDirectory)
+    try SecureFile.replace(Self.lastFile(runtimeDirectory), with: content)
+  }
+
+  /// The announcement of the plane that was stopped last.
+  private static func lastFile(_ runtimeDirectory: String) -> String { "\(runtimeDirectory)/last-plane.json" }
 
   /// Reads an announcement; nil if it is gone.
   private static func read(_ path: String) throws(TargetError) -> LocalPlane? {
@@ -126,6 +142,12 @@ package struct LocalPlane: Hashable, Sendable {
       let isRunning = try SecureFile.checkSocket(socket) && UnixSocket.isListening(socket)
       if isRunning { planes.running.append(plane) } else { planes.gone.append(plane) }
     }
+    // Only a suggestion depends on it. One whose data is gone cannot be started again.
+    if let last = try? read(lastFile(runtimeDirectory)),
+      (try? SecureFile.names(in: last.dataDirectory))?.isEmpty == false
+    {
+      planes.stopped = last
+    }
     planes.running.sort { ($0.url, $0.dataDirectory) < ($1.url, $1.dataDirectory) }
     return planes
   }
@@ -142,6 +164,8 @@ package struct LocalPlanes: Hashable, Sendable {
   package var running: [LocalPlane] = []
   /// Planes that are gone without having removed their announcements.
   package var gone: [LocalPlane] = []
+  /// The plane that was stopped last, if it can be started again.
+  package var stopped: LocalPlane?
 
   package init() {}
 }

@@ -32,9 +32,10 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
     self.startCommand = startCommand
   }
 
-  /// `https://h (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN`
+  /// `https://h (environment DATABRICKS_HOST), authentication pat: environment DATABRICKS_TOKEN`
   package var description: String {
-    authentication.isEmpty ? "\(url) (\(source))" : "\(url) (\(source)), \(authentication): \(tokenSource)"
+    authentication.isEmpty
+      ? "\(url) (\(source))" : "\(url) (\(source)), authentication \(authentication): \(tokenSource)"
   }
 
   /// Whether the address belongs to this machine.

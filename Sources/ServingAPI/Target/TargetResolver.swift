@@ -1,3 +1,5 @@
+internal import Endpoints
+
 /// Decides which provider a command uses: flags, then the environment, then a named profile, then the plane on this
 /// machine. Pure: the environment is a dictionary, and files are read through a closure.
 package struct TargetResolver: Sendable {
@@ -66,7 +68,7 @@ package struct TargetResolver: Sendable {
       return try fromProfile(name, namedBy: "default_profile of \(file.path)", isWhole: false)
     }
     if let plane = try onlyPlane() { return try fromPlane(plane) }
-    throw nothingFound(file)
+    throw nothingFound(file, last: try findPlanes().stopped)
   }
 
   /// Setting one of these implies a host.
@@ -184,7 +186,7 @@ package struct TargetResolver: Sendable {
       let names = file.profiles.names
       throw TargetError(
         "profile \"\(name)\" (\(namedBy)) is not in \(path)",
-        advice: names.isEmpty ? "the file contains no profiles" : "it contains: \(names.joined(separator: ", "))")
+        advice: names.isEmpty ? "the file contains no profiles" : Choices.advice(names))
     }
     return Profile(values: values, place: "profile \(name) of \(path)")
   }
@@ -252,11 +254,14 @@ package struct TargetResolver: Sendable {
       credentials: Credentials(.token(Secret(token)), source: plane.tokenFile))
   }
 
-  private func nothingFound(_ file: (path: String, profiles: ConfigProfiles)?) -> TargetError {
+  /// - Parameter last: the plane that was stopped last.
+  private func nothingFound(_ file: (path: String, profiles: ConfigProfiles)?, last: LocalPlane?) -> TargetError {
     let names = file?.profiles.names ?? []
     let profiles = names.isEmpty ? "" : ", or choose a profile with --profile (\(names.joined(separator: ", ")))"
+    let start =
+      last.map { "start the last plane again with \"\($0.startCommand)\"" } ?? "start a plane with \"setpoint serve\""
     return TargetError(
       "no provider: no --host, no DATABRICKS_HOST, no named profile, and no serving plane runs on this machine",
-      advice: "start a plane with \"setpoint serve\", or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
+      advice: "\(start), or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
   }
 }

@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// How to serve a folder's model: as given by the caller, otherwise by the folder's `MLmodel`, otherwise as inferred
 /// from its `config.json`.
 struct ServingInstructions: Hashable, Sendable {
@@ -37,6 +39,14 @@ struct ServingInstructions: Hashable, Sendable {
   }
 
   private static func noEntrypoint(_ folder: String, isMLflow: Bool) -> ModelError {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
+    if files.isEmpty { return ModelError(code: .invalid, description: "\(folder) is empty") }
+    let inner = files.first { FileManager.default.fileExists(atPath: "\(folder)/\($0)/config.json") }
+    if let inner, !isMLflow {
+      return ModelError(
+        code: .invalid,
+        description: "\(folder) is not the model's folder, but \(folder)/\(inner) has a config.json: register that one")
+    }
     let command = "--entrypoint \"\(HuggingFaceFolder.entrypoint)\""
     return ModelError(
       code: .invalid,

@@ -184,8 +184,8 @@ import Testing
     let words = "this link points outside the repository; only links within it are followed"
     #expect(
       reading.set.findings.map(\.description) == [
-        "fleet/absolute.yaml:1:1: error: \(words)", "fleet/directory:1:1: error: \(words)",
-        "fleet/relative.yaml:1:1: error: \(words)",
+        "fleet/absolute.yaml: error: \(words)", "fleet/directory: error: \(words)",
+        "fleet/relative.yaml: error: \(words)",
       ])
   }
 

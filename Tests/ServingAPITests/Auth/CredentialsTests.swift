@@ -233,7 +233,7 @@ import Testing
     let harness = OAuthHarness()
     #expect(
       "\(try harness.resolver(Self.host.merging(Self.client) { $1 }).resolve().target)"
-        == "https://h.example.com (environment DATABRICKS_HOST), oauth-m2m: OAuth client id-1 "
+        == "https://h.example.com (environment DATABRICKS_HOST), authentication oauth-m2m: OAuth client id-1 "
         + "(environment DATABRICKS_CLIENT_ID, environment DATABRICKS_CLIENT_SECRET)")
   }
 

@@ -79,7 +79,8 @@ enum EventTable {
   static func table(_ events: [HistoryEvent]) -> Table {
     var table = Table(["TIME", "EVENT", "COMMIT", "WHY"])
     for event in events {
-      let why = event.isLogTail ? "(\(event.why.split(whereSeparator: \.isNewline).count) lines)" : event.why
+      let lines = event.why.split(whereSeparator: \.isNewline).count
+      let why = event.isLogTail ? "(\(lines) \(lines == 1 ? "line" : "lines"))" : event.why
       table.append([
         Table.Cell(TimeText.instant(event.at.milliseconds)), Table.Cell(event.what),
         Table.Cell(event.sourceCommit.map(StatusText.short) ?? "-"), Table.Cell(why),

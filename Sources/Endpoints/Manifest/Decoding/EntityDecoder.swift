@@ -49,8 +49,7 @@ struct EntityDecoder {
     for name in ManifestSchema.flatEntityFields {
       guard let location = spec.location(of: name) else { continue }
       report(
-        location, "spec." + name, "conflicts with servedEntities; use one or the other",
-        "set it in each entity")
+        location, "spec." + name, "conflicts with servedEntities", "set it in each entity")
     }
   }
 
