@@ -149,7 +149,7 @@ extension PreflightFinding {
   /// The finding as a warning. A registry reports a model as missing to callers that may not see it, which is no reason
   /// to keep an endpoint from a version that was good on it before.
   fileprivate var withoutRefusal: PreflightFinding {
-    outcome == .refused || outcome == .waiting ? PreflightFinding(rule, .warning, words) : self
+    outcome == .refused || outcome == .waiting ? PreflightFinding(rule, .warning, message) : self
   }
 }
 
