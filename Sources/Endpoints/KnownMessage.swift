@@ -135,6 +135,10 @@ package struct KnownMessage: Hashable, Sendable {
 
   /// Missing objects that may be created later: a version, a secret.
   private static let absences = [
+    // A plane says itself where to write the value.
+    KnownMessage(
+      .theirs, "a secret is missing", isAbsence: true, equivalents: ["no secret"],
+      [["there is no secret", "on this plane"]]),
     KnownMessage(
       .theirs, "a secret is missing", remedy: "create the secret", isAbsence: true,
       equivalents: ["no secret", "secret does not exist"],

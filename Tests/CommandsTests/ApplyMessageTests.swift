@@ -20,7 +20,7 @@ import Testing
       #expect(onward.code == 0)
       #expect(
         onward.output.hasPrefix("support-chat: restored revision 2")
-          && onward.output.contains(": a user chose revision 2 instead of this config; it is held until "),
+          && onward.output.contains(": a user chose revision 2; the manifest's config is held until "),
         "\(onward)"
       )
       #expect(onward.notes.contains("support-chat: restoring revision 2: PUT "), "\(onward)")
@@ -37,7 +37,7 @@ import Testing
       let retried = await harness.run("retry", "support-chat")
       #expect(retried.code == 0 && retried.output.hasPrefix("support-chat: retried"), "\(retried)")
       #expect(
-        retried.notes.contains("~ support-chat: update (asked for)\n    the hold is lifted"), "\(retried)")
+        retried.notes.contains("~ support-chat: update (requested)\n    the hold is lifted"), "\(retried)")
       #expect(retried.notes.ranges(of: "hold is lifted").count == 1, "\(retried)")
       #expect(!(retried.output + retried.notes).contains("back"), "\(retried)")
       #expect(await harness.run("rollback", "support-chat", "--to", "1").code == 0)

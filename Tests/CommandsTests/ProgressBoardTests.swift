@@ -35,6 +35,19 @@ import Testing
     #expect(board.reminder(now: 100_000) == nil)
   }
 
+  @Test func `a call that is refused repeatedly is not printed again for fifteen seconds`() {
+    var board = ProgressBoard()
+    let call = EndpointProgress(endpoint: "chat", phase: .sending, state: "creating", detail: "POST")
+    let pause = EndpointProgress(endpoint: "chat", phase: .waiting, state: "creating", detail: "no secret llm/hf")
+    #expect(board.note(call, now: 0) == "chat: creating: POST")
+    #expect(board.note(pause, now: 0) == "chat: creating: no secret llm/hf")
+    for now in [1000, 3000, 7000, 14_999] as [Int64] {
+      #expect(board.note(call, now: now) == nil && board.note(pause, now: now) == nil)
+    }
+    #expect(board.note(call, now: 15_000) == "chat: creating: POST (15s)")
+    #expect(board.note(EndpointProgress(endpoint: "chat", phase: .done, state: "created"), now: 15_001) != nil)
+  }
+
   @Test func `a reminder writes a state in lower case, in the middle of its sentence`() {
     var board = ProgressBoard()
     _ = board.note(EndpointProgress(endpoint: "chat", phase: .waiting, state: "Updating", detail: ""), now: 0)

@@ -85,6 +85,7 @@ import Testing
     (Decision(.update, Reason(.overdue, "x"), next: .wait(.seconds(1))), .degraded, true),
     (Decision(.update, Reason(.retrying, "x"), next: .wait(.seconds(1))), .degraded, false),
     (Decision(.rollback, Reason(.updateFailed), next: .call(call)), .rollingBack, false),
+    (Decision(.rollback, Reason(.wentBack), next: .call(call)), .updating, false),
     (Decision(.delete, Reason(.manifestRemoved), next: .call(call)), .deleting, false),
     (Decision(.adopt, Reason(.adoption), next: .call(call)), .adopting, false),
     (Decision(.hold, Reason(.quarantined, "x"), next: .rest), .held, true),

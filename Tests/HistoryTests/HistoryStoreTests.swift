@@ -108,6 +108,26 @@ import Testing
     #expect(try await store.memory(of: key).memory == expected)
   }
 
+  @Test(arguments: [
+    (0, "revision 2 was not sent"), (1, "revision 2 was given up after it was refused once"),
+    (6, "revision 2 was given up after it was refused 6 times"),
+  ])
+  func `an attempt that is given up is reported with the number of refusals and the reason`(
+    refusals: Int, words: String
+  ) async throws {
+    let store = try HistoryStore.passing()
+    let two = config("2")
+    var changes = [opened(two, revision: 2)]
+    for second in 0..<refusals {
+      changes.append(
+        .received(.missing("no secret"), .updateConfig(name: key.name, config: two), at: at(Int64(second))))
+    }
+    changes.append(.closed(.init(.unsent, because: "the manifest changed", at: at(60))))
+    try await store.record(changes, of: key, at: at(0))
+    let event = try await store.events(of: key).first { $0.what == words }
+    #expect(event?.why == "the manifest changed")
+  }
+
   @Test func `values that are not recorded are taken from the live config, and missing ones are named`() async throws {
     let store = try HistoryStore.passing()
     try await store.record([opened(config("1", ["LEVEL": "INFO"]), revision: 1)], of: key, at: at(0))

@@ -176,6 +176,30 @@ import Testing
     }
   }
 
+  @Test func `a rollback to the revision at which the endpoint is already held is refused`() {
+    let held = HeldConfig(digest: v3.digest, cause: .failed, target: v2.digest)
+    do {
+      _ = try memory.rollback(to: 2, live: live(v2, version: 6, held: held), fleet: "f")
+      Issue.record("the rollback is refused")
+    } catch {
+      #expect(error.description == "chat is already at revision 2; it stays there")
+      #expect(error.next == "\"setpoint retry chat\" lifts the hold")
+    }
+  }
+
+  @Test(arguments: [
+    (Memory(), "chat has no good revision in this machine's history"),
+    (Memory(revisions: revisions((v1, .good))), "chat has no other good revision in this machine's history"),
+  ])
+  func `a rollback without a target says whether there is any good revision`(memory: Memory, words: String) {
+    do {
+      _ = try memory.rollback(to: nil, live: live(v1), fleet: "f")
+      Issue.record("the rollback is refused")
+    } catch {
+      #expect(error.description == words)
+    }
+  }
+
   @Test(arguments: [
     (Memory(), "chat has no revision 99; this machine's history has none"),
     (
@@ -213,7 +237,7 @@ import Testing
     #expect(decision.action == .rollback && decision.next.word == "wait")
     #expect(
       decision.reason.detail
-        == "a user chose revision \(revision) instead of this config; revision \(revision) is sent "
+        == "a user chose revision \(revision); revision \(revision) is sent "
         + "when the update to config version 7 ends")
     #expect(decision.blockedBy == "an update to config version 7 in progress")
     #expect(decision.operations.contains(.updateConfig(name: "chat", config: target.config)))

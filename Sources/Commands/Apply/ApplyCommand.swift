@@ -83,7 +83,9 @@ struct ApplyCommand: AsyncParsableCommand {
       let preflight = try await connection.preflight(pass.reconciler, rules: rules, on: site)
       checks = FleetPreflight(preflight: preflight, items: pass.items, options: pass.reconciler.options)
     }
-    let report = ApplyReport(plan: pass.plan, results: await convergence.run(unsettled, pass, preflight: checks))
+    let report = ApplyReport(
+      plan: pass.plan, results: await convergence.run(unsettled, pass, preflight: checks),
+      isPlanShown: output == .text && console.isOneStream)
     switch output {
     case .json:
       let result = report.json(console.suggestions)

@@ -20,11 +20,18 @@ struct EndpointOutcome: Sendable {
   let calls: [String]
   /// The duration in whole seconds.
   let seconds: Int64
+  /// Whether it is held after this command rolled it back.
+  let isRolledBack: Bool
 
   /// - Parameters:
   ///   - lastAction: the last action executed for the endpoint; nil if there was none.
   ///   - request: what the command was asked to do.
-  init(_ result: ConvergenceResult, lastAction: PlanAction?, request: RequestedChange = .plan) {
+  ///   - planned: the plan's entry if the plan blocks the endpoint; nil: it does not.
+  init(
+    _ result: ConvergenceResult, lastAction: PlanAction?, request: RequestedChange = .plan,
+    planned: EndpointChange? = nil
+  ) {
+    var isRolledBack = false
     endpoint = result.name
     calls = result.calls
     seconds = result.elapsed.components.seconds
@@ -41,7 +48,11 @@ struct EndpointOutcome: Sendable {
       shortTitle = request.outcome
       (title, why, next, done) = (request.done ?? action.done, reason.detail, nil, .rollback)
     case .held(let reason):
-      title = PlanText.headline(.hold, reason)
+      let revision = reason.code == .quarantined ? result.rolledBackTo : nil
+      let headline = PlanText.headline(.hold, reason)
+      isRolledBack = revision != nil
+      shortTitle = headline
+      title = revision.map { "rolled back to revision \($0)" } ?? headline
       why = Self.withLogs(Self.why(reason, result.last), result)
       next = reason.next(for: result.name)
       done = nil
@@ -58,7 +69,7 @@ struct EndpointOutcome: Sendable {
       done = nil
     case .underWay(let reason, timeIsOver: false):
       title = "in progress"
-      why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
+      why = reason.detail.isEmpty ? reason.code.text : reason.detail
       // Only `apply` has manifests to suggest.
       next =
         request == .plan
@@ -67,24 +78,30 @@ struct EndpointOutcome: Sendable {
       done = nil
     case .interrupted:
       title = "interrupted"
-      why = Self.inFlight(result)
-      next = "run the same command to resume"
+      let flight = Self.inFlight(result)
+      (why, next) = (flight.why, flight.next)
       done = nil
     case .failed(let words):
-      (title, why, next, done) = ("failed", words, nil, nil)
+      // What the plan already blocked has the same title here.
+      title = planned.map { PlanText.headline($0.action, $0.reason) } ?? "failed"
+      (why, next, done) = (words, nil, nil)
     }
     word = shortTitle ?? title
+    self.isRolledBack = isRolledBack
     self.isSuccess = isSuccess
   }
 
   /// Creates the outcome of an endpoint that the plan holds and that was not processed.
-  init(_ change: EndpointChange) {
+  ///
+  /// - Parameter isShown: whether the user reads the reason in the plan just above.
+  init(_ change: EndpointChange, isShown: Bool = false) {
     endpoint = change.endpoint
     title = PlanText.headline(change.action, change.reason)
     word = title
     seconds = 0
-    why = change.reason.detail
-    next = change.reason.next(for: change.endpoint)
+    isRolledBack = false
+    why = isShown ? "" : change.reason.detail
+    next = isShown ? nil : change.reason.next(for: change.endpoint)
     isSuccess = change.reason.code == .suspended || change.reason.code == .retained
     done = nil
     calls = []
@@ -111,7 +128,7 @@ struct EndpointOutcome: Sendable {
       let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
       // A rollback that waits for the update has its own reason.
       let isUpdating = reason.code == .overdue || result.last?.decision.blockedBy != nil
-      let state = isUpdating ? "updating" : reason.code.rawValue
+      let state = isUpdating ? "updating" : reason.code.text
       return (
         state, known.isEmpty ? "still in progress at the provider" : "still in progress at the provider: \(known)",
         "it continues at the provider; \(goOn)"
@@ -121,7 +138,8 @@ struct EndpointOutcome: Sendable {
 
   /// Returns the decision's reason, and the failed revision's recorded message unless the reason contains it.
   private static func why(_ reason: Reason, _ assessment: Reconciler.Assessment?) -> String {
-    guard let assessment, case .present(let live) = assessment.observed, let held = HeldTag(tags: live.tags).held,
+    guard reason.code.isOfHeldConfig, let assessment, case .present(let live) = assessment.observed,
+      let held = HeldTag(tags: live.tags).held,
       let words = assessment.recorded.memory.revision(of: held.digest)?.outcome.message, !reason.detail.contains(words)
     else { return reason.detail }
     return reason.detail.isEmpty ? words : "\(reason.detail)\n\(words)"
@@ -138,12 +156,26 @@ struct EndpointOutcome: Sendable {
       .joined(separator: "\n")
   }
 
-  private static func inFlight(_ result: ConvergenceResult) -> String {
-    guard let attempt = result.last?.recorded.memory.attempt else {
-      return result.calls.isEmpty ? "nothing was sent" : "\(result.calls.joined(separator: ", ")) was sent"
+  /// Returns what is in flight after an interruption, and what to do.
+  private static func inFlight(_ result: ConvergenceResult) -> (why: String, next: String) {
+    let resume = "run the same command to resume"
+    guard let last = result.last, let attempt = last.recorded.memory.attempt else {
+      return (result.calls.isEmpty ? "nothing was sent" : "\(result.calls.joined(separator: ", ")) was sent", resume)
     }
-    let what = "the \(attempt.kind.rawValue) to revision \(attempt.revision)"
-    return result.calls.isEmpty && attempt.acceptance == nil
-      ? "\(what) was recorded but not sent" : "\(what) was sent and continues at the provider"
+    let kind = attempt.base == .absent ? "creation with" : "\(attempt.kind.rawValue) to"
+    let what = "the \(kind) revision \(attempt.revision)"
+    if attempt.acceptance != nil { return ("\(what) was sent and continues at the provider", resume) }
+    // The assessment before a call does not contain its result.
+    if case .call(let operation) = last.decision.next, operation.kind == .config, !result.calls.isEmpty {
+      return ("\(what) was sent and may continue at the provider", resume)
+    }
+    let again = "run the same command to try again"
+    if let refusal = attempt.refusal {
+      let method = attempt.base == .absent ? "POST" : "PUT"
+      return ("nothing is in progress; the last \(method) was refused: \(refusal.words.clause)", again)
+    }
+    return last.recorded.memory.backoffs[.config] == nil
+      ? ("\(what) was recorded but not sent", resume)
+      : ("\(what) was sent, but got no response; it may continue at the provider", resume)
   }
 }

@@ -65,7 +65,7 @@ struct FleetConvergence: Sendable {
       }
       group.addTask {
         guard await context.interruption() else { return .nothing }
-        display.say("interrupted; changes already sent continue at the provider")
+        display.say("interrupted; changes that the provider accepted continue there")
         return .interruption
       }
       var results: [ConvergenceResult] = []

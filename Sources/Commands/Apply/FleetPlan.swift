@@ -72,12 +72,14 @@ struct FleetPlan: Sendable {
   /// hold.
   var remarks: [String: [String]] {
     let reasons = Dictionary(
-      plan.changes.filter { $0.action == .hold && $0.reason.code != .conflict }.map { ($0.endpoint, $0.reason.detail) },
+      plan.changes.filter { $0.action == .hold && $0.reason.code.isOfHeldConfig }
+        .map { ($0.endpoint, $0.reason.detail) },
       uniquingKeysWith: { one, _ in one })
     return items.reduce(into: [:]) { remarks, item in
       var lines: [String] = []
       if case .present(let desired, _) = item.desired {
-        lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) is now \($0.key)" }
+        let aliased = desired.aliasedVersions
+        lines += aliased.map { "\(aliased.count == 1 ? $0.alias : $0.words) is version \($0.version)" }
       }
       lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,

@@ -10,11 +10,7 @@ struct FleetPreflight: Sendable {
   let items: [PlanItem]
   let options: DecisionOptions
 
-  private func decision(_ item: PlanItem) -> Decision {
-    decide(
-      desired: item.desired, observed: item.observed, memory: item.memory, now: FleetPlan.now,
-      options: options)
-  }
+  private func decision(_ item: PlanItem) -> Decision { item.decided(FleetPlan.now, options).decision }
 
   /// Returns the findings by endpoint; endpoints to which no config is sent are not included.
   func findings() async throws -> [String: [PreflightFinding]] {

@@ -10,17 +10,22 @@ struct ApplyReport: Sendable {
   private let blockedDeletions: String?
   let isInterrupted: Bool
 
-  init(plan: Plan, results: [ConvergenceResult]) {
+  /// - Parameter isPlanShown: whether the plan, with its reasons, is read together with this report.
+  init(plan: Plan, results: [ConvergenceResult], isPlanShown: Bool = false) {
     target = plan.target
     let planned = Dictionary(plan.changes.map { ($0.endpoint, $0) }, uniquingKeysWith: { one, _ in one })
     let walked = results.map { result in
-      let action = planned[result.name]?.action
+      let change = planned[result.name]
+      let action = change.map { $0.action.shown(for: $0.reason.code) }
       // An update that ended in sync may have been rolled back in between; the last observation no longer shows it.
       let isHeld = action == .hold || action == PlanAction.none
-      return EndpointOutcome(result, lastAction: isHeld ? result.rolledOut : action)
+      return EndpointOutcome(
+        result, lastAction: isHeld ? result.rolledOut : action,
+        planned: action == .hold && change?.reason.code == .blocked && result.calls.isEmpty ? change : nil)
     }
     let names = Set(walked.map(\.endpoint))
-    let held = plan.changes.filter { $0.action == .hold && !names.contains($0.endpoint) }.map { EndpointOutcome($0) }
+    let held = plan.changes.filter { $0.action == .hold && !names.contains($0.endpoint) }
+      .map { EndpointOutcome($0, isShown: isPlanShown) }
     outcomes = (walked + held).sorted { $0.endpoint < $1.endpoint }
     unchanged = max(0, plan.unchanged - walked.count { planned[$0.endpoint] == nil })
     blockedDeletions = plan.blockedDeletions
@@ -46,7 +51,8 @@ struct ApplyReport: Sendable {
     }
     var counts: [(String, Int)] = []
     for outcome in outcomes {
-      let word = outcome.done.map(\.done) ?? (outcome.word.hasPrefix("hold") ? "held" : outcome.word)
+      let held = outcome.isRolledBack ? "rolled back and held" : "held"
+      let word = outcome.done.map(\.done) ?? (outcome.word.hasPrefix("hold") ? held : outcome.word)
       if let index = counts.firstIndex(where: { $0.0 == word }) {
         counts[index].1 += 1
       } else {

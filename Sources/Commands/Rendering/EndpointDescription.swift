@@ -18,7 +18,9 @@ struct EndpointDescription {
     let sections =
       [summary(palette)] + controllers(palette) + [
         settings(palette), config("Active config", endpoint.active, palette),
-        config(endpoint.reportsFailure ? "Failed config" : "Pending config", endpoint.pending, palette),
+        config(
+          endpoint.reportsFailure ? "Failed config" : "Pending config", endpoint.pending, palette,
+          getsTraffic: !endpoint.reportsFailure),
         held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
@@ -72,7 +74,9 @@ struct EndpointDescription {
     return words.isEmpty ? [] : [palette.paint("Settings", .strong)] + words.map { "  \($0)" }
   }
 
-  private func config(_ title: String, _ config: ObservedConfig?, _ palette: Palette) -> [String] {
+  private func config(
+    _ title: String, _ config: ObservedConfig?, _ palette: Palette, getsTraffic: Bool = true
+  ) -> [String] {
     guard let config else { return [] }
     let since = config.startTime.map { ", since \(TimeText.instant($0))" } ?? ""
     var lines = [palette.paint("\(title), config version \(config.version)\(since)", .strong)]
@@ -81,7 +85,7 @@ struct EndpointDescription {
       lines.append(
         "  \(entity.name): \(entity.entityName)/\(entity.entityVersion), \(entity.workloadType), "
           + "\(entity.sizeText ?? "of unknown size"), scale to zero \(entity.scaleToZero ? "on" : "off"), "
-          + "\(entity.traffic)% of the traffic")
+          + (getsTraffic ? "\(entity.traffic)% of the traffic" : "no traffic"))
       if let deployment {
         let words = deployment.message.split(whereSeparator: \.isNewline)
         lines.append("    \(deployment.state)" + (words.first.map { ": \($0)" } ?? ""))
@@ -110,7 +114,8 @@ struct EndpointDescription {
         lines += parts.enumerated().map { ($0 == 0 ? "  why: " : "       ") + $1 }
       }
       if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
-      lines.append("  stays at: \(held.target.map(shown) ?? "the live config, until a user decides")")
+      let live = endpoint.active == nil ? "no config, until a user decides" : "the live config, until a user decides"
+      lines.append("  stays at: \(held.target.map(shown) ?? live)")
       if held.isStalled { lines.append("  the rollback failed too; nothing is retried until a user intervenes") }
       lines.append("  next: change the manifest, or retry with \"setpoint retry \(endpoint.name)\"")
       return lines
@@ -133,12 +138,12 @@ struct EndpointDescription {
   private func underWay(_ palette: Palette) -> [String] {
     guard let attempt = recorded.memory.attempt else { return [] }
     let began = TimeText.instant(attempt.openedAt.milliseconds)
-    var lines = [
-      palette.paint("In progress", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)",
-    ]
-    if attempt.acceptance == nil { lines.append("  not confirmed by the provider") }
-    if let refusal = attempt.refusal { lines.append("  refused: \(refusal.words)") }
-    return lines
+    // A refused call leaves nothing in progress; the attempt is only recorded.
+    let title = attempt.refusal == nil ? "In progress" : "Not accepted yet"
+    let started = "\(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)"
+    let lines = [palette.paint(title, .strong), "  \(started)"]
+    if let refusal = attempt.refusal { return lines + ["  refused: \(refusal.words)"] }
+    return attempt.acceptance == nil ? lines + ["  not confirmed by the provider"] : lines
   }
 
   /// Returns the last log lines of the rollout that caused the current problem; nothing if there is none.

@@ -20,7 +20,9 @@ package enum PlanText {
 
   /// Returns a summary such as `1 to update, 1 held, 3 unchanged`.
   package static func summary(_ plan: Plan) -> String {
-    let counts = PlanAction.allCases.filter { $0 != .none }.map { ($0, plan.count($0)) }.filter { $0.1 > 0 }
+    let shown = plan.changes.map { $0.action.shown(for: $0.reason.code) }
+    let counts = PlanAction.allCases.filter { $0 != .none }
+      .map { action in (action, shown.count { $0 == action }) }.filter { $0.1 > 0 }
     guard !counts.isEmpty else {
       return plan.unchanged == 1
         ? "No changes: 1 endpoint is in sync." : "No changes: \(plan.unchanged) endpoints are in sync."
@@ -31,21 +33,22 @@ package enum PlanText {
 
   /// Returns a short title for an endpoint: `update (spec changed)`, `hold (quarantined)`.
   package static func headline(_ action: PlanAction, _ reason: Reason) -> String {
-    "\(action.rawValue) (\(reason.code.rawValue))"
+    "\(action.shown(for: reason.code).rawValue) (\(reason.code.text))"
   }
 
   private static func lines(
     _ change: EndpointChange, _ palette: Palette, remarks: [String], explain: Bool
   ) -> [String] {
-    let mark = palette.paint(change.action.mark, change.action.style)
+    let action = change.action.shown(for: change.reason.code)
+    let mark = palette.paint(action.mark, action.style)
     let name = palette.paint(change.endpoint, .strong)
-    var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.style))"]
+    var lines = ["\(mark) \(name): \(palette.paint(headline(action, change.reason), action.style))"]
     lines += indented(change.reason.detail, label: "")
     for remark in remarks { lines += indented(remark, label: "") }
     if change.liftsHold, !change.reason.detail.contains("hold is lifted") { lines.append("    the hold is lifted") }
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
     // A new endpoint has no previous values.
-    let isNew = change.action == .create || change.base == .absent
+    let isNew = change.action == .create || change.base == .absent || change.isWithoutConfig
     lines += fields(change.fields, palette, isNew: isNew, showsEffects: !isNew && change.action != .hold)
     if !change.consequence.isEmpty { lines.append("    effect: \(change.consequence)") }
     lines += indented(change.blockedBy ?? "", label: "waits for: ")

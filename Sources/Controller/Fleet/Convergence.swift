@@ -56,6 +56,8 @@ package struct ConvergenceResult: Sendable {
   package let elapsed: Duration
   /// How long it was allowed to wait.
   package let limit: Duration
+  /// The revision to which this reconciliation sent a rollback; nil: it sent none.
+  package var rolledBackTo: Int?
 
   package enum Ending: Sendable {
     /// Nothing had to be done, or everything is done.
@@ -105,7 +107,7 @@ extension Reconciler {
     let result = ConvergenceResult(
       name: name, ending: ending, calls: progress.calls, last: progress.last, evidence: progress.evidence,
       elapsed: now() - began,
-      limit: progress.end - began)
+      limit: progress.end - began, rolledBackTo: progress.rolledBackTo)
     report(.ended(result))
     return result
   }
@@ -117,6 +119,7 @@ extension Reconciler {
     var calls: [String] = []
     var last: Assessment?
     var evidence: RolloutEvidence?
+    var rolledBackTo: Int?
     /// How many times in a row another process with the same state directory recorded a change in between.
     var collisions = 0
   }
@@ -186,7 +189,12 @@ extension Reconciler {
   }
 
   private func take(_ assessment: Assessment, _ progress: inout Progress) async throws -> Assessment? {
-    if case .call(let operation) = assessment.decision.next { progress.calls.append(operation.call) }
+    if case .call(let operation) = assessment.decision.next {
+      progress.calls.append(operation.call)
+      if operation.kind == .config, let attempt = assessment.recorded.memory.attempt, attempt.kind == .rollback {
+        progress.rolledBackTo = attempt.revision
+      }
+    }
     do {
       let next = try await take(assessment)
       progress.collisions = 0

@@ -17,9 +17,7 @@ struct StatusChange {
     return wasInTrouble && status.phase != .inSync
   }
 
-  /// Whether it is rolled back because of a failure or a request; a manifest that was reverted is a change like any
-  /// other.
-  private var isRollback: Bool { status.phase == .rollingBack && status.reason != .wentBack }
+  private var isRollback: Bool { status.phase == .rollingBack }
 
   /// What is reported when the rollback is sent.
   var rollbackWords: String {

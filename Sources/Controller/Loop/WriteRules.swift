@@ -75,7 +75,7 @@ package struct WriteRules: Sendable {
     case .create: "create it"
     case .update where decision.reason.code == .needsRecreate: "recreate it"
     case .update: decision.reason.code == .drift ? "revert it: \(decision.reason.detail)" : "update it"
-    case .rollback: decision.reason.code == .wentBack ? "follow the manifest to its previous config" : "roll it back"
+    case .rollback: decision.reason.code == .wentBack ? "update it to an earlier config" : "roll it back"
     case .delete: "delete it"
     case .adopt: "adopt it"
     case .hold: "record the hold"

@@ -31,8 +31,7 @@ extension Reconciler {
   /// Adds the versions that the registry lacks to the items, for a plan that is not executed.
   package func asked(_ items: [PlanItem], concurrency: Int = 16) async throws -> [PlanItem] {
     try await mapConcurrently(items, limit: concurrency) { item in
-      let decision = decide(
-        desired: item.desired, observed: item.observed, memory: item.memory, now: now(), options: options)
+      let decision = item.decided(now(), options).decision
       guard decision.sendsConfig, decision.action != .hold, decision.action != .rollback,
         case .present(_, let rollout) = item.desired
       else { return item }

@@ -102,6 +102,7 @@ extension Phase {
     case _ where code == .retrying || code == .overdue: self = .degraded
     case .create: self = .creating
     case .update: self = .updating
+    case .rollback where code == .wentBack: self = .updating
     case .rollback: self = .rollingBack
     case .delete: self = .deleting
     case .adopt: self = .adopting

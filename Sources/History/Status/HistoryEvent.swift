@@ -66,9 +66,10 @@ extension HistoryEvent {
         sourceCommit: memory.commitUnderWay)
     case .closed(let closing):
       guard let attempt = memory.attempt else { return nil }
+      let predicate = closing.outcome == .unsent ? memory.givenUp : closing.outcome.predicate
       self.init(
-        at: closing.at, what: "revision \(attempt.revision) \(closing.outcome.predicate)",
-        why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
+        at: closing.at, what: "revision \(attempt.revision) \(predicate)",
+        why: closing.outcome.message ?? closing.because, sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest changed")
     case .received(let callResult, let operation, let at, _):
@@ -131,6 +132,14 @@ extension Memory {
   fileprivate var commitUnderWay: String? {
     attempt.flatMap { attempt in revisions.last { $0.number == attempt.revision }?.sourceCommit }
   }
+
+  /// What became of the open attempt if the provider never accepted it: not sent, or how often in vain.
+  fileprivate var givenUp: String {
+    let backoff = backoffs[.config].flatMap { $0.digest == attempt?.digest ? $0 : nil }
+    let times = backoff.map { $0.failures == 1 ? " once" : " \($0.failures) times" } ?? ""
+    if attempt?.refusal != nil { return "was given up after it was refused\(times)" }
+    return backoff == nil ? "was not sent" : "was given up after it got no response\(times)"
+  }
 }
 
 extension RevisionOutcome {
@@ -144,7 +153,7 @@ extension RevisionOutcome {
     case .refused: "was refused"
     case .canceled: "was canceled at the provider"
     case .superseded: "was superseded"
-    case .unsent: "was not sent because live state had changed"
+    case .unsent: "was not sent"
     }
   }
 }

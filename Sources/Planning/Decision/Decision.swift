@@ -47,6 +47,11 @@ package struct Decision: Hashable, Sendable {
 /// What a plan does with an endpoint.
 package enum PlanAction: String, Hashable, Sendable, CaseIterable {
   case create, update, rollback, delete, adopt, hold, none
+
+  /// Returns the action as people read it: a manifest that has an earlier config again is an update like any other.
+  package func shown(for reason: Reason.Code) -> PlanAction {
+    self == .rollback && reason == .wentBack ? .update : self
+  }
 }
 
 /// The reason for a decision: a code from a closed vocabulary, with a sentence for people.
@@ -105,6 +110,18 @@ package struct Reason: Hashable, Sendable {
 }
 
 extension Reason.Code {
+  /// The reason as people read it. Programs read the raw value, which stays as it is.
+  package var text: String {
+    switch self {
+    case .askedFor: "requested"
+    case .wentBack: "earlier config"
+    default: rawValue
+    }
+  }
+
+  /// Whether an endpoint is held because of its held config, whose failure explains it.
+  package var isOfHeldConfig: Bool { self == .quarantined || self == .stalled || self == .rolledBack }
+
   /// See ``Reason/needsPerson``.
   package var needsPerson: Bool {
     switch self {

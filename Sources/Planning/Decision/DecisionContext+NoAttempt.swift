@@ -13,7 +13,8 @@ extension DecisionContext {
     }
     guard let digest = held.target, live != nil else {
       return .hold(
-        Reason(.quarantined, "\(words(of: held)); \(holdText)"), target: manifestTarget, degraded: words(of: held))
+        Reason(.quarantined, "\(words(of: held)); \(holdText(of: held))"), target: manifestTarget,
+        degraded: words(of: held))
     }
     // Already at the target: no snapshot is needed to stay there.
     if isLive(digest) { return atTargetDecision(held: held) }
@@ -28,8 +29,11 @@ extension DecisionContext {
     return targetDecision(target, held: held)
   }
 
-  private var holdText: String {
-    "it is held until the manifest changes or you run \"setpoint retry \(endpoint.name)\""
+  private func holdText(of held: HeldConfig) -> String {
+    let kept =
+      held.cause == .rollback
+      ? "the manifest's config is held until it changes" : "it is held until the manifest changes"
+    return "\(kept) or you run \"setpoint retry \(endpoint.name)\""
   }
 
   /// Decides row 11: a digest other than the held one is desired, so the hold is lifted.
@@ -56,7 +60,7 @@ extension DecisionContext {
     // A user's choice names the revision itself.
     let stay = held.cause == .rollback ? "" : "; the endpoint stays at \(name(of: held.target))"
     return .hold(
-      Reason(held.reasonCode, "\(words(of: held))\(stay); \(holdText)"),
+      Reason(held.reasonCode, "\(words(of: held))\(stay); \(holdText(of: held))"),
       target: manifestTarget, degraded: held.cause == .rollback ? nil : words(of: held))
   }
 
@@ -78,6 +82,7 @@ extension DecisionContext {
       action(kind, reason), reason, target: held == nil ? manifestTarget : target, next: .rest,
       operations: calls(towards: target, from: step))
     if correction != nil, let warning = otherWriter { decision.warnings.append(warning) }
+    if held == nil, let warning = creationWarning(target) { decision.warnings.append(warning) }
 
     if let backoff = transientFailure(of: target), now < backoff.until {
       return decision.afterBackoff(backoff, now: now)
@@ -130,14 +135,19 @@ extension DecisionContext {
 
   /// - Parameter step: the step at which the rollout begins.
   func reason(for target: Rollout, from step: RolloutStep? = nil) -> Reason {
-    if let held = activeHold { return Reason(held.rollbackCode, words(of: held)) }
+    if let held = activeHold {
+      return Reason(
+        held.rollbackCode,
+        held.cause == .rollback ? "\(words(of: held)); \(holdText(of: held))" : words(of: held))
+    }
     guard live != nil else { return Reason(.doesNotExist, previousFailure(of: target)) }
     if liveStep(of: target) != nil { return Reason(.promoting, words(of: step)) }
     if isKeptForNothing(target) { return Reason(.specChanged, "the previous version is no longer kept") }
     if let good = memory.lastGood, live?.active != nil {
       if good.digest == target.digest {
         return isLeftover(beside: target)
-          ? Reason(.wentBack, "the manifest was reverted to revision \(good.number) in the middle of a rollout")
+          ? Reason(
+            .wentBack, "the manifest has the config of revision \(good.number), and another rollout is not finished")
           : Reason(.drift, "it was changed outside Setpoint since revision \(good.number)")
       }
       if let older = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) {
@@ -145,11 +155,17 @@ extension DecisionContext {
         return Reason(
           .wentBack,
           moves.isEmpty
-            ? "the manifest was reverted to revision \(older.number)"
+            ? Self.joined("the manifest has the config of revision \(older.number)", liveWords)
             : "\(moves), as in revision \(older.number)")
       }
     }
     return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsWords(from: step)))
+  }
+
+  /// Returns which revision is live, in words; empty if the live config is in none.
+  private var liveWords: String {
+    guard let active = live?.active?.config else { return "" }
+    return memory.revisions.last { $0.config?.isMet(by: active) ?? false }.map { "revision \($0.number) is live" } ?? ""
   }
 
   /// Returns in words which of the manifest's aliases resolve to another version than in the revision before `target`;
@@ -178,7 +194,7 @@ extension DecisionContext {
 
   /// Returns why the config is held, with the provider's words if this machine received them.
   func words(of held: HeldConfig) -> String {
-    if held.cause == .rollback { return "a user chose \(name(of: held.target)) instead of this config" }
+    if held.cause == .rollback { return "a user chose \(name(of: held.target))" }
     return providerText(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
@@ -246,6 +262,13 @@ extension DecisionContext {
 
   private static let checkLifetime: Duration = .seconds(600)
 
+  /// Returns a warning that an endpoint that was deleted gets its last good config again if its new one fails.
+  private func creationWarning(_ target: Rollout) -> String? {
+    guard live == nil, endpoint.rollout.onFailure == .rollback, let good = memory.lastGood(otherThan: target.digest)
+    else { return nil }
+    return "if it fails, revision \(good.number), the last good one, is deployed"
+  }
+
   /// Returns a warning that the manifest's steps are skipped, if a user may expect them.
   private func stepWarnings(
     _ target: Rollout, _ kind: Attempt.Kind, _ step: RolloutStep?, _ held: HeldConfig?
@@ -258,37 +281,5 @@ extension DecisionContext {
     }
     guard let good = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) else { return [] }
     return ["all of the traffic moves at once, without steps: revision \(good.number) was good before"]
-  }
-}
-
-extension HeldConfig {
-  var words: String {
-    switch cause {
-    case .failed: "this config failed"
-    case .refused: "the provider refused this config"
-    case .verification: "this config failed its verification"
-    case .canceled: "the update was canceled at the provider"
-    case .rollback: "another revision was chosen instead of this config"
-    }
-  }
-
-  /// Returns what happened to the held config, as a clause with a subject: "revision 3 failed".
-  func clause(_ subject: String) -> String {
-    switch cause {
-    case .failed: "\(subject) failed"
-    case .refused: "\(subject) was refused"
-    case .verification: "\(subject) failed its verification"
-    case .canceled: "\(subject) was canceled at the provider"
-    case .rollback: "a user chose it instead of \(subject)"
-    }
-  }
-
-  /// The reason for the rollback.
-  var rollbackCode: Reason.Code {
-    switch cause {
-    case .failed, .refused, .canceled: .updateFailed
-    case .verification: .verificationFailed
-    case .rollback: .askedFor
-    }
   }
 }

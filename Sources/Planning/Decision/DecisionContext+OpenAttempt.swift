@@ -22,7 +22,8 @@ extension DecisionContext {
 
   private func attemptDecisionWithoutEndpoint(_ attempt: Attempt) -> Decision {
     guard attempt.base == .absent else {
-      return closeDecision(attempt, attempt.acceptance == nil ? .unsent : .superseded)
+      return closeDecision(
+        attempt, attempt.acceptance == nil ? .unsent : .superseded, because: "the endpoint was deleted")
     }
     if let refusal = attempt.refusal, refusal.cause == .ours {
       return failureDecision(attempt, .refused(refusal.words), cause: .refused)
@@ -237,11 +238,23 @@ extension DecisionContext {
       // The live config became ready only since then: it is recorded before it is replaced.
       attempt.correction != nil || recordOfUnknownLive == nil,
       let operation = calls(towards: target, from: attempt.step).first
-    else { return closeDecision(attempt, isInFlight(attempt) ? .superseded : .unsent) }
+    else {
+      return closeDecision(attempt, isInFlight(attempt) ? .superseded : .unsent, because: whyGivenUp(attempt))
+    }
     let reason = isInFlight(attempt) ? Reason(.promoting, words(of: attempt.step)) : reason(for: target)
     return progressDecision(
       attempt, reason, next: .call(operation), operations: calls(towards: target, from: attempt.step)
     ).afterBackoff(transientFailure(of: target), now: now)
+  }
+
+  /// Returns why a recorded attempt is not sent any more.
+  private func whyGivenUp(_ attempt: Attempt) -> String {
+    switch attempt.kind {
+    case .update where attempt.digest != desired.digest: "the manifest changed"
+    case .update where activeHold != nil: "its config is held"
+    case .rollback where activeHold == nil: "the hold was lifted"
+    case .update, .rollback: "live state changed"
+    }
   }
 
   /// Whether an earlier step of the attempt is live.
@@ -251,14 +264,15 @@ extension DecisionContext {
   }
 
   private func closeDecision(
-    _ attempt: Attempt, _ outcome: RevisionOutcome, heldWhileAbsent: HeldConfig? = nil
+    _ attempt: Attempt, _ outcome: RevisionOutcome, because: String = "", heldWhileAbsent: HeldConfig? = nil
   ) -> Decision {
     progressDecision(
       attempt, Reason(.updating),
       next: .record(
         .closed(
           .init(
-            outcome, heldWhileAbsent: heldWhileAbsent, id: live?.id, version: live?.active?.version, at: now))))
+            outcome, because: because, heldWhileAbsent: heldWhileAbsent, id: live?.id,
+            version: live?.active?.version, at: now))))
   }
 
   private func progressDecision(

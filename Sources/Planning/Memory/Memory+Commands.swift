@@ -63,11 +63,22 @@ extension Memory {
     }
     let present = heldOrPresentDigest(live)
     let target = try rollbackTarget(number, leaving: present, live: live)
+    if isHeldAt(target, live) {
+      throw CommandRefusal(
+        description: "\(live.name) is already at revision \(target.number); it stays there",
+        next: "\"setpoint retry \(live.name)\" lifts the hold")
+    }
     let held = HeldConfig(digest: present, cause: .rollback, target: target.digest)
     return MemoryEdit(
       operation: .patchTags(name: live.name, TagPatch(add: [FleetTags.held: HeldTag.encode(held)])), change: .retried,
       goal: RollbackGoal(
         revision: target.number, isNewer: liveRevision(live).map { $0.number < target.number } ?? false))
+  }
+
+  /// Whether the revision is live and a hold already keeps the endpoint there.
+  private func isHeldAt(_ target: Revision, _ live: ObservedEndpoint) -> Bool {
+    guard let held = HeldTag(tags: live.tags).held, !live.update.isUpdating, attempt == nil else { return false }
+    return (held.target == nil || held.target == target.digest) && liveRevision(live)?.digest == target.digest
   }
 
   /// The revision that is live, as far as this machine knows.
@@ -117,9 +128,10 @@ extension Memory {
         revision.isGood && revision.digest != present
           && (isLeaving(live) || !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false))
       }
+      let other = revisions.contains(where: \.isGood) ? "other " : ""
       guard let newest = others.max(by: { $0.established ?? 0 < $1.established ?? 0 }) else {
         throw CommandRefusal(
-          description: "\(live.name) has no other good revision in this machine's history",
+          description: "\(live.name) has no \(other)good revision in this machine's history",
           next: "\"setpoint history \(live.name)\" lists the revisions")
       }
       target = newest

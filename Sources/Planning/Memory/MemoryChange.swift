@@ -26,6 +26,8 @@ package enum MemoryChange: Hashable, Sendable {
   /// How an attempt ended.
   package struct AttemptEnd: Hashable, Sendable {
     package let outcome: RevisionOutcome
+    /// Why an attempt was given up, as a clause; empty if the outcome says it.
+    package let because: String
     /// The hold, recorded here if there is no endpoint to carry the tag.
     package let heldWhileAbsent: HeldConfig?
     package let id: String?
@@ -33,10 +35,11 @@ package enum MemoryChange: Hashable, Sendable {
     package let at: Timestamp
 
     package init(
-      _ outcome: RevisionOutcome, heldWhileAbsent: HeldConfig? = nil, id: String? = nil, version: Int64? = nil,
-      at: Timestamp
+      _ outcome: RevisionOutcome, because: String = "", heldWhileAbsent: HeldConfig? = nil, id: String? = nil,
+      version: Int64? = nil, at: Timestamp
     ) {
       self.outcome = outcome
+      self.because = because
       self.heldWhileAbsent = heldWhileAbsent
       self.id = id
       self.version = version
@@ -150,6 +153,7 @@ extension Memory {
         if let id { endpointID = id }
       } else {
         backoffs[operation.kind] = nil
+        if operation.kind == .delete { closeDeleted(at: at) }
       }
     // A new version may still be registered. One that was good and no longer exists is a final refusal.
     case .missing(let words) where isConfig && attempt?.kind == .update:
@@ -170,6 +174,13 @@ extension Memory {
       // The result is unknown; the next check tells. If there is no trace, the call is retried after the delay.
       recordBackoff(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
     }
+  }
+
+  /// Closes the attempt that the deleted endpoint carried out. One that has no acceptance stays open: its call may
+  /// still arrive, and create the endpoint again.
+  private mutating func closeDeleted(at: Timestamp) {
+    guard attempt?.acceptance != nil else { return }
+    close(MemoryChange.AttemptEnd(.superseded, at: at))
   }
 
   private mutating func count(_ correction: Correction) {

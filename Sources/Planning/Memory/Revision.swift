@@ -50,7 +50,7 @@ package enum RevisionOutcome: Hashable, Sendable {
   case canceled
   /// Something else took its place before it could be judged.
   case superseded
-  /// Recorded but never sent: the live state changed first.
+  /// Recorded, but not sent, or not accepted: the manifest or the live state changed first.
   case unsent
 
   /// The word for tables and programs.

@@ -19,6 +19,9 @@ package struct EndpointChange: Hashable, Sendable {
   /// The rollout in progress that the change continues; nil if nothing was sent yet.
   package var sent: SentRollout?
 
+  /// Whether the endpoint exists but has no active config, as after a creation that failed.
+  package var isWithoutConfig: Bool { if case .present(_, nil, _, _) = base { true } else { false } }
+
   /// What the change does to what is serving now, in a sentence; empty if nothing is done.
   package var consequence: String {
     switch action {
@@ -31,6 +34,7 @@ package struct EndpointChange: Hashable, Sendable {
       switch effect {
       case .none: return action == .adopt ? "only tags the endpoint as part of this fleet" : ""
       case .inPlace: return isTrafficOnly ? "traffic only: no replica is restarted" : "in place: nothing is restarted"
+      case .rolling where isWithoutConfig: return "new replicas start; nothing is serving at present"
       case .rolling: return "new replicas start beside the old ones; traffic switches when they are ready"
       case .recreate: return "the endpoint is deleted and recreated; it is unavailable in the meantime"
       }

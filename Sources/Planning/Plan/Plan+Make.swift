@@ -16,14 +16,13 @@ extension Plan {
     var fleetSize = 0
     for item in items {
       if case .present(let live) = item.observed, live.belongs(to: decisionOptions.fleet) { fleetSize += 1 }
-      let decision = decide(
-        desired: item.desired, observed: item.observed, memory: item.memory, now: now, options: decisionOptions)
+      let (shown, decision) = item.decided(now, decisionOptions)
       if decision.action == .none {
         if case .present = item.desired { unchanged += 1 }
         if decision.warnings.isEmpty, !options.explain { continue }
         guard case .present = item.desired else { continue }
       }
-      let change = EndpointChange(item, decision, options)
+      let change = EndpointChange(shown, decision, options)
       changes.append(item.missing.map(change.withheld) ?? change)
     }
     changes.sort { $0.endpoint < $1.endpoint }
@@ -40,6 +39,32 @@ extension Plan {
     guard deletions > 1, deletions * 5 > fleetSize else { return nil }
     // Short, since it must fit in a table row.
     return "deleting \(deletions) of \(fleetSize) endpoints (more than a fifth) requires --allow-mass-delete"
+  }
+}
+
+extension PlanItem {
+  /// Returns the decision that the plan shows, and the item that it is based on.
+  ///
+  /// To record that an attempt came to nothing changes nothing at the provider: the plan shows what is done then, and
+  /// not an update that is not in progress.
+  package func decided(_ now: Timestamp, _ options: DecisionOptions) -> (item: PlanItem, decision: Decision) {
+    let first = decide(desired: desired, observed: observed, memory: memory, now: now, options: options)
+    guard case .record(.closed(let end)) = first.next, end.outcome.leavesNothing else { return (self, first) }
+    let memory = memory.applying(.closed(end))
+    return (
+      PlanItem(name: name, desired: desired, observed: observed, memory: memory, missing: missing),
+      decide(desired: desired, observed: observed, memory: memory, now: now, options: options)
+    )
+  }
+}
+
+extension RevisionOutcome {
+  /// Whether the attempt came to nothing, without a failure that is judged.
+  fileprivate var leavesNothing: Bool {
+    switch self {
+    case .unsent, .superseded, .refused: true
+    case .pending, .good, .found, .failed, .canceled: false
+    }
   }
 }
 

@@ -54,6 +54,8 @@ package struct ProgressBoard: Sendable {
     var progress: EndpointProgress
     let began: Int64
     var ended: Int64?
+    /// When each of its states was last printed, in milliseconds since 1970.
+    var said: [EndpointProgress: Int64] = [:]
   }
 
   private var rows: [Row] = []
@@ -62,6 +64,8 @@ package struct ProgressBoard: Sendable {
 
   /// The longest silence in milliseconds if lines are not redrawn and something is being waited for.
   package static let quiet: Int64 = 10_000
+  /// The shortest time in milliseconds after which the same line is printed again.
+  package static let repetition: Int64 = 15_000
 
   package init() {}
 
@@ -76,13 +80,18 @@ package struct ProgressBoard: Sendable {
 
   private mutating func change(_ progress: EndpointProgress, now: Int64) -> String? {
     guard let index = rows.firstIndex(where: { $0.progress.endpoint == progress.endpoint }) else {
-      rows.append(Row(progress: progress, began: now, ended: progress.phase.isFinal ? now : nil))
+      rows.append(
+        Row(progress: progress, began: now, ended: progress.phase.isFinal ? now : nil, said: [progress: now]))
       return Self.plainLine(progress, elapsed: 0)
     }
     let former = rows[index].progress
     rows[index].progress = progress
     rows[index].ended = progress.phase.isFinal ? now : nil
-    return former == progress ? nil : Self.plainLine(progress, elapsed: now - rows[index].began)
+    guard former != progress else { return nil }
+    // A call that is refused again and again alternates between the same two states.
+    if !progress.phase.isFinal, let last = rows[index].said[progress], now - last < Self.repetition { return nil }
+    rows[index].said[progress] = now
+    return Self.plainLine(progress, elapsed: now - rows[index].began)
   }
 
   /// Returns one line for each endpoint, cut to the terminal's width. If there are more endpoints than rows, unfinished

@@ -32,8 +32,7 @@ final class ProgressTitles: Sendable {
       var isWaiting = false
       if case .wait = decision.next { isWaiting = true }
       if decision.action != .none, decision.action != .hold, !isWaiting || actions[assessment.name] == nil {
-        let comesBack = request == .retry && decision.reason.code == .wentBack
-        actions[assessment.name] = comesBack ? .update : decision.action
+        actions[assessment.name] = decision.action.shown(for: decision.reason.code)
       }
       return actions[assessment.name] ?? decision.action
     }

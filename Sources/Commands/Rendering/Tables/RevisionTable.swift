@@ -23,7 +23,9 @@ enum RevisionTable {
   private static func note(_ revision: Revision, _ recorded: RecordedMemory) -> String {
     var notes: [String] = []
     if recorded.memory.lastGood?.number == revision.number { notes.append("last good") }
-    if recorded.memory.attempt?.revision == revision.number { notes.append("in progress") }
+    if let attempt = recorded.memory.attempt, attempt.revision == revision.number {
+      notes.append(attempt.refusal.map { "not accepted: \($0.words)" } ?? "in progress")
+    }
     if let message = revision.outcome.message { notes.append(message) }
     if let lost = recorded.lostConfigs[revision.number] { notes.append(lost.message) }
     return shortened(notes.joined(separator: "; "))
