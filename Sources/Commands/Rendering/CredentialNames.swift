@@ -20,7 +20,8 @@ enum CredentialNames {
       json.mapMembers { key, value in
         guard key == "environment_vars", case .object = value else { return shown(value) }
         return value.mapMembers { name, value in
-          PublicValue.mayBeCredential(variable: name, value: value.stringValue ?? "") ? .string(FieldChange.hidden) : value
+          let isHidden = PublicValue.mayBeCredential(variable: name, value: value.stringValue ?? "")
+          return isHidden ? .string(FieldChange.hidden) : value
         }
       }
     default: json

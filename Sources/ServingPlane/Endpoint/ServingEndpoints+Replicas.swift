@@ -33,7 +33,8 @@ extension ServingEndpoints {
     supervisor.start(
       ReplicaLifecycle(
         record: record, beginning: beginning, backend: backend, task: version?.task ?? "llm/v1/chat",
-        program: settings.interpreter ?? "python", timing: settings.timing,
+        program: settings.interpreter ?? "python",
+        engine: version.map { EngineName.of($0.entrypoint) } ?? EngineName.vLLM, timing: settings.timing,
         probe: probes.probe(record.address, timing: settings.timing), signal: supervisor.signal(for: id),
         startLimiter: startLimiter,
         untilDrained: { [previousPlane] in
