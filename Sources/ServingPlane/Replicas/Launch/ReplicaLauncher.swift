@@ -68,8 +68,7 @@ struct ReplicaLauncher: Sendable {
         executable: prepared.executable, arguments: prepared.words, environment: prepared.environment,
         directory: prepared.directory, output: handle.outputPath)
     } catch {
-      throw .ofMachine(
-        "\(prepared.executable) cannot be started: \(error); check the program, or \(StartFailure.namePython)")
+      throw .ofMachine("cannot start \(error); check the program, or \(StartFailure.namePython)")
     }
     // A child that died at once is a zombie until it is collected, so its entry exists in any case.
     return ProcessTable.entry(pid)?.identity ?? ProcessTable.Identity(pid: pid, startTicks: 0)
