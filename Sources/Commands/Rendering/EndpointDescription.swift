@@ -33,12 +33,16 @@ struct EndpointDescription {
       "events": .array(events.map(EventTable.json)),
       "controllers": .array(
         statuses.map { fleet, status in
-          var members: [String: JSONValue] = ["fleet": .string(fleet.fleet), "status": status.json]
+          var members: [String: JSONValue] = [
+            "fleet": .string(fleet.fleet), "status": (isCurrent(fleet) ? status : status.withoutNext).json,
+          ]
           if let isRunning = fleet.isControllerRunning { members["controllerRunning"] = .bool(isRunning) }
           return .object(members)
         }),
     ]
   }
+
+  private func isCurrent(_ fleet: FleetStatus) -> Bool { fleet.isCurrent(at: Timestamp(milliseconds: now)) }
 
   private func summary(_ palette: Palette) -> [String] {
     let isFailurePast = isFailurePast

@@ -33,6 +33,7 @@ extension FleetController {
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
+    if case .unreadable = assessment.observed { unreadable.insert(name) } else { unreadable.remove(name) }
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(assessment, status, now)
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
@@ -92,11 +93,21 @@ extension FleetController {
       phase: status.phase.rawValue, reason: status.reason?.rawValue)
   }
 
+  /// Records when an endpoint whose check failed was checked, and when it is checked again: the queue decides that, and
+  /// not the decision.
+  func scheduleRetry(of name: String) {
+    guard let status = statuses[name], let ready = queue.readyTime(of: name) else { return }
+    let now = reconciler.now()
+    statuses[name] = status.failedCheck(at: now, nextAt: now + max(.zero, ready - parts.elapsed()))
+    unsaved.insert(name)
+  }
+
   /// Forgets an endpoint that is neither desired nor live.
   func forget(_ name: String) {
     if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
     told[name] = nil
     refused[name] = nil
+    unreadable.remove(name)
     logged.forget(name)
     parts.metrics.removed(name)
   }
@@ -109,7 +120,7 @@ extension FleetController {
     if let pause = parts.pause() { problems.append(pause.problem) }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,
-      stoppedAt: isStopping ? reconciler.now() : nil)
+      stoppedAt: isStopping ? reconciler.now() : nil, mode: options.mode.rawValue, startWords: options.startWords)
   }
 
   /// The status of the whole fleet, for people.
