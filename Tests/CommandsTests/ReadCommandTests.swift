@@ -70,6 +70,29 @@ import Testing
     }
   }
 
+  @Test func `if the provider cannot be reached, describe shows the records and reports the outage`() async throws {
+    try await withTemporaryDirectory { state in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      let applied = await CommandRun(
+        ["apply", "-f", "-", "--state", state], input: Manifests.chat(version: "1") + "\n", workspace: workspace,
+        timing: workspace.timing)
+      #expect(applied.code == 0, "\(applied)")
+      workspace.setPlan { _, _ in .refuseConnection }
+      let run = await CommandRun(
+        ["describe", "support-chat", "--state", state], workspace: workspace, timing: workspace.timing)
+      #expect(run.code == 1)
+      for part in ["State:     not available", "Revisions", "Events"] { #expect(run.output.contains(part), "\(run)") }
+      #expect(run.notes.contains("error: the provider cannot be reached"), "\(run)")
+      let unknown = await CommandRun(
+        ["describe", "nobody", "--state", state], workspace: workspace, timing: workspace.timing)
+      #expect(unknown.code == 1 && unknown.output.isEmpty, "\(unknown)")
+      let json = await CommandRun(
+        ["describe", "support-chat", "-o", "json", "--state", state], workspace: workspace, timing: workspace.timing)
+      #expect(try JSONValue(parsing: json.output)["revisions"]?.arrayValue?.count == 1, "\(json)")
+    }
+  }
+
   @Test func `a missing endpoint is named, and the others are shown`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")

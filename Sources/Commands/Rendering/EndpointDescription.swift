@@ -31,18 +31,9 @@ struct EndpointDescription {
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
-      "controllers": .array(
-        statuses.map { fleet, status in
-          var members: [String: JSONValue] = [
-            "fleet": .string(fleet.fleet), "status": (isCurrent(fleet) ? status : status.withoutNext).json,
-          ]
-          if let isRunning = fleet.isControllerRunning { members["controllerRunning"] = .bool(isRunning) }
-          return .object(members)
-        }),
+      "controllers": ControllerText.json(statuses, now: Timestamp(milliseconds: now)),
     ]
   }
-
-  private func isCurrent(_ fleet: FleetStatus) -> Bool { fleet.isCurrent(at: Timestamp(milliseconds: now)) }
 
   private func summary(_ palette: Palette) -> [String] {
     let isFailurePast = isFailurePast
