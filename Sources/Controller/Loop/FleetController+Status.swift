@@ -5,6 +5,16 @@ internal import Planning
 internal import Scheduling
 internal import ServingAPI
 
+extension Phase {
+  /// Whether the controller is changing the endpoint.
+  fileprivate var isChange: Bool {
+    switch self {
+    case .creating, .updating, .rollingBack, .deleting, .adopting: true
+    case .inSync, .held, .withheld, .degraded, .blocked, .unknown: false
+    }
+  }
+}
+
 extension FleetController {
   /// The state of an endpoint beyond its status, for metrics.
   struct ReportedState: Sendable {
@@ -36,7 +46,8 @@ extension FleetController {
     if case .unreadable = assessment.observed { unreadable.insert(name) } else { unreadable.remove(name) }
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(assessment, status, now)
-    let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
+    let change = StatusChange(
+      to: status, wasInTrouble: told[name]?.isInTrouble ?? false, formerReason: former?.reason)
     if beginsRollback(assessment, status) {
       post(.rollback, change.rollbackWords, of: status, commit: entry.commit)
       parts.metrics.rolledBack(name)
@@ -137,6 +148,11 @@ extension FleetController {
     guard pause != former else { return }
     // Before the event is recorded, so that no other call records it too.
     toldPause = pause
+    // What the pause affects is checked now, so that its status does not remain the previous one until the next interval.
+    for status in statuses.values {
+      let isAffected = pause == nil ? status.phase == .withheld : status.phase.isChange
+      if isAffected { queue.add(status.name, priority: .resync) }
+    }
     let isRecorded =
       if let pause {
         await note("paused by \(pause.cause)", why: pause.why)
