@@ -283,12 +283,17 @@ import Testing
   @Test func `an endpoint that was only adopted is not reported as recovered`() async throws {
     let harness = try await harness(version: nil)
     let environment = harness.environment
-    _ = try await environment.workspace.provider.create("chat", config: Environment.config("1"), tags: [:])
+    // What the manifest says.
+    let config = EndpointConfig(entities: [
+      ServedEntity(entityName: Environment.model, entityVersion: "1", workloadType: "GPU_SMALL")
+    ])
+    _ = try await environment.workspace.provider.create("chat", config: config, tags: [:])
     harness.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
     try await harness.settle()
     #expect(await harness.status()?.reason == .conflict)
     try await environment.apply(
-      Environment.fleet(Environment.endpoint("1")), options: DecisionOptions(fleet: "test", adopt: true))
+      Environment.fleet(DesiredEndpoint(name: "chat", config: config)),
+      options: DecisionOptions(fleet: "test", adopt: true))
     try await harness.run(for: harness.options.interval * 2)
     #expect(await harness.status()?.phase == .inSync)
     let events = try await environment.history.events(of: environment.reconciler().key("chat")).map(\.what)
