@@ -139,18 +139,18 @@ package enum StatusText {
   /// Returns the next step and its time; nil if the endpoint has none, or if no controller would take it.
   static func next(_ endpoint: EndpointStatus, of fleet: FleetStatus, _ now: Timestamp) -> String? {
     guard fleet.isCurrent(at: now) else { return nil }
-    guard let next = endpoint.next, let interval = interval(since: endpoint.nextAt, of: fleet, now) else {
-      return Self.next(endpoint, now)
+    guard let step = endpoint.next, let span = interval(since: endpoint.nextAt, of: fleet, now) else {
+      return next(endpoint, now)
     }
-    return "\(next) within \(interval)"
+    return "\(step) within \(span)"
   }
 
   /// Returns when the endpoint was last checked.
   private static func checked(_ endpoint: EndpointStatus, of fleet: FleetStatus, _ now: Timestamp) -> String {
-    guard fleet.isCurrent(at: now), let interval = interval(since: endpoint.nextAt, of: fleet, now) else {
+    guard fleet.isCurrent(at: now), let span = interval(since: endpoint.nextAt, of: fleet, now) else {
       return age(endpoint.lastLook, now)
     }
-    return "<\(interval)"
+    return "<\(span)"
   }
 
   /// Returns the interval within which an endpoint is checked whose recorded next check is over; nil: its recorded times
