@@ -157,7 +157,7 @@ package struct KnownMessage: Hashable, Sendable {
   /// Terminations by a signal, as container runtimes and planes report them.
   private static let signals = ProcessSignal.all.map { signal in
     KnownMessage(
-      signal.isPassing ? .theirs : .ours, "ended by \(signal.name): \(signal.meaning)",
+      signal.isPassing ? .theirs : .ours, "killed by \(signal.name): \(signal.meaning)",
       equivalents: [signal.meaning.lowercased()],
       phrases: ["exit code ", "exit code: ", "exited with code ", "exit status "].map { "\($0)\(128 + signal.number)" }
         + [signal.name.lowercased()])

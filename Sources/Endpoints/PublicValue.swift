@@ -1,7 +1,8 @@
-/// Decides which environment values may be shown: secret references, which name a secret without revealing it, the
-/// engine's flags, which a replica's command line shows anyway, and valid settings for a plane, which are numbers and
-/// words. Everything else may be a secret.
+/// Decides which environment values may be stored and shown.
 package enum PublicValue {
+  /// Whether the value cannot be a secret and may be stored: a secret reference, which names a secret without revealing
+  /// it, the engine's flags, which a replica's command line shows anyway, and valid settings for a plane, which are
+  /// numbers and words.
   package static func isPublic(variable: String, value: String) -> Bool {
     switch variable {
     case _ where SecretReference(value) != nil: true
@@ -10,6 +11,23 @@ package enum PublicValue {
     default: false
     }
   }
+
+  /// Whether the value must not be shown, because its name or the value itself looks like a credential. This is the rule
+  /// for all output: plans, endpoints and manifests. What is stored follows the stricter ``isPublic(variable:value:)``.
+  package static func mayBeCredential(variable: String, value: String) -> Bool {
+    if isPublic(variable: variable, value: value) { return false }
+    if variable == EngineArguments.variable || CredentialShape.isOne(value) { return true }
+    let words = variable.uppercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber })
+    return words.contains { word in
+      credentialWords.contains(String(word)) || credentialEndings.contains { word.hasSuffix($0) }
+    }
+  }
+
+  private static let credentialWords: Set<String> = [
+    "KEY", "CREDENTIAL", "CREDENTIALS", "PASS", "PASSWD", "PASSPHRASE", "PWD", "AUTH", "AUTHORIZATION", "COOKIE", "DSN",
+  ]
+  /// Also in compounds, such as `DBPASSWORD`.
+  private static let credentialEndings = ["TOKEN", "SECRET", "SECRETS", "PASSWORD", "APIKEY"]
 
   /// Whether flags may contain a credential: vLLM has `--api-key` and `--hf-token`, and a URL may contain a password.
   private static func holdsCredential(_ flags: String) -> Bool {

@@ -18,13 +18,28 @@ enum CurlFailure {
     _ code: CURLcode, detail: String, proxyStatus: Int, isConnected: Bool, timeouts: HTTPTimeouts
   ) -> (code: HTTPClientError.Code, message: String) {
     let kind = kind(code, proxyStatus: proxyStatus, isConnected: isConnected)
-    var words = detail.isEmpty ? words(code) : detail
-    // libcurl repeats it before and after the address.
-    let tail = ": " + self.words(CURLE_COULDNT_CONNECT)
-    if kind == .connect, words.hasPrefix("Failed to connect to "), words.hasSuffix(tail) {
-      words = String(words.dropFirst("Failed to connect to ".count).dropLast(tail.count))
+    let sentence = sentence(kind, timeouts: timeouts)
+    guard !detail.isEmpty else { return (kind, "\(sentence): \(words(code))") }
+    return (kind, sentence + addition(detail, code, kind))
+  }
+
+  /// Returns what libcurl's detail adds to our sentence; some details repeat it.
+  private static func addition(_ detail: String, _ code: CURLcode, _ kind: HTTPClientError.Code) -> String {
+    func rest(_ text: String, after start: String) -> Substring? {
+      text.hasPrefix(start) ? text.dropFirst(start.count) : nil
     }
-    return (kind, "\(sentence(kind, timeouts: timeouts)): \(words)")
+    // Such as `Failed to connect to 127.0.0.1 port 1 after 0 ms: Couldn't connect to server`.
+    let end = ": " + words(code)
+    let text = detail.hasSuffix(end) ? String(detail.dropLast(end.count)) : detail
+    let place = rest(text, after: "Failed to connect to ")
+    switch kind {
+    case .connect: if let place { return " to \(place)" }
+    case .resolve: if let host = rest(text, after: "Could not resolve host: ") { return ": \(host)" }
+    case .timeout:
+      if place != nil || text.hasPrefix("Connection timed out") || text.hasPrefix("Connection timeout") { return "" }
+    default: break
+    }
+    return ": \(text)"
   }
 
   private static func kind(_ code: CURLcode, proxyStatus: Int, isConnected: Bool) -> HTTPClientError.Code {

@@ -17,7 +17,8 @@ package struct PrivateFolder: Sendable {
   /// unchanged.
   package func make() throws(StorageError) {
     var partial = place.path.hasPrefix("/") ? "" : "."
-    for segment in place.path.split(separator: "/") {
+    let segments = place.path.split(separator: "/")
+    for (index, segment) in segments.enumerated() {
       partial += "/\(segment)"
       if mkdir(partial, 0o700) == 0 {
         if chmod(partial, 0o700) == 0 { continue }
@@ -27,10 +28,9 @@ package struct PrivateFolder: Sendable {
       let cause = errno
       // For an existing parent, the error may be EROFS or EACCES instead of EEXIST; only a missing one is a failure.
       guard access(partial, F_OK) != 0 else { continue }
+      let parent = index == segments.count - 1 ? "" : "cannot create \(partial): "
       throw StorageError(
-        .cannotOpen,
-        "cannot create the directory \(place.path): "
-          + (partial == place.path ? "" : "\(partial): ") + "\(SystemError(code: cause))",
+        .cannotOpen, "cannot create the directory \(place.path): \(parent)\(SystemError(code: cause))",
         next: "choose a writable directory with \(place.option)")
     }
   }

@@ -44,6 +44,22 @@ import Testing
     }
   }
 
+  @Test func `only the controllers of followed endpoints are reported as stopped`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      let moment = Timestamp(milliseconds: 1_767_225_600_000)
+      for (fleet, name) in [("red", "chat"), ("blue", "other")] {
+        let status = EndpointStatus(name: name, phase: .inSync, reason: .inSync, since: moment, lastLook: moment)
+        try await history.save(
+          [status], fleet: fleet, host: Self.host, at: moment, report: FleetReport(stoppedAt: moment))
+      }
+      let run = await CommandRun(
+        ["events", "chat", "-f", "--state", directory], environment: [:], interruption: { true })
+      #expect(run.notes.contains("--fleet red"), "\(run)")
+      #expect(!run.notes.contains("--fleet blue"), "\(run)")
+    }
+  }
+
   @Test func `endpoint names, a time and a fleet narrow the list`() async throws {
     try await withTemporaryDirectory { directory in
       let history = try HistoryStore.open(in: StateDirectory(path: directory))

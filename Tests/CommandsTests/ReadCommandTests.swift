@@ -70,6 +70,29 @@ import Testing
     }
   }
 
+  @Test func `if the provider cannot be reached, describe shows the records and reports the outage`() async throws {
+    try await withTemporaryDirectory { state in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      let applied = await CommandRun(
+        ["apply", "-f", "-", "--state", state], input: Manifests.chat(version: "1") + "\n", workspace: workspace,
+        timing: workspace.timing)
+      #expect(applied.code == 0, "\(applied)")
+      workspace.setPlan { _, _ in .refuseConnection }
+      let run = await CommandRun(
+        ["describe", "support-chat", "--state", state], workspace: workspace, timing: workspace.timing)
+      #expect(run.code == 1)
+      for part in ["State:     not available", "Revisions", "Events"] { #expect(run.output.contains(part), "\(run)") }
+      #expect(run.notes.contains("error: the provider cannot be reached"), "\(run)")
+      let unknown = await CommandRun(
+        ["describe", "nobody", "--state", state], workspace: workspace, timing: workspace.timing)
+      #expect(unknown.code == 1 && unknown.output.isEmpty, "\(unknown)")
+      let json = await CommandRun(
+        ["describe", "support-chat", "-o", "json", "--state", state], workspace: workspace, timing: workspace.timing)
+      #expect(try JSONValue(parsing: json.output)["revisions"]?.arrayValue?.count == 1, "\(json)")
+    }
+  }
+
   @Test func `a missing endpoint is named, and the others are shown`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
@@ -235,7 +258,7 @@ import Testing
     #expect(
       run.notes.contains(
         "support-chat: not deleted: it is ready, and nothing is deleting it; this command only waits\n"), "\(run)")
-    #expect(run.notes.contains("support-chat: not deleted: after 20s"), "\(run)")
+    #expect(run.notes.contains("support-chat: not deleted: timed out after 20s\n"), "\(run)")
     #expect(run.notes.hasSuffix("  next:  \"setpoint delete support-chat\" deletes it\n"), "\(run)")
     #expect(workspace.writes.isEmpty)
   }
@@ -267,8 +290,9 @@ import Testing
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     let run = await CommandRun(["wait", "support-chat", "--timeout", "\(seconds)s"], workspace: workspace)
     #expect(run.code == 1)
-    #expect(run.notes.contains("support-chat: not ready: after \(seconds)s"), "\(run)")
-    #expect(run.notes.contains("(\(seconds)s)\n"), "\(run)")
+    #expect(run.notes.contains("support-chat: not ready: timed out after \(seconds)s"), "\(run)")
+    // The time is named once.
+    #expect(!run.notes.contains("(\(seconds)s)"), "\(run)")
   }
 
   @Test func `waiting for something that cannot happen fails at once and says why`() async throws {

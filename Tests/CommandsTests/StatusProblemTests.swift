@@ -61,6 +61,53 @@ import Testing
     }
   }
 
+  @Test func `the command that starts a controller again has its options, and observe mode is named`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      try await history.save(
+        [champion], fleet: "support", host: Self.host, at: at(-8),
+        report: FleetReport(
+          interval: .seconds(5), stoppedAt: at(-8), mode: "observe",
+          startWords: ["-f", "/my manifests", "--mode", "observe", "--fleet", "support"]))
+      let run = await status(directory)
+      #expect(run.lines[1] == "checked 8s ago, mode: observe", "\(run)")
+      #expect(
+        run.lines[2].hasSuffix(
+          "with \"setpoint run -f '/my manifests' --mode observe --fleet support --host \(Self.host) --state "
+            + "\(directory)\""), "\(run)")
+      let json = try JSONValue(parsing: await status(directory, "-o", "json").output)
+      #expect(json["mode"] == "observe")
+      let endpoint = json["endpoints"]?.arrayValue?.first
+      #expect(endpoint?["next"] == nil && endpoint?["nextAt"] == nil, "nothing is checked again: \(json)")
+    }
+  }
+
+  @Test func `a recorded check that is over is followed by others within the interval`() async throws {
+    try await withTemporaryDirectory { directory in
+      let quiet = EndpointStatus(
+        name: "quiet", desired: "m/4, CPU Small", live: "m/4, CPU Small", phase: .inSync, reason: .inSync,
+        since: at(-7200), next: "check again", nextAt: at(-7140), lastLook: at(-7200))
+      try await write([quiet], to: directory)
+      let row = try #require(await status(directory, "-o", "wide").lines.last)
+      #expect(row.contains("<1m00s") && row.contains("check again within 1m00s"), "\(row)")
+    }
+  }
+
+  @Test func `a command that the table truncates is printed in full below it, once for all endpoints`() async throws {
+    try await withTemporaryDirectory { directory in
+      let why =
+        "GET /api/2.0/serving-endpoints/chat: the serving plane at http://127.0.0.1:7387 is not running; "
+        + "start it with \"setpoint serve --data /srv/plane\""
+      let statuses = ["e1", "e2"].map {
+        EndpointStatus(
+          name: $0, phase: .degraded, reason: .retrying, why: why, since: at(-300), lastLook: at(-8))
+      }
+      try await write(statuses, to: directory)
+      #expect(await status(directory).lines.last == "e1 and 1 more: \(why)")
+      #expect(await status(directory, "-o", "wide").lines.last?.hasPrefix("e2 ") == true)
+    }
+  }
+
   @Test(arguments: [true, false])
   func `an endpoint that was deleted is reported as missing, with what happens next`(isRunning: Bool) async throws {
     let workspace = WorkspaceDouble()

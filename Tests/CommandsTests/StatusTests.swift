@@ -166,6 +166,7 @@ import Testing
       #expect(one.code == 0, "\(one)")
       let nobody = await status(directory, "nobody")
       #expect(nobody.code == 1)
+      #expect(nobody.output.isEmpty, "no fleet is called empty: \(nobody)")
       #expect(nobody.notes.contains("error: no controller has reported nobody\n  next:  \"setpoint get nobody"))
       let typo = await status(directory, "chamipon")
       #expect(typo.notes.contains("  next:  did you mean \"champion\"? \"setpoint get chamipon"), "\(typo)")

@@ -83,6 +83,28 @@ import Testing
     #expect(ServeOptions.forRestart(given, isInBackground: true) == kept + ["--background"])
   }
 
+  @Test(
+    arguments: [
+      (["-f", "/m", "--mode=observe", "--fleet", "a"], ["-f", "/m", "--mode", "observe", "--fleet", "a"]),
+      (["--notify", "https://hooks.example.com/s3cret", "-v"], ["--notify", "URL", "-v"]),
+      (["--notify=https://hooks.example.com/s3cret"], ["--notify", "URL"]),
+      (
+        ["--window", "Mon-Fri 09:00-17:00 UTC", "--prune", "--state=/s"],
+        ["--window", "Mon-Fri 09:00-17:00 UTC", "--prune", "--state", "/s"]
+      ),
+    ] as [([String], [String])])
+  func `the command that starts a controller again has its options and no secret`(given: [String], kept: [String]) {
+    #expect(RunWords.forRestart(given) == kept)
+  }
+
+  @Test func `the command that starts a controller again finds its files from any directory`() {
+    let directory = FileManager.default.currentDirectoryPath
+    #expect(
+      RunWords.forRestart(["-f", "m", "--git=./repo"]) == ["-f", "\(directory)/m", "--git", "\(directory)/./repo"])
+    let password = RunWords.forRestart(["--git", "https://me:hunter22@example.com/m.git"])
+    #expect(!password.joined().contains("hunter22"))
+  }
+
   @Test func `the command that starts a plane again finds its Python from any directory`() {
     let python = FileManager.default.currentDirectoryPath + "/venv/bin/python"
     #expect(

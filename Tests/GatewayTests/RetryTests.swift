@@ -184,13 +184,14 @@ import Testing
     try await StandIn.run(["die_on": "poison"]) { standIn in
       harness.ready("a", port: standIn.port)
       harness.admission.exitReasons.note("b", cause: "another replica's")
-      harness.admission.exitReasons.note("a", cause: "vLLM ended with SIGKILL")
+      harness.admission.exitReasons.note("a", cause: "vLLM was killed by SIGKILL")
       try await harness.run { client in
         let answer = try await client.post("/v1/chat/completions", TestClient.hello.replacing("Hello", with: "poison"))
         let message = answer.json["message"]?.stringValue ?? ""
         #expect(answer.status == 502 && answer.headers["x-should-retry"] == ["false"])
         #expect(
-          message.contains("the replica exited while processing the request: vLLM ended with SIGKILL; "), "\(message)")
+          message.contains("the replica exited while processing the request: vLLM was killed by SIGKILL; "),
+          "\(message)")
         #expect(message.contains("it is not retried"))
       }
     }
@@ -201,10 +202,11 @@ import Testing
     let harness = GatewayHarness()
     try await StandIn.run(say: "one two three four five", ["drop_after_tokens": 3]) { standIn in
       harness.ready("a", port: standIn.port)
-      harness.admission.exitReasons.note("a", cause: "vLLM ended with SIGKILL")
+      harness.admission.exitReasons.note("a", cause: "vLLM was killed by SIGKILL")
       try await harness.run { client in
         let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
-        #expect(text.contains("the replica exited in the middle of its response: vLLM ended with SIGKILL"), "\(text)")
+        #expect(
+          text.contains("the replica exited in the middle of its response: vLLM was killed by SIGKILL"), "\(text)")
       }
     }
     #expect(harness.lastRecord?.error?.contains("SIGKILL") == true)

@@ -106,6 +106,7 @@ import Testing
     let blocked = Decision(.hold, Reason(.blocked, "x"), next: .rest)
     #expect(status(blocked, desired: .unknown("no such alias"))?.phase == .blocked)
     #expect(status(blocked, observed: .unreadable("503"))?.phase == .degraded)
+    #expect(status(blocked, desired: Desired.none, observed: .unreadable("503"))?.phase == .degraded)
     #expect(status(blocked, desired: .unknown("no such alias"))?.desired == nil)
   }
 
@@ -154,7 +155,9 @@ import Testing
     let statuses = [
       FleetStatus(
         fleet: "f", target: "t", lastSync: now,
-        report: FleetReport(interval: .seconds(60), commit: "c", problems: ["p"], stoppedAt: now),
+        report: FleetReport(
+          interval: .seconds(60), commit: "c", problems: ["p"], stoppedAt: now, mode: "observe",
+          startWords: ["-f", "/m"]),
         endpoints: [full, bare], isControllerRunning: false),
       FleetStatus(fleet: "f", target: "t", lastSync: nil, endpoints: []),
     ]

@@ -41,7 +41,8 @@ import Testing
   @Test func `a controller's report is kept until its next report`() async throws {
     let store = try HistoryStore.passing()
     let report = FleetReport(
-      interval: .milliseconds(90_500), commit: "abc", problems: ["the source cannot be read"], stoppedAt: at(8))
+      interval: .milliseconds(90_500), commit: "abc", problems: ["the source cannot be read"], stoppedAt: at(8),
+      mode: "observe", startWords: ["-f", "/manifests", "--mode", "observe"])
     try await store.save([], fleet: "f", host: host, at: at(1), report: report)
     try await store.save([], fleet: "f", host: host, at: at(2))
     let key = FleetKey(host: host, name: "f")

@@ -21,8 +21,9 @@ import Testing
     #expect(error.code == .connect)
     #expect(!error.requestMayHaveBeenSent)
     #expect(error.message.contains("port \(server.ports.closed)"))
-    #expect("\(error)".hasPrefix("GET http://127.0.0.1:\(server.ports.closed)/path: could not connect: 127.0.0.1 "))
-    #expect(error.message.ranges(of: "onnect").count == 1, "\(error)")
+    let start = "GET http://127.0.0.1:\(server.ports.closed)/path: could not connect to 127.0.0.1 port "
+    #expect("\(error)".hasPrefix(start), "\(error)")
+    #expect(!error.message.contains("to server"), "the same is not said twice: \(error)")
   }
 
   @Test func `a failure to resolve a host names it`() async throws {
@@ -31,6 +32,7 @@ import Testing
     let error = try await failure { _ = try await client.execute(HTTPRequest(url: "http://\(host)/")) }
     #expect(error.code == .resolve)
     #expect(error.message.contains(host))
+    #expect(!error.message.lowercased().contains("could not resolve"), "the same is not said twice: \(error)")
     #expect(!error.requestMayHaveBeenSent)
   }
 

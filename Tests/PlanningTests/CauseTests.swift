@@ -119,7 +119,7 @@ import Testing
   @Test(arguments: [
     "out of memory: the model does not fit in the GPU's memory", "unknown flag: this vLLM does not know --tensor",
     "unsupported dtype: this GPU has no bfloat16", "There is no capacity: no capacity in the region",
-    "vLLM ended with exit code 137, which stands for SIGKILL: out of memory",
+    "vLLM exited with code 137 (SIGKILL): out of memory",
   ])
   func `the class of a cause is named once`(message: String) {
     let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).words

@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Endpoints
 import Planning
 import Testing
@@ -25,23 +26,47 @@ import Testing
       ])
   }
 
-  @Test func `environment values are not shown, but secret references and engine flags are`() {
-    let old = config("7", environment: ["A": "s3cret", "B": "same", "HF": "{{secrets/llm/hf}}", "GONE": "s3cret"])
+  @Test func `environment values are shown unless their name or form suggests a credential`() {
+    let old = config(
+      "7",
+      environment: [
+        "A_TOKEN": "s3cret", "B": "same", "HF": "{{secrets/llm/hf}}", "OLD_KEY": "s3cret", "LEVEL": "INFO", "OF": "old",
+      ])
     let new = config(
       "7",
       environment: [
-        "A": "other", "B": "same", "HF": "{{secrets/llm/hf2}}", "NEW": "s3cret",
+        "A_TOKEN": "s3cret2", "B": "same", "HF": "{{secrets/llm/hf2}}", "DBPASSWORD": "s3cret", "LEVEL": "DEBUG",
+        "OF": "hf_abcDEFs3cret123456",
         "SETPOINT_ENGINE_ARGS": "--dtype float16",
       ])
     let shown = lines(old, new)
     #expect(
       shown == [
-        "spec.environment.A: not shown -> not shown, changed (rolling)",
-        "spec.environment.GONE: not shown -> - (rolling)",
+        "spec.environment.A_TOKEN: (hidden) -> (hidden, changed) (rolling)",
+        "spec.environment.DBPASSWORD: - -> (hidden) (rolling)",
         "spec.environment.HF: {{secrets/llm/hf}} -> {{secrets/llm/hf2}} (rolling)",
-        "spec.environment.NEW: - -> not shown (rolling)", "spec.engine: - -> --dtype float16 (rolling)",
+        "spec.environment.LEVEL: INFO -> DEBUG (rolling)",
+        "spec.environment.OF: old -> (hidden, changed) (rolling)",
+        "spec.environment.OLD_KEY: (hidden) -> - (rolling)", "spec.engine: - -> --dtype float16 (rolling)",
       ])
     #expect(!shown.joined().contains("s3cret"))
+  }
+
+  @Test func `a hidden value is null in JSON, and marked as redacted`() {
+    let item = PlanItem(
+      name: "chat", desired: .present(endpoint(Rollout(config("7", environment: ["TOKEN": "new", "LEVEL": "DEBUG"])))),
+      observed: .present(
+        live(
+          Rollout(config("7", environment: ["TOKEN": "old", "LEVEL": "INFO"])), tags: [FleetTags.fleet: "f"])))
+    let plan = Plan.make(
+      target: "t", items: [item], now: now, options: PlanOptions(DecisionOptions(fleet: "f"), isSourceWhole: true))
+    let json = plan.json.text()
+    #expect(
+      json.contains(
+        #"{"effect":"rolling","from":"INFO","path":"spec.environment.LEVEL","to":"DEBUG"}"#), "\(json)")
+    #expect(
+      json.contains(
+        #"{"effect":"rolling","from":null,"path":"spec.environment.TOKEN","redacted":true,"to":null}"#), "\(json)")
   }
 
   @Test(
@@ -60,7 +85,7 @@ import Testing
         #"{"idleAfter":"60m"}"#, #"{"idleAfter":"1h"}"#,
         [#"spec.plane: {"idleAfter":"60m"} -> {"idleAfter":"1h"} (inPlace)"#]
       ),
-      ("s3cret", #"{"idleAfter":"1h"}"#, [#"spec.plane: not shown -> {"idleAfter":"1h"} (inPlace)"#]),
+      ("s3cret", #"{"idleAfter":"1h"}"#, [#"spec.plane: (hidden) -> {"idleAfter":"1h"} (inPlace)"#]),
     ] as [(String?, String?, [String])])
   func `settings for a plane are shown as the manifest names them, and change in place`(
     old: String?, new: String?, shown: [String]

@@ -248,6 +248,9 @@ import Testing
       let error = #expect(throws: TargetError.self) { try resolver.resolve(host: item.host, profile: item.profile) }
       #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
       #expect(error?.description.contains("dapi") == false)
+      // Its history is found by its address.
+      let isStopped = error?.description.contains("is not running") == true
+      #expect(error?.stoppedPlane == (isStopped ? item.gone?.url : nil))
     }
   }
 

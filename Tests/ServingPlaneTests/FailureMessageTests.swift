@@ -32,7 +32,7 @@ struct FailureMessageTests {
       #expect(
         answer.message.contains(
           "the replica exited while processing the request: "
-            + "vLLM ended with exit code 137, which stands for SIGKILL: it was killed"),
+            + "vLLM exited with code 137 (SIGKILL): it was killed"),
         "\(answer.message)")
       #expect(answer.message.contains("it is not retried"))
       // The next one is answered by the replacement.

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Gateway
+import Logging
 import Testing
 
 @testable import ServingPlane
@@ -111,6 +112,21 @@ struct ReplicaBackendTests {
       #expect(backend.starts > 0)
       #expect(backend.remaining == [])
     }
+  }
+
+  @Test func `the log names a deleted endpoint when its last replica stops`() async throws {
+    let (data, output) = (TestData(), RecordingLogHandler.Output())
+    let log = Logger(label: "plane") { _ in RecordingLogHandler(output: output) }
+    try await withMemoryBackend { backend in
+      try await withPlane(data, log: log, adjust: { $0.backend = backend }) { plane in
+        _ = try await plane.register("hello", try data.model())
+        _ = try await plane.create("chat", [entity("hello", 1)])
+        _ = try await plane.waitUntilSettled("chat")
+        _ = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
+        try await eventually("the replica stops") { output.facts(of: "replica stopped") != nil }
+      }
+    }
+    #expect(output.facts(of: "replica stopped")?["endpoint"] == "chat")
   }
 
   // MARK: Records

@@ -71,7 +71,8 @@ extension ReplicaReport {
     let beginning: ReplicaLifecycle.Beginning = if let replica { .adoption(replica) } else { .start(start) }
     let lifecycle = ReplicaLifecycle(
       record: record, beginning: beginning, backend: backend, task: Self.version.task, program: "python",
-      timing: Self.timing, probe: probes.probe(record.address, timing: Self.timing), signal: signal,
+      engine: EngineName.vLLM, timing: Self.timing, probe: probes.probe(record.address, timing: Self.timing),
+      signal: signal,
       startLimiter: StartLimiter(burst: 100, spacing: .seconds(1)), untilDrained: {}, cutOff: {},
       report: { report in
         reports.add(report.word)

@@ -40,19 +40,19 @@ struct StartFailureTests {
       log: "/usr/bin/python3: Error while finding module specification for 'vllm.entrypoints.openai.api_server' "
         + "(ModuleNotFoundError: No module named 'vllm')\n",
       explanation:
-        "the plane's machine is at fault: vLLM is not installed for /opt/py; install it there, or name another "
-        + "Python with \"serve --python\"", line: "No module named 'vllm'", repeats: true),
+        "the plane's machine is at fault: vLLM is not installed for /opt/py; install it there, or start "
+        + "the plane with another --python", line: "No module named 'vllm'", repeats: true),
     Case(
       log: api("ModuleNotFoundError: No module named 'torch'"), explanation: "torch is not installed for /opt/py",
       line: "'torch'", repeats: true),
     Case(
       log: api("ModuleNotFoundError: No module named 'flash_linear'"),
-      explanation: "a Python module is missing for /opt/py", line: "'flash_linear'"),
+      explanation: "the Python module flash_linear is not installed for /opt/py", line: "'flash_linear'"),
     Case(
       log: api("ImportError: This modeling file requires the following packages that were not found: einops"),
       explanation: "the model's own code needs Python packages", line: "einops"),
     Case(
-      log: api("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"), explanation: "\"serve --python\"",
+      log: api("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"), explanation: "another --python",
       line: "undefined symbol", repeats: true),
     Case(
       log: api("ImportError: libcuda.so.1: cannot open shared object file: No such file or directory"),
@@ -165,27 +165,31 @@ struct StartFailureTests {
       log: "(APIServer pid=1) INFO 11-21 22:50:00 [x.py:1] Starting to load model m...\n", exit: .signal(9),
       explanation: "ran out of memory", line: "Starting to load model m..."),
     Case(
-      log: worker("RuntimeError: something never seen before"), explanation: "vLLM ended with exit code 1",
+      log: worker("RuntimeError: something never seen before"), explanation: "vLLM exited with code 1",
       line: "RuntimeError: something never seen before"),
     Case(
       log: "\u{1B}[36m(APIServer pid=1)\u{1B}[0;0m ERROR 11-21 22:50:00 [x.py:1] plain words\n^^^^\n\n", exit: .code(3),
-      explanation: "exit code 3", line: "plain words"),
-    Case(log: "", exit: .code(0), explanation: "exit code 0", line: nil),
+      explanation: "vLLM exited with code 3", line: "plain words"),
+    Case(
+      log: "", exit: .code(0),
+      explanation: "vLLM exited with code 0 and printed nothing; check the version's entrypoint", line: nil),
     // Exits by signal
     Case(
-      log: "loading\n", exit: .signal(11), explanation: "SIGSEGV (signal 11): its native code crashed", line: "loading"),
-    Case(
-      log: "loading\n", exit: .signal(7), explanation: "SIGBUS (signal 7): a mapped file was truncated", line: "loading"
-    ),
-    Case(
-      log: "loading\n", exit: .signal(4), explanation: "SIGILL (signal 4): it was built for a different",
+      log: "loading\n", exit: .signal(11), explanation: "was killed by SIGSEGV: its native code crashed",
       line: "loading"),
     Case(
-      log: "loading\n", exit: .signal(15), explanation: "SIGTERM (signal 15): it was asked to terminate",
+      log: "loading\n", exit: .signal(7), explanation: "was killed by SIGBUS: a mapped file was truncated",
+      line: "loading"
+    ),
+    Case(
+      log: "loading\n", exit: .signal(4), explanation: "was killed by SIGILL: it was built for a different",
+      line: "loading"),
+    Case(
+      log: "loading\n", exit: .signal(15), explanation: "was killed by SIGTERM: it was asked to terminate",
       line: "loading",
       repeats: true),
     Case(
-      log: "loading\n", exit: .code(137), explanation: "exit code 137, which stands for SIGKILL", line: "loading"),
+      log: "loading\n", exit: .code(137), explanation: "exited with code 137 (SIGKILL)", line: "loading"),
     Case(
       log: api("ModuleNotFoundError: No module named 'flash_attn'") + "(APIServer pid=12) Loading weights\n",
       exit: .signal(9), explanation: "ran out of memory", line: "Loading weights"),
@@ -196,21 +200,21 @@ struct StartFailureTests {
     Case(
       log: api(
         "RuntimeError:", "", "        An attempt has been made to start a new process", "        before its time."),
-      explanation: "exit code 1",
+      explanation: "exited with code 1",
       line: "RuntimeError: An attempt has been made to start a new process before its time."),
     Case(
-      log: worker("RuntimeError:"), explanation: "exit code 1",
+      log: worker("RuntimeError:"), explanation: "exited with code 1",
       line: "RuntimeError, raised by: worker = WorkerProc(*args, **kwargs)"),
     Case(
       log: api(
         "ValueError: the head size 80 does not divide", "", "During handling of the above exception,", "RuntimeError:"),
-      explanation: "exit code 1", line: "ValueError: the head size 80 does not divide"),
+      explanation: "exited with code 1", line: "ValueError: the head size 80 does not divide"),
     Case(
       log: api("  File \"x.py\", line 3, in f", "    assert len(weights) == layers", "AssertionError"),
-      explanation: "exit code 1", line: "AssertionError, raised by: assert len(weights) == layers"),
+      explanation: "exited with code 1", line: "AssertionError, raised by: assert len(weights) == layers"),
     Case(
       log: api("requests.exceptions.ConnectionError: HTTPSConnectionPool: Max retries exceeded with url: /api"),
-      explanation: "exit code 1", line: "Max retries exceeded", repeats: true),
+      explanation: "exited with code 1", line: "Max retries exceeded", repeats: true),
     Case(log: "", exit: nil, explanation: "did not become ready", line: nil),
   ]
 
@@ -221,5 +225,18 @@ struct StartFailureTests {
     if let line = example.line { #expect(cause.line?.contains(line) == true) } else { #expect(cause.line == nil) }
     #expect(cause.isWorthRepeating == example.repeats)
     #expect(cause.line?.contains("pid=") != true)
+  }
+
+  @Test(arguments: [
+    ("/bin/false", "/bin/false"), ("env A=1 ./serve.sh --port {port}", "./serve.sh"),
+    ("python -m vllm.entrypoints.openai.api_server --model m", "vLLM"), ("vllm serve m", "vLLM"),
+  ])
+  func `a message names the program that the entrypoint runs`(entrypoint: String, name: String) {
+    let cause = StartFailure.cause(
+      log: "", exit: .code(1), program: "/opt/py", engine: EngineName.of(entrypoint))
+    #expect(
+      cause.explanation
+        == "\(name) exited with code 1 and printed nothing; check the version's entrypoint "
+        + "(\"setpoint models list -o json\")")
   }
 }

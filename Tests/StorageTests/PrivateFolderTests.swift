@@ -27,6 +27,25 @@ import Testing
     }
   }
 
+  @Test func `a folder that cannot be created is named once, with the parent that is at fault`() throws {
+    try withFolder { root in
+      try Data("x".utf8).write(to: URL(filePath: root + "/file"))
+      func message(_ path: String) -> String {
+        do throws(StorageError) {
+          try folder(path).make()
+          return ""
+        } catch {
+          return error.message
+        }
+      }
+      #expect(
+        message(root + "/file/a") == "cannot create the directory \(root)/file/a: Not a directory")
+      #expect(
+        message(root + "/file/a/b")
+          == "cannot create the directory \(root)/file/a/b: cannot create \(root)/file/a: Not a directory")
+    }
+  }
+
   @Test(arguments: [0o777, 0o757, 0o703, 0o1777] as [mode_t])
   func `a folder that every user may write to is refused with what to do`(_ mode: mode_t) throws {
     try withFolder { root in

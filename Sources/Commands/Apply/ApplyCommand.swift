@@ -12,8 +12,8 @@ struct ApplyCommand: AsyncParsableCommand {
     commandName: "apply", abstract: "Apply manifests and wait until their endpoints are in sync.",
     discussion: """
       A version that fails is rolled back to the last good one and held until the manifest changes or you run "setpoint \
-      retry". Exits with 0 if all endpoints are in sync, with 1 if something failed or is held. If interrupted, it lists \
-      the changes in flight; run the same command to resume.
+      retry". Exits with 0 if all endpoints are in sync, or left alone because they are suspended or retained; with 1 if \
+      something failed or is held. If interrupted, it lists the changes in flight; run the same command to resume.
       """)
 
   @OptionGroup var manifests: ManifestOptions

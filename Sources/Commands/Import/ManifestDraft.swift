@@ -59,7 +59,7 @@ struct ManifestDraft: Sendable {
   /// The variables whose values are omitted because they may be secrets.
   var hiddenVariables: [String] {
     let variables = config.entities.flatMap(\.environment).filter {
-      CredentialNames.isCredential(variable: $0.key, value: $0.value)
+      PublicValue.mayBeCredential(variable: $0.key, value: $0.value)
     }
     return Set(variables.map(\.key)).sorted()
   }

@@ -7,7 +7,10 @@ internal import ServingAPI
 struct DescribeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "describe", abstract: "Show the details of one endpoint.",
-    discussion: "Shows its state and the reason, its configs, holds, revisions and events.")
+    discussion: """
+      Shows its state and the reason, its configs, holds, revisions and events. If the provider cannot be reached, shows \
+      what is recorded in the state directory, and exits with 1.
+      """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
@@ -15,7 +18,16 @@ struct DescribeCommand: AsyncParsableCommand {
   @OptionGroup var state: StateOptions
 
   func run() async throws {
-    let connection = try provider.connect()
+    let place = try provider.place()
+    do {
+      try await describe(at: try place.connection.get())
+    } catch let error where Self.isOutage(error) {
+      try await showRecords(at: place.url)
+      throw error
+    }
+  }
+
+  private func describe(at connection: Connection) async throws {
     let context = CommandContext.current
     let found = try await LiveEndpoint.require(name, connection)
     let live = try await found.observed.withAccess(from: connection.provider)
@@ -34,6 +46,37 @@ struct DescribeCommand: AsyncParsableCommand {
     switch output {
     case .json: try console.json(description.json(found.details))
     case .text: for line in description.lines(console.outputPalette) { try console.result(line) }
+    }
+  }
+}
+
+extension DescribeCommand {
+  /// Whether the provider cannot be asked, whatever the endpoint is.
+  private static func isOutage(_ error: any Error) -> Bool {
+    switch error {
+    case let error as TargetError: error.stoppedPlane != nil
+    case let error as ServingError: [.network, .timeout, .unavailable].contains(error.kind)
+    default: false
+    }
+  }
+
+  private func showRecords(at url: String) async throws {
+    // If the records cannot be read either, the outage is the error to report.
+    guard let history = try? state.readHistory() else { return }
+    let context = CommandContext.current
+    let key = EndpointKey(host: url, name: name)
+    let directory = try state.directory
+    let records = RecordedDescription(
+      name: name, target: url, recorded: try await history.memory(of: key),
+      events: try await history.events(of: key, newest: 20),
+      statuses: try await history.statuses(of: key).map {
+        (fleet: $0.fleet.withLease(in: directory), status: $0.status)
+      },
+      now: Timestamp(milliseconds: context.now()))
+    guard !records.isEmpty else { return }
+    switch output {
+    case .json: try context.console.json(records.json)
+    case .text: for line in records.lines(context.console.outputPalette) { try context.console.result(line) }
     }
   }
 }

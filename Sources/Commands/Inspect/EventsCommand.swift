@@ -132,11 +132,16 @@ private struct EventFeed: Sendable {
     let context = CommandContext.current
     let (fleet, directory) = (command.filter.fleet, try command.state.directory)
     for key in try await history.fleets(host: host) where fleet == nil || key.name == fleet {
-      guard let status = try await history.status(of: key)?.withLease(in: directory),
+      guard let status = try await history.status(of: key)?.withLease(in: directory), isFollowed(status),
         let words = StatusText.silence(status, Timestamp(milliseconds: context.now()))
       else { continue }
       context.console.note("warning: \(words)")
     }
+  }
+
+  /// Whether the events of a fleet are among those that are followed.
+  private func isFollowed(_ fleet: FleetStatus) -> Bool {
+    command.names.isEmpty || fleet.endpoints.contains { command.names.contains($0.name) }
   }
 
   private static let pageSize = 100

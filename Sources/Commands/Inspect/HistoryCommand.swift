@@ -18,16 +18,18 @@ struct HistoryCommand: AsyncParsableCommand {
   @OptionGroup var state: StateOptions
 
   func run() async throws {
-    let connection = try provider.connect()
+    let (url, connection) = try provider.place()
     let console = CommandContext.current.console
+    // The history does not depend on the plane.
+    if case .failure(let error) = connection { console.note("warning: \(error.message)") }
     let history = try state.readHistory()
-    let key = EndpointKey(host: connection.target.url, name: name)
+    let key = EndpointKey(host: url, name: name)
     let recorded = try await history.memory(of: key)
     let events = events ? try await history.events(of: key) : []
     guard recorded.version > 0 else {
-      let known = try await history.recordedEndpoints(host: connection.target.url).keys
+      let known = try await history.recordedEndpoints(host: url).keys
       throw ErrorReport(
-        "no history for \(name) at \(connection.target.url) in this state directory",
+        "no history for \(name) at \(url) in this state directory",
         next: KnownNames.next(
           [name], among: known.sorted(),
           otherwise: "history is kept on the machine that runs \"setpoint apply\"; select its directory with "
@@ -42,7 +44,7 @@ struct HistoryCommand: AsyncParsableCommand {
       for line in EventTable.table(events).lines(console.outputPalette) { try console.result(line) }
     case .json:
       var members: [String: JSONValue] = [
-        "kind": "History", "endpoint": .string(name), "target": .string(connection.target.url),
+        "kind": "History", "endpoint": .string(name), "target": .string(url),
         "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       ]
       if self.events { members["events"] = .array(events.map(EventTable.json)) }

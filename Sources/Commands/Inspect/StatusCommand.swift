@@ -41,7 +41,9 @@ struct StatusCommand: AsyncParsableCommand {
     let context = CommandContext.current
     let now = Timestamp(milliseconds: context.now())
     let fleets = try await fleets()
-    let shown = fleets.map { names.isEmpty ? $0 : $0.only(names) }
+    var shown = names.isEmpty ? fleets : fleets.map { $0.only(names) }
+    // A fleet that has others is not empty.
+    if !names.isEmpty, output != .json { shown.removeAll(where: \.endpoints.isEmpty) }
     try show(shown, now, context.console)
     let known = Set(fleets.flatMap(\.endpoints).map(\.name))
     let missing = names.filter { !known.contains($0) }
@@ -90,8 +92,8 @@ struct StatusCommand: AsyncParsableCommand {
     // The record of a fleet can be removed; nothing then says that there was one.
     return ErrorReport(
       isKept
-        ? "the state directory \(directory) has no record of any fleet: no controller has run with it, or its fleets were "
-          + "forgotten"
+        ? "the state directory \(directory) has no status of a controller: none has run with it, or its fleets were "
+          + "forgotten; \"setpoint history NAME\" shows recorded revisions"
         : "no controller has run with the state directory \(directory)",
       next: "start one with \"setpoint run -f DIR --fleet NAME\"; if one is running, pass its directory with "
         + "--state DIR or its address with --controller URL")
@@ -113,7 +115,7 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func show(_ fleets: [FleetStatus], _ now: Timestamp, _ console: Console) throws {
     if output == .json {
-      let items = fleets.map(\.json)
+      let items = fleets.map { $0.withoutIdleSteps(at: now).json }
       let whole = items.count == 1 ? items[0] : ["kind": "FleetStatusList", "items": .array(items)]
       return try console.json(whole)
     }

@@ -55,10 +55,11 @@ struct WaitCommand: AsyncParsableCommand {
       looks += 1
       let left = end - timing.elapsed()
       guard left > .zero else {
-        let late = EndpointProgress(
+        var late = EndpointProgress(
           endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
-          detail: "after \(TimeText.span(seconds: timeout.seconds))"
+          detail: "timed out after \(TimeText.span(seconds: timeout.seconds))"
             + (goal == .deleted ? "" : "; the endpoint continues without this command"))
+        late.namesTime = true
         display.note(late)
         try await conclude(late, connection)
         throw ExitCode(1)

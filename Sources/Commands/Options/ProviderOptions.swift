@@ -51,6 +51,18 @@ struct ProviderOptions: ParsableArguments {
         access, version: SetpointVersion.number, transport: transport ?? context.transport,
         timing: context.timing, retryPolicy: retryPolicy))
   }
+
+  /// Returns the provider's URL, under which its endpoints are recorded, and the connection to it. A plane that does not
+  /// run has only the former.
+  func place() throws -> (url: String, connection: Result<Connection, TargetError>) {
+    do {
+      let connection = try connect()
+      return (connection.target.url, .success(connection))
+    } catch let error as TargetError {
+      guard let plane = error.stoppedPlane else { throw error }
+      return (plane, .failure(error))
+    }
+  }
 }
 
 /// A provider and its clients.

@@ -1,3 +1,4 @@
+internal import CanonicalJSON
 internal import Endpoints
 internal import History
 internal import Planning
@@ -18,6 +19,18 @@ enum ControllerText {
     let title = palette.paint("Controller of fleet \(fleet.fleet)\(age ?? "")", .strong)
     let doubt = StatusText.silence(fleet, now).map { [palette.paint("  \($0)", .warning)] } ?? []
     return [title] + doubt + fields.filter { !$0.1.isEmpty }.map { "  \("\($0.0):".padded(to: 9))\($0.1)" }
+  }
+
+  /// Returns the member `controllers` of `describe -o json`.
+  static func json(_ statuses: [(fleet: FleetStatus, status: EndpointStatus)], now: Timestamp) -> JSONValue {
+    .array(
+      statuses.map { fleet, status in
+        // Without a controller, there is no next step.
+        let shown = fleet.isCurrent(at: now) ? status : status.withoutNext
+        var members: [String: JSONValue] = ["fleet": .string(fleet.fleet), "status": shown.json]
+        if let isRunning = fleet.isControllerRunning { members["controllerRunning"] = .bool(isRunning) }
+        return .object(members)
+      })
   }
 
   /// Returns the reason; for an endpoint without a manifest, with the command that deletes it.

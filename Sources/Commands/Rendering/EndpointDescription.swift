@@ -33,12 +33,7 @@ struct EndpointDescription {
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
-      "controllers": .array(
-        statuses.map { fleet, status in
-          var members: [String: JSONValue] = ["fleet": .string(fleet.fleet), "status": status.json]
-          if let isRunning = fleet.isControllerRunning { members["controllerRunning"] = .bool(isRunning) }
-          return .object(members)
-        }),
+      "controllers": ControllerText.json(statuses, now: Timestamp(milliseconds: now)),
     ]
   }
 

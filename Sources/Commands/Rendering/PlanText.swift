@@ -86,7 +86,7 @@ package enum PlanText {
     return fields.map { field in
       let path = Printable.line(field.path).padded(to: width)
       let values =
-        switch (field.from, field.to) {
+        switch (field.from.map(Printable.line), field.to.map(Printable.line)) {
         case (nil, let to): (isNew ? "" : "(none) → ") + palette.paint(to ?? "", .created)
         case (let from?, nil): palette.paint("\(from) → (removed)", .removed)
         case (let from?, let to?): "\(from) → \(palette.paint(to, .changed))"

@@ -15,13 +15,16 @@ package enum StatusText {
     lines.append("")
     lines += table(status, now, isWide: isWide).lines(palette)
     let sorted = status.endpoints.sorted(by: precedes)
-    // One suggestion for all endpoints without a manifest: there may be many.
-    let groups = Dictionary(
-      grouping: sorted.filter { $0.reason == .massDeletion || $0.staysWithoutManifest }, by: \.reason)
+    // One suggestion for all endpoints without a manifest, or with the same truncated command: there may be many.
+    func group(_ endpoint: EndpointStatus) -> String? {
+      if endpoint.reason == .massDeletion || endpoint.staysWithoutManifest { return endpoint.reason?.rawValue }
+      return !isWide && isCommandCut(endpoint) ? endpoint.why : nil
+    }
+    let groups = Dictionary(grouping: sorted.filter { group($0) != nil }, by: group)
     let steps = sorted.compactMap { endpoint -> String? in
-      let alike = groups[endpoint.reason] ?? []
+      let alike = group(endpoint).flatMap { groups[$0] } ?? []
       guard alike.isEmpty || alike.first?.name == endpoint.name else { return nil }
-      return step(endpoint, and: max(0, alike.count - 1), isControlled: status.isCurrent(at: now))
+      return step(endpoint, and: max(0, alike.count - 1), isControlled: status.isCurrent(at: now), isWide: isWide)
     }
     return steps.isEmpty ? lines : lines + [""] + steps
   }
@@ -52,6 +55,8 @@ package enum StatusText {
     {
       words += ", checks every \(TimeText.span(seconds: interval.components.seconds))"
     }
+    // It changes nothing; the usual mode need not be named.
+    if let mode = status.report.mode, mode != "enforce" { words += ", mode: \(mode)" }
     return words
   }
 
@@ -70,8 +75,10 @@ package enum StatusText {
   }
 
   private static func restart(_ status: FleetStatus) -> String {
-    "nothing is reconciled until it is started again, with \"setpoint run -f DIR --fleet "
-      + "\(ShellWord.quoted(status.fleet))\""
+    let given = status.report.startWords.isEmpty ? ["-f", "DIR"] : status.report.startWords
+    let fleet = given.contains("--fleet") ? [] : ["--fleet", status.fleet]
+    let command = ShellWord.line(["setpoint", "run"] + given + fleet)
+    return "nothing is reconciled until it is started again, with \"\(command)\""
   }
 
   // MARK: - Endpoints
@@ -95,7 +102,7 @@ package enum StatusText {
       wide.insert(Table.Cell(endpoint.reason?.rawValue ?? "-"), at: 2)
       table.append(
         wide + [
-          Table.Cell(endpoint.commit.map(short) ?? "-"), Table.Cell(age(endpoint.lastLook, now)), step,
+          Table.Cell(endpoint.commit.map(short) ?? "-"), Table.Cell(checked(endpoint, of: status, now)), step,
           Table.Cell(whyWithWarnings(endpoint)),
         ])
     }
@@ -131,7 +138,27 @@ package enum StatusText {
 
   /// Returns the next step and its time; nil if the endpoint has none, or if no controller would take it.
   static func next(_ endpoint: EndpointStatus, of fleet: FleetStatus, _ now: Timestamp) -> String? {
-    fleet.isCurrent(at: now) ? next(endpoint, now) : nil
+    guard fleet.isCurrent(at: now) else { return nil }
+    guard let step = endpoint.next, let span = interval(since: endpoint.nextAt, of: fleet, now) else {
+      return next(endpoint, now)
+    }
+    return "\(step) within \(span)"
+  }
+
+  /// Returns when the endpoint was last checked.
+  private static func checked(_ endpoint: EndpointStatus, of fleet: FleetStatus, _ now: Timestamp) -> String {
+    guard fleet.isCurrent(at: now), let span = interval(since: endpoint.nextAt, of: fleet, now) else {
+      return age(endpoint.lastLook, now)
+    }
+    return "<\(span)"
+  }
+
+  /// Returns the interval within which an endpoint is checked whose recorded next check is over; nil: its recorded times
+  /// are exact. A check that changes nothing is not recorded.
+  private static func interval(since nextAt: Timestamp?, of fleet: FleetStatus, _ now: Timestamp) -> String? {
+    // A check takes some time, and is recorded up to a second later.
+    guard let interval = fleet.report.interval, let nextAt, nextAt + .seconds(5) < now else { return nil }
+    return TimeText.span(seconds: interval.components.seconds)
   }
 
   /// Returns the next step and its time: `check again in 42s`, `verify now`.
@@ -151,7 +178,10 @@ package enum StatusText {
   /// - Parameters:
   ///   - others: the number of other endpoints that it applies to.
   ///   - isControlled: whether a controller is running.
-  private static func step(_ endpoint: EndpointStatus, and others: Int, isControlled: Bool) -> String? {
+  ///   - isWide: whether the table shows the whole reason.
+  private static func step(
+    _ endpoint: EndpointStatus, and others: Int, isControlled: Bool, isWide: Bool
+  ) -> String? {
     if endpoint.isDeleted {
       return isControlled
         ? "\(endpoint.name): the endpoint does not exist; if its manifest is still in the source, the controller creates "
@@ -162,11 +192,20 @@ package enum StatusText {
     if endpoint.staysWithoutManifest, others > 0 {
       return "\(endpoint.name) and \(others) more: \"setpoint delete NAME\" deletes an endpoint that is not needed"
     }
-    guard endpoint.needsPerson || endpoint.staysWithoutManifest else { return nil }
+    let isCut = !isWide && isCommandCut(endpoint)
+    guard endpoint.needsPerson || endpoint.staysWithoutManifest || isCut else { return nil }
     // The table shows the reason shortened; what to do is printed in full here.
     let known = endpoint.reason.flatMap { Reason($0, $0 == .conflict ? endpoint.why : "").next(for: endpoint.name) }
-    return
-      "\(endpoint.name)\(others > 0 ? " and \(others) more" : ""): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
+    let rest = isCut ? endpoint.why.clause : "\"setpoint describe \(endpoint.name)\" shows more"
+    return "\(endpoint.name)\(others > 0 ? " and \(others) more" : ""): \(known ?? rest)"
+  }
+
+  /// Whether the table shows a reason without the command that it suggests, or with a part of it.
+  private static func isCommandCut(_ endpoint: EndpointStatus) -> Bool {
+    let why = endpoint.why.clause
+    guard let command = why.firstRange(of: "\"setpoint "), let end = why[command.upperBound...].firstIndex(of: "\"")
+    else { return false }
+    return !shortened(whyWithWarnings(endpoint)).hasPrefix(why[...end])
   }
 
   private static func age(_ earlier: Timestamp, _ later: Timestamp) -> String {

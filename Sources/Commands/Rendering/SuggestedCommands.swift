@@ -83,7 +83,7 @@ struct SuggestedCommands: Hashable, Sendable {
       added += [flag, ShellWord.quoted(value)]
     }
     add("--fleet", fleet, if: verb.actsForFleet && fleet != usualFleet)
-    add("--host", host, if: verb.hasProvider)
+    add("--host", host, if: verb.hasProvider && !words.contains("--profile"))
     add("--profile", profile, if: verb.hasProvider && verb != .watch)
     add("--state", state, if: verb.hasState)
     add("--registry", registry, if: verb.hasRegistry)

@@ -15,7 +15,9 @@ struct ControllerAssembly {
   init(
     _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, context: CommandContext
   ) async throws {
-    let options = try command.rules.options(fleet: command.provider.fleet, environment: context.environment)
+    var given = try command.rules.options(fleet: command.provider.fleet, environment: context.environment)
+    given.startWords = RunWords.forRestart(CommandLine.arguments.dropFirst(2))
+    let options = given
     let state = try command.state.directory
     // An invalid source is reported before anything is created or opened.
     let unchecked = try await command.source.source(state: state, environment: context.environment, log: log)

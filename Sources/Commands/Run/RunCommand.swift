@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Controller
+internal import HTTPSupport
 internal import Logging
 internal import ServiceLifecycle
 internal import ServingAPI
@@ -55,9 +56,23 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
       ServiceGroupConfiguration.ServiceConfiguration(
         service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
     }
-    try await ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: services, gracefulShutdownSignals: [.sigint, .sigterm], logger: quiet)
-    ).run()
+    do {
+      try await ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+          services: services, gracefulShutdownSignals: [.sigint, .sigterm], logger: quiet)
+      ).run()
+    } catch let error as ListenFailure {
+      throw try explained(error, connection)
+    }
+  }
+
+  /// Returns the error with the fleet's other controller, which may be what uses the port.
+  private func explained(_ error: ListenFailure, _ connection: Connection) throws -> any Error {
+    let status = FileLease.status(of: provider.fleet, at: connection.target.url, in: try state.directory)
+    guard case .held(let holder) = status else { return error }
+    return ErrorReport(
+      error.message,
+      why: "a controller of fleet \"\(provider.fleet)\" is already running"
+        + (holder.map { " (\($0)) and may use the port" } ?? " and may use the port"), next: error.advice)
   }
 }

@@ -28,6 +28,7 @@ extension FleetController {
     if end.leavesBudget { budget?.leave(name) }
     hasLooked(at: name)
     queue.finish(name, outcome(end))
+    if end.isFailure { scheduleRetry(of: name) }
     parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)
   }
 
@@ -51,6 +52,14 @@ extension FleetController {
     case stopped
 
     var leavesBudget: Bool { if case .overBudget = self { false } else { true } }
+
+    /// Whether the queue waits for back-off before the next check.
+    var isFailure: Bool {
+      switch self {
+      case .failed, .tooLong: true
+      case .settled, .waiting, .overBudget, .stuck, .gone, .stopped: false
+      }
+    }
 
     /// The result under its standard name, for metrics.
     var result: ControllerMetrics.Result {

@@ -5,6 +5,16 @@ internal import Planning
 internal import Scheduling
 internal import ServingAPI
 
+extension Phase {
+  /// Whether the controller is changing the endpoint.
+  fileprivate var isChange: Bool {
+    switch self {
+    case .creating, .updating, .rollingBack, .deleting, .adopting: true
+    case .inSync, .held, .withheld, .degraded, .blocked, .unknown: false
+    }
+  }
+}
+
 extension FleetController {
   /// The state of an endpoint beyond its status, for metrics.
   struct ReportedState: Sendable {
@@ -33,9 +43,11 @@ extension FleetController {
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
+    if case .unreadable = assessment.observed { unreadable.insert(name) } else { unreadable.remove(name) }
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(assessment, status, now)
-    let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
+    let change = StatusChange(
+      to: status, wasInTrouble: told[name]?.isInTrouble ?? false, formerReason: former?.reason)
     if beginsRollback(assessment, status) {
       post(.rollback, change.rollbackWords, of: status, commit: entry.commit)
       parts.metrics.rolledBack(name)
@@ -92,11 +104,21 @@ extension FleetController {
       phase: status.phase.rawValue, reason: status.reason?.rawValue)
   }
 
+  /// Records when an endpoint whose check failed was checked, and when it is checked again: the queue decides that, and
+  /// not the decision.
+  func scheduleRetry(of name: String) {
+    guard let status = statuses[name], let ready = queue.readyTime(of: name) else { return }
+    let now = reconciler.now()
+    statuses[name] = status.failedCheck(at: now, nextAt: now + max(.zero, ready - parts.elapsed()))
+    unsaved.insert(name)
+  }
+
   /// Forgets an endpoint that is neither desired nor live.
   func forget(_ name: String) {
     if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
     told[name] = nil
     refused[name] = nil
+    unreadable.remove(name)
     logged.forget(name)
     parts.metrics.removed(name)
   }
@@ -109,7 +131,7 @@ extension FleetController {
     if let pause = parts.pause() { problems.append(pause.problem) }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,
-      stoppedAt: isStopping ? reconciler.now() : nil)
+      stoppedAt: isStopping ? reconciler.now() : nil, mode: options.mode.rawValue, startWords: options.startWords)
   }
 
   /// The status of the whole fleet, for people.
@@ -126,6 +148,11 @@ extension FleetController {
     guard pause != former else { return }
     // Before the event is recorded, so that no other call records it too.
     toldPause = pause
+    // What the pause affects is checked now, so that its status does not remain the previous one until the next interval.
+    for status in statuses.values {
+      let isAffected = pause == nil ? status.phase == .withheld : status.phase.isChange
+      if isAffected { queue.add(status.name, priority: .resync) }
+    }
     let isRecorded =
       if let pause {
         await note("paused by \(pause.cause)", why: pause.why)

@@ -29,6 +29,8 @@ package actor FleetController {
   var logged = LoggedReasons()
   /// Why the preflight checks refuse an endpoint's config, by name, so that each refusal is reported once.
   var refused: [String: String] = [:]
+  /// The endpoints that could not be read when they were last checked.
+  var unreadable: Set<String> = []
   /// The states that are reported once each time they begin, by endpoint.
   var told: [String: ReportedState] = [:]
   /// The source's problems that were last reported, so that each is reported once.
@@ -231,7 +233,11 @@ package actor FleetController {
       if lists.failures == Self.failuresToTell { post(.failure, "the provider cannot be read", why: error.description) }
       return
     }
-    if lists.problem != nil { await note("the provider's list of endpoints can be read again") }
+    if lists.problem != nil {
+      await note("the provider's list of endpoints can be read again")
+      // They need not wait for the end of their back-off: what they failed for is over.
+      for name in unreadable.sorted() { queue.add(name, priority: .edit) }
+    }
     if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
     lists = ListHealth(lastSuccess: reconciler.now())
     guard hasReadSource else { return }

@@ -6,10 +6,13 @@ struct StatusChange {
   let status: EndpointStatus
   /// Whether a problem was reported that is not over yet.
   let wasInTrouble: Bool
+  /// The reason of the previous status; nil: there was none.
+  let formerReason: Reason.Code?
 
-  init(to status: EndpointStatus, wasInTrouble: Bool) {
+  init(to status: EndpointStatus, wasInTrouble: Bool, formerReason: Reason.Code? = nil) {
     self.status = status
     self.wasInTrouble = wasInTrouble
+    self.formerReason = formerReason
   }
 
   var isInTrouble: Bool {
@@ -33,7 +36,9 @@ struct StatusChange {
   /// The event to record in addition to those that a change of memory causes.
   var event: (what: String, why: String)? {
     if let reason = status.reason, needsPerson { return ("\(status.phase.words) (\(reason.rawValue))", status.why) }
-    if isRecovery { return ("recovered", status.live ?? "") }
+    // The adoption has its own event.
+    let isAdopted = formerReason == .conflict || formerReason == .adoption
+    if isRecovery, !isAdopted { return ("recovered", status.live ?? "") }
     if status.phase == .withheld, status.reason == .drift { return ("drifted", status.why) }
     return nil
   }

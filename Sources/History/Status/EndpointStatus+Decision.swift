@@ -94,7 +94,10 @@ extension Phase {
     case .hold where code == .blocked:
       // A provider that cannot be read is retried; an unknown source, or a version that is not registered yet, is
       // waited for.
-      if case .present = desired, case .unreadable = observed { self = .degraded } else { self = .blocked }
+      switch (desired, observed) {
+      case (.present, .unreadable), (.none, .unreadable): self = .degraded
+      default: self = .blocked
+      }
     case .hold: self = code == .unhealthy ? .degraded : .held
     case .none:
       self = code == .pruningOff || code == .notRecordedHere ? .withheld : .inSync

@@ -56,6 +56,21 @@ package struct EndpointStatus: Hashable, Sendable {
       && since == other.since && next == other.next && commit == other.commit && warnings == other.warnings
   }
 
+  /// The status without the next step, which no controller would take.
+  package var withoutNext: EndpointStatus { with(next: nil, at: nil, lastLook: lastLook) }
+
+  /// Returns the status after a check that failed and is repeated at `nextAt`.
+  package func failedCheck(at now: Timestamp, nextAt: Timestamp) -> EndpointStatus {
+    with(next: next ?? "check again", at: nextAt, lastLook: now)
+  }
+
+  private func with(next: String?, at nextAt: Timestamp?, lastLook: Timestamp) -> EndpointStatus {
+    EndpointStatus(
+      name: name, desired: desired, desiredDigest: desiredDigest, live: live, differences: differences, phase: phase,
+      reason: reason, why: why, since: since, next: next, nextAt: nextAt, commit: commit, lastLook: lastLook,
+      warnings: warnings)
+  }
+
   /// Returns the status after a deletion that the controller has not observed yet.
   func deleted(at moment: Timestamp) -> EndpointStatus {
     EndpointStatus(

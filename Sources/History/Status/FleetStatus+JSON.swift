@@ -11,6 +11,8 @@ extension FleetStatus {
       "lastSync": lastSync.map { .string($0.exactText) },
       "intervalSeconds": report.interval.map { .double($0 / .seconds(1)) },
       "commit": report.commit.map { .string($0) },
+      "mode": report.mode.map { .string($0) },
+      "startWords": report.startWords.isEmpty ? nil : .array(report.startWords.map { .string($0) }),
       "problems": report.problems.isEmpty ? nil : .array(report.problems.map { .string($0) }),
       "stoppedAt": report.stoppedAt.map { .string($0.exactText) },
       "controllerRunning": isControllerRunning.map { .bool($0) },
@@ -31,7 +33,8 @@ extension FleetStatus {
       fleet: try reader.text("fleet"), target: try reader.text("target"), lastSync: try reader.optionalTime("lastSync"),
       report: FleetReport(
         interval: json["intervalSeconds"]?.doubleValue.map { .seconds($0) }, commit: json["commit"]?.stringValue,
-        problems: reader.texts("problems"), stoppedAt: try reader.optionalTime("stoppedAt")),
+        problems: reader.texts("problems"), stoppedAt: try reader.optionalTime("stoppedAt"),
+        mode: json["mode"]?.stringValue, startWords: reader.texts("startWords")),
       endpoints: endpoints, isControllerRunning: json["controllerRunning"]?.boolValue)
   }
 }

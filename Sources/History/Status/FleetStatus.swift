@@ -41,6 +41,14 @@ package struct FleetStatus: Hashable, Sendable {
 }
 
 extension FleetStatus {
+  /// Returns the status without next steps if no controller would take them, as far as is known.
+  package func withoutIdleSteps(at now: Timestamp) -> FleetStatus {
+    guard !isCurrent(at: now) else { return self }
+    return FleetStatus(
+      fleet: fleet, target: target, lastSync: lastSync, report: report, endpoints: endpoints.map(\.withoutNext),
+      isControllerRunning: isControllerRunning)
+  }
+
   /// Returns the status with these endpoints reported as deleted since the controller's last report on them. Whatever
   /// was held or wrong ended with the endpoint.
   package func deleting(_ deletions: [String: Timestamp]) -> FleetStatus {
@@ -62,14 +70,21 @@ package struct FleetReport: Hashable, Sendable {
   package let problems: [String]
   /// When it was told to stop; nil: it was not.
   package let stoppedAt: Timestamp?
+  /// `enforce` or `observe`; nil: unknown.
+  package let mode: String?
+  /// The words after `setpoint run` that start it again; empty: unknown.
+  package let startWords: [String]
 
   package init(
-    interval: Duration? = nil, commit: String? = nil, problems: [String] = [], stoppedAt: Timestamp? = nil
+    interval: Duration? = nil, commit: String? = nil, problems: [String] = [], stoppedAt: Timestamp? = nil,
+    mode: String? = nil, startWords: [String] = []
   ) {
     self.interval = interval
     self.commit = commit
     self.problems = problems
     self.stoppedAt = stoppedAt
+    self.mode = mode
+    self.startWords = startWords
   }
 }
 

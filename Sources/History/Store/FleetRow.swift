@@ -19,7 +19,8 @@ struct FleetRow {
     report = FleetReport(
       interval: try row.decode(Int64?.self, forColumn: "interval").map { .milliseconds($0) },
       commit: row["source_commit"], problems: StoredList.read(row["problems"], of: "the fleet \(key.name)"),
-      stoppedAt: try row.time("stopped_at"))
+      stoppedAt: try row.time("stopped_at"), mode: row["mode"],
+      startWords: StoredList.read(row["start_words"], of: "the fleet \(key.name)"))
   }
 
   static func find(_ key: FleetKey, _ database: Database) throws -> FleetRow? {
@@ -124,10 +125,15 @@ extension FleetRow {
         sql: "UPDATE fleet SET looked_at = ? WHERE id = ?", arguments: [now.milliseconds, id])
     }
     try database.execute(
-      sql: "UPDATE fleet SET looked_at = ?, interval = ?, source_commit = ?, problems = ?, stopped_at = ? WHERE id = ?",
+      sql: """
+        UPDATE fleet SET looked_at = ?, interval = ?, source_commit = ?, problems = ?, stopped_at = ?, mode = ?,
+          start_words = ?
+        WHERE id = ?
+        """,
       arguments: [
         now.milliseconds, report.interval.map { Int64($0 / .milliseconds(1)) }, report.commit,
-        StoredList.text(report.problems), report.stoppedAt?.milliseconds, id,
+        StoredList.text(report.problems), report.stoppedAt?.milliseconds, report.mode,
+        StoredList.text(report.startWords), id,
       ])
   }
 

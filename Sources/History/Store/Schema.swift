@@ -18,6 +18,14 @@ enum Schema {
           ALTER TABLE status ADD COLUMN differences TEXT;
           """)
     }
+    migrator.registerMigration("5: how a controller was started") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE fleet ADD COLUMN mode TEXT;
+          -- A JSON list of the words after "setpoint run".
+          ALTER TABLE fleet ADD COLUMN start_words TEXT;
+          """)
+    }
     return migrator
   }
 

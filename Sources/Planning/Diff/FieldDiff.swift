@@ -126,19 +126,10 @@ private struct EntityDiff {
       let (from, to) = (before[variable], new.environment[variable])
       if from == to || variable == PlaneArguments.variable { return nil }
       let field = variable == EngineArguments.variable ? "engine" : "environment.\(variable)"
-      let old = from.map { shown(variable, $0) }
-      let new = to.map { shown(variable, $0) }
-      // Two hidden values would look alike; all that may be said is that they differ.
-      let isChangeHidden = new == Self.hidden && from != nil
       return FieldChange(
-        path: "\(path).\(field)", from: old, to: isChangeHidden ? "\(Self.hidden), changed" : new, effect: .rolling)
+        path: "\(path).\(field)", from: from, to: to, effect: .rolling,
+        hiding: { PublicValue.mayBeCredential(variable: variable, value: $0) })
     }
-  }
-
-  private static let hidden = "not shown"
-
-  private func shown(_ variable: String, _ value: String) -> String {
-    PublicValue.isPublic(variable: variable, value: value) ? value : Self.hidden
   }
 
   private func change(

@@ -19,7 +19,11 @@ enum PlaneDiff {
 
   private static func changes(from: String?, to: String?) -> [FieldChange] {
     guard from != to else { return [] }
-    let whole = [FieldChange(path: "spec.plane", from: from.map(shown), to: to.map(shown), effect: .inPlace)]
+    let whole = [
+      FieldChange(
+        path: "spec.plane", from: from, to: to, effect: .inPlace,
+        hiding: { !PublicValue.isPublic(variable: variable, value: $0) })
+    ]
     guard let old = arguments(from), let new = arguments(to) else { return whole }
     let changed = zip(old.fields, new.fields).filter { $0.value != $1.value }
     // Another spelling of the same settings is a difference too.
@@ -33,9 +37,5 @@ enum PlaneDiff {
   private static func arguments(_ text: String?) -> PlaneArguments? {
     guard let text else { return PlaneArguments() }
     return try? PlaneArguments(parsing: text)
-  }
-
-  private static func shown(_ text: String) -> String {
-    PublicValue.isPublic(variable: variable, value: text) ? text : "not shown"
   }
 }

@@ -49,11 +49,15 @@ extension SentRollout {
 }
 
 extension FieldChange {
+  /// A value that is hidden is null, and `redacted` is true.
   var json: JSONValue {
-    [
-      "path": .string(path), "from": from.map { .string($0) } ?? .null, "to": to.map { .string($0) } ?? .null,
-      "effect": .string(effect.rawValue),
+    var members: [String: JSONValue] = [
+      "path": .string(path), "effect": .string(effect.rawValue),
+      "from": isFromHidden ? .null : from.map { .string($0) } ?? .null,
+      "to": isToHidden ? .null : to.map { .string($0) } ?? .null,
     ]
+    if isFromHidden || isToHidden { members["redacted"] = .bool(true) }
+    return .object(members)
   }
 }
 

@@ -3,10 +3,13 @@ package struct TargetError: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
   /// What to do or run next.
   package let advice: String
+  /// The URL of the plane that is meant but does not run; nil: the reason is another.
+  package let stoppedPlane: String?
 
-  package init(_ message: String, advice: String) {
+  package init(_ message: String, advice: String, stoppedPlane: String? = nil) {
     self.message = message
     self.advice = advice
+    self.stoppedPlane = stoppedPlane
   }
 
   package var description: String { "\(message); \(advice)" }

@@ -235,7 +235,8 @@ package struct TargetResolver: Sendable {
   private func notRunning(_ plane: LocalPlane) -> TargetError {
     TargetError(
       "the serving plane at \(plane.url) is not running (it was process \(plane.processID), data in \(plane.dataDirectory))",
-      advice: "start it again with \"\(plane.startCommand)\", or choose another provider with --host")
+      advice: "start it again with \"\(plane.startCommand)\", or choose another provider with --host",
+      stoppedPlane: (try? WorkspaceHost.normalized(plane.url, source: "the plane's runtime file")) ?? plane.url)
   }
 
   private func fromPlane(

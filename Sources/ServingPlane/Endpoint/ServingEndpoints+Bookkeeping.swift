@@ -47,7 +47,21 @@ extension ServingEndpoints {
       freeing: freeing, places: accelerators.places, newID: Self.randomHex)
   }
 
-  func nameOf(_ record: ReplicaRecord) -> String { machines[record.endpoint]?.record.name ?? record.endpoint }
+  /// What the log says about a replica: its id, and its endpoint's name. The name is unknown if the endpoint was deleted
+  /// before the plane started; an endpoint's id means nothing to a user.
+  func facts(of record: ReplicaRecord) -> Logger.Metadata {
+    var facts: Logger.Metadata = ["replica": "\(record.id)"]
+    if let name = machines[record.endpoint]?.record.name ?? deletedNames[record.endpoint] {
+      facts["endpoint"] = "\(name)"
+    }
+    return facts
+  }
+
+  /// Forgets a deleted endpoint whose last replica has ended.
+  func forgetEndpoint(_ id: String) {
+    deletedNames[id] = nil
+    gateway.forget(id)
+  }
 
   /// 16 hex digits.
   static func randomHex() -> String {

@@ -99,6 +99,7 @@ extension ServingEndpoints {
     do { try await writer.deleteEndpoint(id) } catch { throw storageError(error) }
     machines[id] = nil
     ids[name] = nil
+    deletedNames[id] = name
     gateway.withdraw(machine.record)
     for record in replicas.of(id) {
       if record.ended == nil {
@@ -110,7 +111,7 @@ extension ServingEndpoints {
     }
     // After the last replica stops taking requests, so that waiting requests are refused now.
     gateway.admission(of: id)?.setUnavailable(reason: "endpoint \(name) was deleted")
-    if replicas.of(id).isEmpty { gateway.forget(id) }
+    if replicas.of(id).isEmpty { forgetEndpoint(id) }
     log.info("endpoint deleted", metadata: Self.about(name, principal))
   }
 

@@ -13,8 +13,7 @@ extension ServingEndpoints {
       id: id, endpoint: endpoint, launch: launch, configVersion: configVersion, placement: placement,
       created: wallClock())
     await keep(record)
-    log.info(
-      "replica starting", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(id)", "port": "\(record.port)"])
+    log.info("replica starting", metadata: facts(of: record).merging(["port": "\(record.port)"]) { $1 })
     let start = { @Sendable [models, backend] () async throws(ReplicaFailure) -> any RunningReplica in
       let version = try await BlockingWork.brief.run { () throws(ReplicaFailure) -> ModelVersion in
         do throws(ModelError) { return try models.version(launch.model, launch.version) } catch {
@@ -33,7 +32,8 @@ extension ServingEndpoints {
     supervisor.start(
       ReplicaLifecycle(
         record: record, beginning: beginning, backend: backend, task: version?.task ?? "llm/v1/chat",
-        program: settings.interpreter ?? "python", timing: settings.timing,
+        program: settings.interpreter ?? "python",
+        engine: version.map { EngineName.of($0.entrypoint) } ?? EngineName.vLLM, timing: settings.timing,
         probe: probes.probe(record.address, timing: settings.timing), signal: supervisor.signal(for: id),
         startLimiter: startLimiter,
         untilDrained: { [previousPlane] in
@@ -111,7 +111,7 @@ extension ServingEndpoints {
     let id = record.id
     supervisor.forget(id)
     gateway.admission(of: record.endpoint)?.replicaGone(id)
-    let about: Logger.Metadata = ["endpoint": "\(nameOf(record))", "replica": "\(id)"]
+    let about = facts(of: record)
     if let failure = record.failure {
       log.warning("replica failed", metadata: about.merging(["cause": "\(failure)"]) { $1 })
     } else {
@@ -119,7 +119,7 @@ extension ServingEndpoints {
     }
     guard machines[record.endpoint] != nil else {
       await forget(record)
-      if replicas.of(record.endpoint).isEmpty { gateway.forget(record.endpoint) }
+      if replicas.of(record.endpoint).isEmpty { forgetEndpoint(record.endpoint) }
       return
     }
     await keep(record)
@@ -142,7 +142,7 @@ extension ServingEndpoints {
       machines[record.endpoint]?.adopt(
         Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), context)
       run(record, await version(of: record.launch), .adoption(replica))
-      log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
+      log.info("replica adopted", metadata: facts(of: record))
     case .leaving(let record, let replica):
       await keep(record)
       run(record, await version(of: record.launch), .adoption(replica))
@@ -152,7 +152,7 @@ extension ServingEndpoints {
       record.failure = ReplicaFailure("it exited while the serving plane was not running", isWorthRepeating: true)
       record.ended = wallClock()
       await keep(record)
-      log.warning("replica no longer running", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
+      log.warning("replica no longer running", metadata: facts(of: record))
     case .swept(let record):
       await forget(record)
       log.info("stopped a replica without an endpoint", metadata: ["replica": "\(record.id)"])

@@ -38,6 +38,8 @@ actor ServingEndpoints {
   let origin = ContinuousClock.now
   var machines: [String: EndpointMachine] = [:]
   var ids: [String: String] = [:]
+  /// The names of deleted endpoints whose replicas have not all ended, by the endpoint's id; for the log.
+  var deletedNames: [String: String] = [:]
   var gateway: GatewayRoutes
   var replicas = ReplicaBook()
   /// Endpoints whose record cannot be read, by name.

@@ -32,8 +32,10 @@ struct ReplicaLifecycle: Sendable {
   let backend: any ReplicaBackend
   /// The version's task, such as `llm/v1/chat`.
   let task: String
-  /// The program, for messages.
+  /// The interpreter, for advice.
   let program: String
+  /// The name of what the entrypoint runs, for messages.
+  let engine: String
   let timing: ReplicaTiming
   let probe: ReplicaProbe
   let signal: StopSignal
@@ -152,11 +154,11 @@ struct ReplicaLifecycle: Sendable {
       wait = min(wait * 2, .seconds(1))
     }
     let log = await logEnd()
-    let cause = refusal ?? StartFailure.cause(log: log, exit: nil, program: program)
-    let why = cause.explanation == StartFailure.notReady ? "" : ": \(cause.explanation)"
+    let cause = refusal ?? StartFailure.cause(log: log, exit: nil, program: program, engine: engine)
+    let why = cause.explanation == StartFailure.notReady(engine) ? "" : ": \(cause.explanation)"
     return .failed(
       ReplicaFailure(
-        "vLLM was not ready after \(DurationText.text(timing.startDeadline))\(why)", line: cause.line,
+        "\(engine) was not ready after \(DurationText.text(timing.startDeadline))\(why)", line: cause.line,
         isWorthRepeating: cause.isWorthRepeating))
   }
 
@@ -213,7 +215,7 @@ struct ReplicaLifecycle: Sendable {
     switch event {
     case .abandoned, .ready: return
     case .exited(let exit):
-      let cause = StartFailure.cause(log: await logEnd(), exit: exit, program: program)
+      let cause = StartFailure.cause(log: await logEnd(), exit: exit, program: program, engine: engine)
       if wasServing { await report(.failing(cause)) }
       await clean(replica)
       // vLLM exits with code 0 when its engine dies: any exit that was not requested is a failure.

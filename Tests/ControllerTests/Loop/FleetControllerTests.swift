@@ -268,6 +268,38 @@ import Testing
     #expect(harness.environment.liveVersion() == "2")
   }
 
+  @Test func `the end of a pause is acted on before the next interval`() async throws {
+    let harness = try await harness(ControllerOptions(fleet: "test", interval: .seconds(600)))
+    harness.pause.reason = "incident 4711"
+    harness.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+    harness.reportChange()
+    try await harness.run(for: .seconds(5))
+    #expect(await harness.status()?.phase == .withheld)
+    harness.pause.reason = nil
+    try await harness.run(for: .seconds(300))
+    #expect(harness.environment.liveVersion() == "2")
+  }
+
+  @Test func `an endpoint that was only adopted is not reported as recovered`() async throws {
+    let harness = try await harness(version: nil)
+    let environment = harness.environment
+    // What the manifest says.
+    let config = EndpointConfig(entities: [
+      ServedEntity(entityName: Environment.model, entityVersion: "1", workloadType: "GPU_SMALL")
+    ])
+    _ = try await environment.workspace.provider.create("chat", config: config, tags: [:])
+    harness.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
+    try await harness.settle()
+    #expect(await harness.status()?.reason == .conflict)
+    try await environment.apply(
+      Environment.fleet(DesiredEndpoint(name: "chat", config: config)),
+      options: DecisionOptions(fleet: "test", adopt: true))
+    try await harness.run(for: harness.options.interval * 2)
+    #expect(await harness.status()?.phase == .inSync)
+    let events = try await environment.history.events(of: environment.reconciler().key("chat")).map(\.what)
+    #expect(!events.contains("recovered"), "\(events)")
+  }
+
   @Test func `the write budget covers the whole fleet`() async throws {
     let budget = ControllerOptions.WriteBudget(writes: 5, period: .seconds(300))
     let harness = try await harness(ControllerOptions(fleet: "test", writeBudget: budget), version: nil)

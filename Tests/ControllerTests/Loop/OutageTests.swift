@@ -104,6 +104,22 @@ import Testing
     #expect(environment.liveVersion() == (stage == .updating ? "2" : "1"))
   }
 
+  @Test func `the next check is reported at its real time, and a readable list ends the back-off`() async throws {
+    let environment = try ControllerEnvironment()
+    let harness = ControllerHarness(environment)
+    harness.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
+    try await harness.settle()
+    environment.workspace.setPlan { _, _ in .refuseConnection }
+    try await harness.run(for: .seconds(600))
+    let nextAt = try #require(await harness.status()?.nextAt)
+    let ready = ControllerEnvironment.beginning + (try #require(harness.queue.readyTime(of: "chat")))
+    #expect(max(nextAt, ready) - min(nextAt, ready) <= .milliseconds(1))
+    #expect(nextAt > environment.now)
+    environment.workspace.setPlan { _, _ in nil }
+    try await harness.run(for: harness.options.interval * 1.2)
+    #expect(await harness.status()?.phase == .inSync)
+  }
+
   /// How many steps of the backoff start within a period, including the first call.
   private static func mostCalls(in time: Duration, _ outage: Outage) -> Int {
     var (calls, passed) = (1, Duration.zero)

@@ -38,6 +38,8 @@ package struct EndpointProgress: Hashable, Sendable {
   package let state: String
   /// What it waits for, or why it ended.
   package let detail: String
+  /// Whether the detail says how long it took, so that the line need not.
+  package var namesTime = false
 
   package init(endpoint: String, phase: Phase, state: String, detail: String = "") {
     // Escaped here already, because lines are cut to a width.
@@ -143,7 +145,7 @@ package struct ProgressBoard: Sendable {
   private static func plainLine(_ progress: EndpointProgress, elapsed: Int64) -> String {
     var line = "\(progress.endpoint): \(progress.state)"
     if !progress.detail.isEmpty { line += ": \(progress.detail)" }
-    if elapsed >= 1000 { line += " (\(TimeText.span(seconds: elapsed / 1000)))" }
+    if elapsed >= 1000, !progress.namesTime { line += " (\(TimeText.span(seconds: elapsed / 1000)))" }
     return line
   }
 }

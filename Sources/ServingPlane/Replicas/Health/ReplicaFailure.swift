@@ -39,13 +39,13 @@ enum ProcessExit: Hashable, Sendable, CustomStringConvertible {
   /// It is gone and was not our child, so its exit status is unknown.
   case unknown
 
+  /// The end of a sentence: `exited with code 1`, `was killed by SIGKILL`.
   var description: String {
     switch self {
     case .code(let code):
-      "exit code \(code)" + (ProcessSignal.ofExitCode(code).map { ", which stands for \($0.name)" } ?? "")
-    case .signal(let number):
-      ProcessSignal.numbered(number).map { "\($0.name) (signal \(number))" } ?? "signal \(number)"
-    case .unknown: "an unknown exit status"
+      "exited with code \(code)" + (ProcessSignal.ofExitCode(code).map { " (\($0.name))" } ?? "")
+    case .signal(let number): "was killed by \(ProcessSignal.numbered(number)?.name ?? "signal \(number)")"
+    case .unknown: "exited with an unknown status"
     }
   }
 }

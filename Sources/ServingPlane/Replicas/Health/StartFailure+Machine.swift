@@ -27,14 +27,14 @@ extension StartFailure {
     machine(["creating shared memory segment"], sharedMemory),
     machine(["no space left on device"], "the disk, or /dev/shm, is full; free some space"),
     machine(["disk quota exceeded"], "the disk quota of the plane's user is used up; free some space"),
-    machine(["read-only file system"], "vLLM needs to write to a read-only file system"),
+    machine(["read-only file system"], "{engine} needs to write to a read-only file system"),
     machine(["too many open files"], "the open file limit is too low; raise it (ulimit -n)"),
     machine(
       ["address already in use"], "another program took the replica's port"),
   ]
 
   /// The advice for a Python that cannot run vLLM.
-  static let namePython = "name another Python with \"serve --python\""
+  static let namePython = "start the plane with another --python"
 
   private static let sharedMemory =
     "/dev/shm is too small or full; give the machine or the container more shared memory"

@@ -5,39 +5,51 @@ enum StartFailure {
   /// - Parameters:
   ///   - log: the end of the replica's output.
   ///   - exit: how the process ended; nil if it was killed because it did not become ready.
-  ///   - program: the interpreter or program that was run, for advice.
-  static func cause(log text: String, exit: ProcessExit?, program: String) -> ReplicaFailure {
+  ///   - program: the interpreter, for advice.
+  ///   - engine: the name of what was run, for messages.
+  static func cause(
+    log text: String, exit: ProcessExit?, program: String, engine: String = EngineName.vLLM
+  ) -> ReplicaFailure {
+    let names = Names(program: program, engine: engine)
     let log = EngineLog(text)
     let line =
       EngineLog.lastExceptionLine(in: log.firstEngineErrorBlock) ?? EngineLog.lastExceptionLine(in: log.lines)
-    let known = line.flatMap { Self.known($0, program) } ?? knownAnywhere(log, program)
+    let known = line.flatMap { Self.known($0, names) } ?? knownAnywhere(log, names)
     // A program that is ended from outside, or crashes in native code, has thrown no exception: one in its log is
     // older. A C++ exception ends in an abort.
-    if let signal = exit?.signal, signal.name != "SIGABRT" || known == nil {
+    if let exit, let signal = exit.signal, signal.name != "SIGABRT" || known == nil {
       if let known, known.isAboutMemory { return known }
-      return ended(exit, line: log.lastMeaningfulLine ?? line, signal)
+      return ReplicaFailure(
+        "\(engine) \(exit): \(signal.meaning)", line: log.lastMeaningfulLine ?? line,
+        isWorthRepeating: signal.isPassing)
     }
     if let known { return known }
-    let ending = exit.map { "vLLM ended with \($0)" } ?? notReady
     let words = line ?? log.lastMeaningfulLine
-    return ReplicaFailure(ending, line: words, isWorthRepeating: words.map(isPassing) ?? false)
+    guard let exit else {
+      return ReplicaFailure(notReady(engine), line: words, isWorthRepeating: words.map(isPassing) ?? false)
+    }
+    guard let words else {
+      return ReplicaFailure(
+        "\(engine) \(exit) and printed nothing; check the version's entrypoint (\"setpoint models list -o json\")")
+    }
+    return ReplicaFailure("\(engine) \(exit)", line: words, isWorthRepeating: isPassing(words))
   }
 
-  /// The explanation if nothing is known except that the time was up.
-  static let notReady = "vLLM did not become ready"
+  /// Returns the explanation if nothing is known except that the time was up.
+  static func notReady(_ engine: String) -> String { "\(engine) did not become ready" }
 
-  private static func ended(_ exit: ProcessExit?, line: String?, _ signal: ProcessSignal) -> ReplicaFailure {
-    ReplicaFailure(
-      "vLLM ended with \(exit.map { "\($0)" } ?? signal.name): \(signal.meaning)", line: line,
-      isWorthRepeating: signal.isPassing)
+  /// What stands for the placeholders of an explanation.
+  struct Names: Sendable {
+    let program: String
+    let engine: String
   }
 
-  private static func known(_ line: String, _ program: String) -> ReplicaFailure? {
-    (machineRules + rules).first { $0.matches(line) }.map { $0.failure(line, program) }
+  private static func known(_ line: String, _ names: Names) -> ReplicaFailure? {
+    (machineRules + rules).first { $0.matches(line) }.map { $0.failure(line, names) }
   }
 
-  private static func knownAnywhere(_ log: EngineLog, _ program: String) -> ReplicaFailure? {
-    log.lines.reversed().lazy.compactMap { known($0.text.trimming(" \t"), program) }.first
+  private static func knownAnywhere(_ log: EngineLog, _ names: Names) -> ReplicaFailure? {
+    log.lines.reversed().lazy.compactMap { known($0.text.trimming(" \t"), names) }.first
   }
 
   /// Whether a line reports a temporary problem, such as a network failure.
@@ -47,7 +59,8 @@ enum StartFailure {
   struct Rule: Sendable {
     /// All of them must be in the line; case is ignored.
     let words: [String]
-    /// `{program}` becomes the program that was run.
+    /// `{program}` becomes the interpreter, `{engine}` the name of what was run, and `{module}` the Python module that
+    /// the line names.
     let explanation: String
     /// Whether the machine is at fault, and not a config.
     var isMachines = false
@@ -57,10 +70,19 @@ enum StartFailure {
       return words.allSatisfy { lowered.contains($0) }
     }
 
-    func failure(_ line: String, _ program: String) -> ReplicaFailure {
-      let words = explanation.replacing("{program}", with: program)
+    func failure(_ line: String, _ names: Names) -> ReplicaFailure {
+      let words = explanation.replacing("{program}", with: names.program).replacing("{engine}", with: names.engine)
+        .replacing("{module}", with: Self.module(in: line).map { "the Python module \($0)" } ?? "a Python module")
       if isMachines { return .ofMachine(words, line: line) }
       return ReplicaFailure(words, line: line, isWorthRepeating: StartFailure.isPassing(line))
+    }
+
+    /// Returns the name in `No module named 'name'`, with or without quotes.
+    private static func module(in line: String) -> String? {
+      guard let words = line.firstRange(of: "o module named ") else { return nil }
+      let name = line[words.upperBound...].drop { $0 == "'" || $0 == "\"" }
+        .prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }
+      return name.isEmpty ? nil : String(name)
     }
   }
 
@@ -151,17 +173,16 @@ enum StartFailure {
       explanation: "the entrypoint's host is not an address of this machine"),
     Rule(
       words: ["no module named"],
-      explanation: "a Python module is missing for {program}; install it there, or name another Python with "
-        + "\"serve --python\""),
+      explanation: "{module} is not installed for {program}; install it there, or \(namePython)"),
     Rule(
       words: ["this modeling file requires"],
       explanation: "the model's own code needs Python packages that {program} does not have"),
     Rule(
       words: ["permissionerror"],
-      explanation: "vLLM is not allowed to access a file it needs; check its permissions for the plane's user"),
+      explanation: "{engine} is not allowed to access a file it needs; check its permissions for the plane's user"),
     Rule(
       words: ["permission denied"],
-      explanation: "vLLM is not allowed to access a file it needs; check its permissions for the plane's user"),
+      explanation: "{engine} is not allowed to access a file it needs; check its permissions for the plane's user"),
     Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
   ]
 }

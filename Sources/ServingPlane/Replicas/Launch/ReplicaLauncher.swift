@@ -48,7 +48,7 @@ struct ReplicaLauncher: Sendable {
       guard isPython(command.program) || command.program == "vllm" else {
         throw ReplicaFailure("\(words); install it, or correct the entrypoint")
       }
-      throw .ofMachine("\(words); install vLLM, or name its Python with \"serve --python\"")
+      throw .ofMachine("\(words); install vLLM, or \(StartFailure.namePython)")
     }
     return Prepared(
       executable: executable, words: [program] + command.words.dropFirst(), environment: variables,
@@ -68,7 +68,7 @@ struct ReplicaLauncher: Sendable {
         executable: prepared.executable, arguments: prepared.words, environment: prepared.environment,
         directory: prepared.directory, output: handle.outputPath)
     } catch {
-      throw .ofMachine("vLLM cannot be started: \(error); check the program, or \(StartFailure.namePython)")
+      throw .ofMachine("cannot start \(error); check the program, or \(StartFailure.namePython)")
     }
     // A child that died at once is a zombie until it is collected, so its entry exists in any case.
     return ProcessTable.entry(pid)?.identity ?? ProcessTable.Identity(pid: pid, startTicks: 0)
