@@ -69,7 +69,7 @@ package struct AdmissionQueue: Sendable {
   ) -> [Action] {
     measure(now)
     idleSince = nil
-    let request = AdmissionRequest(
+    var request = AdmissionRequest(
       id: id, principal: principal, pinned: pinned, draw: draw, affinity: affinity, bytes: bytes, arrival: now,
       maxWait: maxWait)
     if isClosed { return refuse(request, .stopping, now: now) }
@@ -85,6 +85,7 @@ package struct AdmissionQueue: Sendable {
     if let refusal = refusalToWait(request, isHoldable: isHoldable, now: now) {
       return actions + refuse(request, refusal, now: now)
     }
+    request.hasMetNoReplica = !isServed
     waitingRequests.append(request, to: entity, deadline: request.deadline(policy))
     return isServed ? actions : actions + [.wake]
   }
@@ -241,6 +242,14 @@ package struct AdmissionQueue: Sendable {
   /// Returns the requests at a replica.
   package func requests(at replica: ReplicaID) -> [RequestID] {
     inFlight.filter { $0.value.replica == replica }.map(\.key).sorted()
+  }
+
+  /// Whether the request at a replica had to wait because no replica served its entity when it arrived.
+  package func hasMetNoReplica(_ id: RequestID) -> Bool { inFlight[id]?.request.hasMetNoReplica ?? false }
+
+  /// The served entities that requests wait for and of which no replica takes requests.
+  package var awaited: Set<String> {
+    Set(waitingRequests.lanesWithRequests.compactMap { waitingRequests.entity(of: $0) }.filter { !isServed($0) })
   }
 
   /// Whether a request is waiting that no current replica can take.
