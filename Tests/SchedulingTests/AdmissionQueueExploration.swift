@@ -35,7 +35,7 @@ private struct Facts: Hashable {
 
   mutating func stopWaiting(_ id: UInt64) {
     waiting.remove(id)
-    turns.removeAll { waiting(of: $0).isEmpty }
+    turns = turns.filter { !waiting(of: $0).isEmpty }
   }
 }
 

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import FileSystem
 import Glibc
 import HTTPSupport
 import Logging

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Durations
 import LibYAML
 
 /// The settings that only a serving plane has, passed from a manifest to a plane: in one environment variable, as a JSON
