@@ -39,7 +39,7 @@ package struct AdmissionSnapshot: Hashable, Sendable {
   package let inFlightByReplica: [String: Int]
   /// Whether a request waits that no current replica can take.
   package let needsReplica: Bool
-  /// The served entities that such requests wait for.
+  /// The served entities that requests need and of which no replica takes requests.
   package let awaited: Set<String>
   /// How long nothing has waited or been in flight; nil while something does.
   package let idleFor: Duration?

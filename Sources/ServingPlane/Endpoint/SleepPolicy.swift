@@ -10,7 +10,7 @@ enum SleepState: String, Hashable, Codable, Sendable {
 struct RequestLoad: Hashable, Sendable {
   /// How long no request has waited or been in flight; nil while one does.
   var idleFor: Duration?
-  /// The served entities that requests wait for and of which no replica takes requests.
+  /// The served entities that requests need and of which no replica takes requests.
   var awaited: Set<String> = []
 }
 
