@@ -16,8 +16,12 @@ private struct Harness {
   init(_ record: EndpointRecord? = nil) {
     let new = EndpointRecord(
       id: "e", name: "chat", creator: "me", created: 0, updated: 0, description: "", tags: [:])
-    machine = EndpointMachine(
-      record ?? new, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)),
+    machine = Self.machine(record ?? new)
+  }
+
+  private static func machine(_ record: EndpointRecord) -> EndpointMachine {
+    EndpointMachine(
+      record, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)),
       idleAfter: .seconds(60))
   }
 
@@ -57,6 +61,38 @@ private struct Harness {
 
   /// Ends all requests.
   mutating func answer() { load = RequestLoad(idleFor: .zero) }
+
+  /// Kills the plane, and starts it again.
+  mutating func restart() {
+    let living = machine.replicas.values.filter { !$0.state.isOver }
+    machine = Self.machine(machine.record)
+    answer()
+    for replica in living {
+      let state: ReplicaState = replica.state.isComing ? .starting : .ready
+      machine.adopt(Replica(id: replica.id, launch: replica.launch, state: state), context)
+    }
+    resume()
+  }
+
+  /// Lets one of the things happen that may happen to a sleeping endpoint.
+  mutating func step(_ number: Int) {
+    let coming = states.filter { $0.value.isComing }.keys.min()
+    switch number {
+    case 0: if states.values.contains(.ready) { answer() } else { ask("main") }
+    case 1:
+      guard load.awaited.isEmpty else {
+        now += .seconds(60)
+        return look()
+      }
+      idle(for: .seconds(60))
+    case 2: if let coming { replica(coming, became: .ready) }
+    case 3: if let coming { replica(coming, failed: "out of memory") }
+    case 4: for id in states.filter({ $0.value.isLeaving }).keys { replica(id, became: .stopped) }
+    default: restart()
+    }
+    // Whoever waited is answered, or refused.
+    if states.values.contains(.ready) || machine.routing.unavailable != nil { if load.idleFor == nil { answer() } }
+  }
 
   /// What a plane does with each endpoint at its start.
   mutating func resume() { asked = machine.tick(context) }
@@ -240,6 +276,21 @@ struct ScaleToZeroMachineTests {
     #expect(harness.machine.record.active?.version == 2 && harness.machine.record.sleep == [:])
     harness.idle(for: .seconds(3600))
     #expect(harness.states == ["r2": .ready])
+  }
+
+  @Test func `in thousands of random event orders, whoever waits gets one replica or a reason`() throws {
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<2000 {
+      var harness = try Harness.asleep(served(1))
+      var steps: [Int] = []
+      for _ in 0..<30 {
+        steps.append(Int.random(in: 0..<6, using: &generator))
+        harness.step(steps.last ?? 0)
+        let live = harness.states.values.count { $0 == .ready || $0.isComing }
+        #expect(live <= 1, "\(steps)")
+        #expect(live == 1 || harness.load.awaited.isEmpty, "\(steps)")
+      }
+    }
   }
 
   @Test func `an entity that sleeps beside one that does not is woken by any request, since it shares the traffic`()

@@ -36,7 +36,7 @@ struct ScaleToZeroTests {
         #expect(backend.terminated.count == 1, "it was asked to shut down")
 
         backend.setLoading(true)
-        let answers: [PlaneClient.ClientResponse] = try await withThrowingTaskGroup(of: PlaneClient.ClientResponse.self) { group in
+        let answers = try await withThrowingTaskGroup(of: PlaneClient.ClientResponse.self) { group in
           for _ in 0..<10 { group.addTask { try await plane.chat("chat") } }
           try await eventually("a replica is started") { backend.starts == 2 }
           let waking = try await plane.get("chat").json
