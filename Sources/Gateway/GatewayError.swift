@@ -67,7 +67,10 @@ extension GatewayError {
       "the request body is larger than \(limit) bytes, the limit of this server")
   }
 
-  static func refused(_ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?) -> GatewayError {
+  /// - Parameter startPhase: how far the start of a replica is, if one is starting.
+  static func refused(
+    _ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?, startPhase: String?
+  ) -> GatewayError {
     switch refusal {
     case .queueFull(let bound, let waiting, let time):
       GatewayError(
@@ -82,8 +85,8 @@ extension GatewayError {
     case .timedOut(let wait, let waiting, false, _):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no replica that answers for \(text(wait)), and \(waiting) more requests are "
-          + "waiting; retry later",
+        "the endpoint \"\(endpoint)\" had no replica that answers for \(text(wait))"
+          + (startPhase.map { " (\($0))" } ?? "") + ", and \(waiting) more requests are waiting; retry later",
         retryAfter: 5)
     case .unavailable(let reason):
       GatewayError(

@@ -23,10 +23,14 @@ package struct PlaneConfiguration: Sendable {
   package var requestsPerReplica: Int?
   /// How many requests may wait at an endpoint, and for how long, unless its config says otherwise.
   package var admission = AdmissionPolicy()
+  /// How long no request may arrive at an endpoint before it is scaled to zero, unless its config says otherwise.
+  package var idleAfter: Duration = .seconds(30 * 60)
   /// The maximum size of the bodies of the queued requests of all endpoints, in bytes.
   package var heldBytes = 512 << 20
   /// What applies to an endpoint whose config does not say otherwise.
-  var endpointDefaults: PlaneSettings { PlaneSettings(concurrency: requestsPerReplica, admission: admission) }
+  var endpointDefaults: PlaneSettings {
+    PlaneSettings(idleAfter: idleAfter, concurrency: requestsPerReplica, admission: admission)
+  }
   /// The limits for callers.
   package var clients = ClientLimits()
   package var timing = ReplicaTiming()

@@ -56,6 +56,10 @@ struct RunningPlane: Sendable {
         }
         return .other
       }
+      group.addTask {
+        for await _ in endpoints.demand { await endpoints.meetDemand() }
+        return .other
+      }
       if settings.writesOwnLog {
         group.addTask {
           await limitLog()

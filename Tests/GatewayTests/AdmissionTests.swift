@@ -17,12 +17,17 @@ import Testing
         #expect(await eventually { harness.admission.snapshot.waiting == 2 })
         #expect(harness.wakes > 0 && harness.admission.snapshot.needsReplica)
         harness.ready("r1", port: port)
-        let texts = try await [first.text, second.text]
-        #expect(texts == ["woken", "woken"])
+        let answers = try await [first, second]
+        #expect(answers.map(\.text) == ["woken", "woken"])
+        #expect(answers.allSatisfy { $0.headers["x-setpoint-cold-start-ms"] == $0.headers["x-setpoint-queue-ms"] })
+        let warm = try await client.post("/v1/chat/completions")
+        #expect(warm.text == "woken" && warm.headers["x-setpoint-cold-start-ms"] == [])
       }
     }
     let record = try #require(harness.lastRecord)
-    #expect(record.queued > .zero && record.queued <= record.latency)
+    #expect(record.coldStart == nil)
+    let held = try #require(harness.records.first)
+    #expect(held.queued > .zero && held.queued <= held.latency && held.coldStart == held.queued)
   }
 
   @Test func `beyond the queue's length, requests are refused with Retry-After`() async throws {
@@ -79,10 +84,12 @@ import Testing
 
   @Test func `a request that waits past the deadline gets 503 with Retry-After`() async throws {
     let harness = GatewayHarness(policy: AdmissionPolicy(maxWait: .milliseconds(80)))
+    harness.admission.setStartPhase("loading weights")
     try await harness.run { client in
       let start = ContinuousClock.now
       let answer = try await client.post("/v1/chat/completions")
       #expect(answer.status == 503 && answer.headers["retry-after"] == ["5"])
+      #expect(answer.body.contains("(loading weights, 0 s)"), "\(answer.body)")
       #expect(answer.json["error_code"] == "TEMPORARILY_UNAVAILABLE")
       #expect(.now - start >= .milliseconds(80))
     }

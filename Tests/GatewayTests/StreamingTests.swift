@@ -175,6 +175,47 @@ private func eventStream(
     }
   }
 
+  @Test func `a stream that waits for a replica gets comments, then its events`() async throws {
+    var limits = GatewayLimits()
+    limits.heartbeat = .milliseconds(5)
+    let (harness, replica) = (GatewayHarness(limits: limits), ScriptedReplica())
+    harness.admission.setStartPhase("loading weights")
+    let answer = eventStream { writer in
+      try await writer.write(ByteBuffer(string: "data: 1\n\n"))
+      try await writer.finish(nil)
+    }
+    try await replica.run(answer: { _ in answer }) { port in
+      try await harness.run { client in
+        let text = try await client.open("/v1/chat/completions") { parts in
+          let first = try await parts.nextText()
+          #expect(first == ": waiting for a replica (loading weights, 0 s)\n\n")
+          harness.ready("r1", port: port)
+          return try await parts.rest()
+        }
+        #expect(text.hasSuffix("data: 1\n\n"), "\(text)")
+        #expect(text.split(separator: "\n\n").count { $0.hasPrefix("data:") } == 1)
+      }
+    }
+    #expect(harness.lastRecord?.status == 200 && harness.lastRecord?.coldStart != nil)
+  }
+
+  @Test func `a stream that waited gets the reason as an event if no replica comes`() async throws {
+    var limits = GatewayLimits()
+    limits.heartbeat = .milliseconds(5)
+    let harness = GatewayHarness(limits: limits)
+    try await harness.run { client in
+      let text = try await client.open("/v1/chat/completions") { parts in
+        let first = try await parts.nextText()
+        #expect(first == ": waiting for a replica\n\n")
+        harness.admission.setUnavailable(reason: "out of memory")
+        return try await parts.rest()
+      }
+      let event = text.split(separator: "\n\n").last.map(String.init) ?? ""
+      #expect(event.hasPrefix("data: {") && event.contains("cannot answer: out of memory"), "\(text)")
+    }
+    #expect(harness.lastRecord?.status == 200 && harness.lastRecord?.errorCode == "TEMPORARILY_UNAVAILABLE")
+  }
+
   @Test func `a replica that is silent for too long is given up`() async throws {
     var limits = GatewayLimits()
     limits.silence = .milliseconds(100)

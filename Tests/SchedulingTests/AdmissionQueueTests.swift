@@ -76,6 +76,32 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(!queue.needsReplica)
   }
 
+  @Test func `a request that may not wait asks for a replica too, for those that come after it`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 0))
+    #expect(
+      queue.arrive(1, draw: 0, now: .zero) == [
+        .refuse(1, .queueFull(.length, waiting: 0, retryAfter: nil)), .wake,
+      ])
+    #expect(queue.awaited == ["v1"] && !queue.needsReplica)
+    _ = queue.replicaReady("a", entity: "v1", capacity: 1, now: .zero)
+    #expect(queue.awaited == [])
+    var failing = makeQueue(AdmissionPolicy(maxWaiting: 0))
+    _ = failing.arrive(1, draw: 0, now: .zero)
+    _ = failing.setUnavailable(reason: "it does not start", now: .zero)
+    #expect(failing.awaited == [], "it is not started again before somebody asks")
+  }
+
+  @Test func `a request knows whether it had to wait for a replica`() {
+    var queue = makeQueue()
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    #expect(queue.awaited == ["v1"])
+    _ = queue.replicaReady("a", entity: "v1", capacity: 1, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    #expect(queue.hasMetNoReplica(1))
+    #expect(queue.finished(1, now: .zero) == [.dispatch(2, "a")])
+    #expect(!queue.hasMetNoReplica(2))
+  }
+
   @Test func `when the last replica ends, another one is requested if requests wait`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)

@@ -68,6 +68,18 @@ import Testing
     #expect(contents.replicas.first?.failure?.description.contains("it died while serving") == true)
   }
 
+  @Test func `what is scaled to zero is kept, and what cannot be read of it is awake`() throws {
+    try makeDataFolder()
+    let store = try EndpointStore(path: data.settings.storePath)
+    var record = endpoint("chat", id: "a")
+    record.active = config(1)
+    record.sleep = ["q/1/CPU/0": .asleep, "q/2/CPU/0": .waking]
+    try store.save(record)
+    #expect(try store.endpoints() == [record])
+    try run("UPDATE endpoint SET sleep = 'damaged'")
+    #expect(try store.endpoints().first?.sleep == [:])
+  }
+
   @Test func `a store of a later version is refused by name and not changed`() async throws {
     try makeDataFolder()
     _ = try EndpointStore(path: data.settings.storePath)

@@ -9,9 +9,13 @@ Prints one line per check, `ok ...` or `FAILED ...`, and exits with 1 if any fai
 
 import argparse
 import datetime
+import json
 import os
 import sys
+import time
 import traceback
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 from databricks.sdk import WorkspaceClient
@@ -32,6 +36,7 @@ from databricks.sdk.service.serving import (
 from claims import check, exit_status
 
 ENDPOINT = "sdk-chat"
+SLEEPER = "sdk-zero"
 PATIENCE = datetime.timedelta(minutes=10)
 LONG_TOKENS = 200
 STREAMS_TRIED = 5
@@ -123,6 +128,45 @@ def chat_with_openai(host: str, token: str, path: str) -> None:
         check("an unknown model is NotFoundError, which names it", "no-such-endpoint" in str(error), str(error))
 
 
+def scale_to_zero(workspace: WorkspaceClient, host: str, token: str, model: str) -> None:
+    """An idle endpoint stops its replica; ten requests at once start one, and all are answered."""
+    endpoints = workspace.serving_endpoints
+    entity = served(model, "1")
+    entity.scale_to_zero_enabled = True
+    entity.environment_vars = {"SETPOINT_PLANE": json.dumps({"idleAfter": "5s"})}
+    config = EndpointCoreConfigInput(name=SLEEPER, served_entities=[entity])
+    endpoints.create_and_wait(name=SLEEPER, config=config, timeout=PATIENCE)
+    end = time.monotonic() + PATIENCE.total_seconds()
+    while time.monotonic() < end and not sleeps(workspace):
+        time.sleep(0.25)
+    state = endpoints.get(SLEEPER).state.ready
+    check("an idle endpoint is scaled to zero", sleeps(workspace), endpoints.get(SLEEPER).config)
+    check("and is still READY", state is EndpointStateReady.READY, state)
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: ask_with_urllib(host, token, SLEEPER), range(10)))
+    check("ten held requests are answered", {text for text, _ in answers} == {"Hello from v1"}, answers)
+    check("with the time of the cold start", any(cold for _, cold in answers), answers)
+    endpoints.delete(SLEEPER)
+
+
+def sleeps(workspace: WorkspaceClient) -> bool:
+    state = workspace.serving_endpoints.get(SLEEPER).config.served_entities[0].state
+    return (state.deployment_state_message or "").startswith("Scaled to zero")
+
+
+def ask_with_urllib(host: str, token: str, endpoint: str) -> tuple[str, str | None]:
+    """The answer and the header with the time of the cold start."""
+    body = json.dumps({"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16}).encode()
+    request = urllib.request.Request(
+        f"{host}/serving-endpoints/{endpoint}/invocations",
+        data=body,
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE.total_seconds()) as response:
+        text = json.load(response)["choices"][0]["message"]["content"]
+        return text, response.headers["x-setpoint-cold-start-ms"]
+
+
 def pieces_of(stream) -> list[str]:
     return [choice.delta.content for chunk in stream for choice in chunk.choices if choice.delta.content]
 
@@ -151,6 +195,7 @@ def main() -> int:
         for path in ("/serving-endpoints", "/v1"):
             chat_with_openai(host, token, path)
         delete_with_databricks(workspace)
+        scale_to_zero(workspace, host, token, model)
     except Exception as error:  # an exception of the SDKs is a failed check too, and is printed with its location
         traceback.print_exc(file=sys.stdout)
         check("the clients finish", False, error)

@@ -5,7 +5,7 @@ internal import HTTPSupport
 internal import Scheduling
 internal import ServingPlane
 
-/// The serving plane's limits for its clients: connections, memory, and timeouts.
+/// The serving plane's limits for its clients: connections, memory, and timeouts; and when it scales to zero.
 struct ClientOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -15,6 +15,10 @@ struct ClientOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Maximum number of queued requests per endpoint.", valueName: "N")) var queueLength = 1024
   @Option(help: ArgumentHelp("How long a queued request may wait for a free replica.", valueName: "TIME"))
   var queueWait = TimeSpan(seconds: 300)
+  @Option(
+    help: ArgumentHelp(
+      "How long no request may arrive at an endpoint with scaleToZero before its replicas stop.", valueName: "TIME"))
+  var idleAfter = TimeSpan(seconds: 30 * 60)
   @Option(
     help: ArgumentHelp("Memory for the bodies of the queued requests of all endpoints.", valueName: "BYTES"))
   var heldBytes = ByteCount(bytes: 512 << 20)
@@ -49,8 +53,8 @@ struct ClientOptions: ParsableArguments {
       if let number, number < 1 { throw ValidationError("\(name) must be a positive number.") }
     }
     for (name, time) in [
-      ("--queue-wait", queueWait), ("--idle-timeout", idleTimeout), ("--header-timeout", headerTimeout),
-      ("--body-timeout", bodyTimeout), ("--answer-timeout", answerTimeout),
+      ("--queue-wait", queueWait), ("--idle-after", idleAfter), ("--idle-timeout", idleTimeout),
+      ("--header-timeout", headerTimeout), ("--body-timeout", bodyTimeout), ("--answer-timeout", answerTimeout),
     ] {
       if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s.") }
     }
@@ -61,6 +65,7 @@ struct ClientOptions: ParsableArguments {
     configuration.requestsPerReplica = replicaConcurrency
     configuration.admission.maxWaiting = queueLength
     configuration.admission.maxWait = queueWait.duration
+    configuration.idleAfter = idleAfter.duration
     configuration.heldBytes = heldBytes.bytes
     // A request that is forwarded to a replica also uses a connection there.
     let possible = files.connections(perClient: 2, cores: ProcessInfo.processInfo.activeProcessorCount)

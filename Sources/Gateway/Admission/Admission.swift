@@ -19,6 +19,8 @@ struct AdmissionRequest: Sendable {
 struct AdmissionTicket: Sendable {
   let id: AdmissionQueue.RequestID
   let replica: UpstreamReplica
+  /// Whether the request has waited for its entity's first replica.
+  let hasMetNoReplica: Bool
 }
 
 /// How a request's wait for a place ended.
@@ -37,6 +39,8 @@ package struct AdmissionSnapshot: Hashable, Sendable {
   package let inFlightByReplica: [String: Int]
   /// Whether a request waits that no current replica can take.
   package let needsReplica: Bool
+  /// The served entities that requests need and of which no replica takes requests.
+  package let awaited: Set<String>
   /// How long nothing has waited or been in flight; nil while something does.
   package let idleFor: Duration?
 }

@@ -14,6 +14,8 @@ package final class EndpointAdmission: Sendable {
     var waiters: [AdmissionQueue.RequestID: @Sendable (Admission) -> Void] = [:]
     var cutters: [AdmissionQueue.RequestID: @Sendable () -> Void] = [:]
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
+    /// How far the start of a replica is, and since when.
+    var startPhase: (words: String, since: Duration)?
     var timer: (due: Duration, scheduled: Scheduled<Void>)?
   }
 
@@ -114,6 +116,14 @@ package final class EndpointAdmission: Sendable {
     update { state, now in state.queue.setUnavailable(reason: reason, now: now) }
   }
 
+  /// Says how far the start of the replica is that requests wait for, such as "loading weights"; nil if none is starting.
+  package func setStartPhase(_ words: String?) {
+    let now = Self.time(of: eventLoop)
+    state.withLock { state in
+      if state.startPhase?.words != words { state.startPhase = words.map { ($0, now) } }
+    }
+  }
+
   /// Refuses waiting and new requests, with a time to retry after, because the server is stopping. Requests at replicas
   /// continue.
   package func close() { update { state, now in state.queue.close(now: now) } }
@@ -152,11 +162,23 @@ package final class EndpointAdmission: Sendable {
       AdmissionSnapshot(
         waiting: state.queue.waiting, inFlight: state.queue.dispatched,
         inFlightByReplica: state.replicas.keys.reduce(into: [:]) { $0[$1] = state.queue.load(of: $1) },
-        needsReplica: state.queue.needsReplica, idleFor: state.queue.idleSince.map { now - $0 })
+        needsReplica: state.queue.needsReplica, awaited: state.queue.awaited,
+        idleFor: state.queue.idleSince.map { now - $0 })
     }
   }
 
   // MARK: For the gateway
+
+  /// How far the start of a replica is, and for how long: `loading weights, 12 s`; nil if none is starting.
+  var startPhase: String? {
+    let now = Self.time(of: eventLoop)
+    return state.withLock { state in
+      state.startPhase.map { "\($0.words), \((now - $0.since).components.seconds) s" }
+    }
+  }
+
+  /// Whether a request waits that no current replica can take.
+  var needsReplica: Bool { state.withLock { $0.queue.needsReplica } }
 
   /// The served entities that can be requested.
   var entities: [String] { state.withLock { $0.queue.entities } }
@@ -264,7 +286,9 @@ package final class EndpointAdmission: Sendable {
         guard let waiter = state.waiters.removeValue(forKey: id), let upstream = state.replicas[replica] else {
           continue
         }
-        effects.answers.append((waiter, .admitted(AdmissionTicket(id: id, replica: upstream))))
+        let ticket = AdmissionTicket(
+          id: id, replica: upstream, hasMetNoReplica: state.queue.hasMetNoReplica(id))
+        effects.answers.append((waiter, .admitted(ticket)))
       case .refuse(let id, let refusal):
         guard let waiter = state.waiters.removeValue(forKey: id) else { continue }
         effects.answers.append((waiter, .refused(refusal)))

@@ -7,17 +7,21 @@ import Scheduling
 extension QueryExchange {
   func admitted(_ admission: Admission) {
     guard case .waiting(let body, let model, _) = state else { return }
+    heartbeat?.cancel()
     record.queued += .nanoseconds((NIODeadline.now() - asked).nanoseconds)
     switch admission {
     case .refused(.unknownEntity(let entity)) where model.endpoint.admission.models.isDeploying(entity):
       refuse(.deploying("served entity \"\(entity)\"", endpoint: model.endpoint.name))
-    case .refused(let why): refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure))
+    case .refused(let why):
+      let phase = model.endpoint.admission.startPhase
+      refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure, startPhase: phase))
     case .admitted(let ticket):
       self.ticket = ticket
       record.entity = ticket.replica.entity
       record.version = ticket.replica.version
       record.replica = ticket.replica.id
       record.attempts += 1
+      if ticket.hasMetNoReplica { record.coldStart = record.queued }
       if let name = model.adapter, !ticket.replica.models.contains(name) {
         return replicaLacks(name, body, model, ticket)
       }
@@ -60,7 +64,7 @@ extension QueryExchange {
       }
       let stream = StreamedResponse(head, for: model)
       state = .streaming(stream, exchange)
-      client.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica))))
+      if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica)))) }
     case (.piece(let bytes), .streaming(let stream, _)):
       if stream.append(bytes) { record.timeToFirstToken = elapsed }
       let written = stream.rewritten(bytes)
@@ -144,6 +148,7 @@ extension QueryExchange {
     asked = .now()
     state = .waiting(body, model, ticket.id)
     model.endpoint.admission.bounce(ticket, pause: pause) { [self] admission in onLoop { $0.admitted(admission) } }
+    armHeartbeat()
   }
 
   /// Looks up the reason that the replica ended, if it may have. One that has stalled rests.

@@ -46,6 +46,10 @@ extension QueryExchange {
 
   func respond(_ answer: GatewayAnswer) {
     end(status: Int(answer.status.code))
+    if isHeadSent {
+      client.write(.body(.byteBuffer(answer.inEventStream)))
+      return client.finish()
+    }
     var headers = answer.headers
     headers.add(name: "content-length", value: String(answer.body.readableBytes))
     client.write(.head(responseHead(answer.status, headers)))
@@ -74,7 +78,7 @@ extension QueryExchange {
 
   private static let ownedByConnection: Set<String> = [
     "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",
-    "proxy-connection", "x-request-id", "x-setpoint-queue-ms",
+    "proxy-connection", "x-request-id", "x-setpoint-queue-ms", "x-setpoint-cold-start-ms",
   ]
 
   func responseHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) -> HTTPResponseHead {
@@ -82,6 +86,9 @@ extension QueryExchange {
     headers.add(name: "date", value: gateway.dates.now)
     if target.isRecorded {
       headers.add(name: "x-setpoint-queue-ms", value: String(record.queued.nanoseconds / 1_000_000))
+    }
+    if let coldStart = record.coldStart {
+      headers.add(name: "x-setpoint-cold-start-ms", value: String(coldStart.nanoseconds / 1_000_000))
     }
     // Without a length, only the end of the connection shows the end of a response that cannot be chunked.
     if (head.version.major, head.version.minor) < (1, 1), !headers.contains(name: "content-length") {

@@ -51,6 +51,10 @@ final class QueryExchange: @unchecked Sendable {
   /// The number of exchanges with replicas.
   var attempt = 0
   private(set) var isClientGone = false
+  /// Whether the response has begun, with status 200, while the request still waits.
+  var isHeadSent = false
+  /// The next comment to a client that waits for a stream.
+  var heartbeat: Scheduled<Void>?
   private let started = NIODeadline.now()
   var asked = NIODeadline.uptimeNanoseconds(0)
 
@@ -150,6 +154,7 @@ final class QueryExchange: @unchecked Sendable {
         affinity: affinityKey(admission.affinity, body), maxWait: maxWait)
       let id = admission.admit(request) { [self] admission in onLoop { $0.admitted(admission) } }
       if case .waiting = state { state = .waiting(body, model, id) }
+      armHeartbeat()
     } catch {
       refuse(error)
     }
@@ -205,9 +210,10 @@ final class QueryExchange: @unchecked Sendable {
   func end(status: Int, error: GatewayError? = nil) {
     if isOver { return }
     state = .over
+    heartbeat?.cancel()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
     guard target.isRecorded else { return }
-    record.status = status
+    record.status = isHeadSent && status != 499 ? 200 : status
     record.latency = elapsed
     record.errorCode = record.errorCode ?? error?.code
     record.error = record.error ?? error?.message

@@ -17,6 +17,8 @@ package struct RequestRecord: Hashable, Sendable {
   package var latency: Duration
   /// The part of it that the request waited for a place.
   package var queued: Duration
+  /// ``queued``, if no replica served its entity when it arrived; otherwise nil.
+  package var coldStart: Duration?
   /// From the arrival to the first data of the response.
   package var timeToFirstToken: Duration?
   package var isStream: Bool

@@ -21,7 +21,7 @@ package struct AdmissionQueue: Sendable {
     case dispatch(RequestID, ReplicaID)
     /// Answer the request with a refusal, which ends it.
     case refuse(RequestID, AdmissionRefusal)
-    /// A request waits and no replica can take it: start one.
+    /// A request waits, or could not even wait, and no replica can take it: start one.
     case wake
     /// A draining replica has no request left.
     case drained(ReplicaID)
@@ -40,6 +40,8 @@ package struct AdmissionQueue: Sendable {
   var rate: ServiceRate
   var unavailableReason: String?
   var isClosed = false
+  /// The served entities without a replica for which a request came that could not wait. Who comes next finds a replica.
+  private var missed: Set<String> = []
   /// The time since which nothing waits and nothing is in flight; nil while something is.
   package internal(set) var idleSince: Duration?
 
@@ -69,7 +71,7 @@ package struct AdmissionQueue: Sendable {
   ) -> [Action] {
     measure(now)
     idleSince = nil
-    let request = AdmissionRequest(
+    var request = AdmissionRequest(
       id: id, principal: principal, pinned: pinned, draw: draw, affinity: affinity, bytes: bytes, arrival: now,
       maxWait: maxWait)
     if isClosed { return refuse(request, .stopping, now: now) }
@@ -83,8 +85,12 @@ package struct AdmissionQueue: Sendable {
       return actions + [dispatch(request, to: replica)]
     }
     if let refusal = refusalToWait(request, isHoldable: isHoldable, now: now) {
-      return actions + refuse(request, refusal, now: now)
+      let refused = actions + refuse(request, refusal, now: now)
+      guard !isServed, let entity else { return refused }
+      missed.insert(entity)
+      return refused + [.wake]
     }
+    request.hasMetNoReplica = !isServed
     waitingRequests.append(request, to: entity, deadline: request.deadline(policy))
     return isServed ? actions : actions + [.wake]
   }
@@ -148,6 +154,7 @@ package struct AdmissionQueue: Sendable {
   ) -> [Action] {
     measure(now)
     replicas.ready(id, entity: entity, capacity: capacity)
+    missed.remove(entity)
     unavailableReason = nil
     reroute()
     return dispatchWaiting(now: now)
@@ -181,6 +188,7 @@ package struct AdmissionQueue: Sendable {
   package mutating func setTraffic(_ weights: [(entity: String, weight: Int)], now: Duration) -> [Action] {
     traffic.set(weights)
     reroute()
+    missed = missed.filter { knows($0) }
     return dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
@@ -197,6 +205,7 @@ package struct AdmissionQueue: Sendable {
   /// can take are then refused at once instead of waiting. A replica that becomes ready clears it, and so does nil.
   package mutating func setUnavailable(reason: String?, now: Duration) -> [Action] {
     unavailableReason = reason
+    if reason != nil { missed = [] }
     return refuseUnroutable(now: now)
   }
 
@@ -241,6 +250,15 @@ package struct AdmissionQueue: Sendable {
   /// Returns the requests at a replica.
   package func requests(at replica: ReplicaID) -> [RequestID] {
     inFlight.filter { $0.value.replica == replica }.map(\.key).sorted()
+  }
+
+  /// Whether the request at a replica had to wait because no replica served its entity when it arrived.
+  package func hasMetNoReplica(_ id: RequestID) -> Bool { inFlight[id]?.request.hasMetNoReplica ?? false }
+
+  /// The served entities that requests need and of which no replica takes requests.
+  package var awaited: Set<String> {
+    let waitedFor = waitingRequests.lanesWithRequests.compactMap { waitingRequests.entity(of: $0) }
+    return missed.union(waitedFor.filter { !isServed($0) })
   }
 
   /// Whether a request is waiting that no current replica can take.

@@ -15,6 +15,8 @@ struct AdmissionRequest: Sendable {
   /// How long its client lets it wait.
   let maxWait: Duration?
   var attempts = 0
+  /// Whether no replica served its entity when it arrived.
+  var hasMetNoReplica = false
   /// The replicas that cannot take it.
   var avoided: Set<String> = []
 

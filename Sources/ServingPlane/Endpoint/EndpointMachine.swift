@@ -29,6 +29,8 @@ struct EndpointMachine: Sendable {
     let room: Int?
     /// GPUs that replicas of other endpoints are about to free.
     var freeing = 0
+    /// What the gateway knows of the endpoint's requests.
+    var load = RequestLoad()
     /// The number of GPUs that a replica of a workload type needs.
     var places: (String) -> Int = { _ in 1 }
     /// Generates the id of a new replica.
@@ -41,16 +43,25 @@ struct EndpointMachine: Sendable {
   private(set) var lookAgainAt: Duration?
   /// Launches that wait for free GPUs.
   private(set) var withoutRoom: [String] = []
-  private var crashes: [String: CrashRecord] = [:]
+  private(set) var crashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
   /// When a replica of each launch last became ready: earlier failures are resolved.
-  private var lastWell: [String: Duration] = [:]
+  private(set) var lastWell: [String: Duration] = [:]
   private var published = Routing()
+  private var sleepPolicy = SleepPolicy()
+  /// Why requests for a launch that is scaled to zero are refused: its last start has failed, and its back-off lasts.
+  private(set) var startFailure: String?
   private let planner: ReplicaPlanner
+  /// How long no request may arrive before what scales to zero does, unless the config says otherwise.
+  private let idleAfter: Duration
 
-  init(_ record: EndpointRecord, planner: ReplicaPlanner = ReplicaPlanner()) {
+  init(
+    _ record: EndpointRecord, planner: ReplicaPlanner = ReplicaPlanner(),
+    idleAfter: Duration = PlaneSettings().idleAfter
+  ) {
     self.record = record
     self.planner = planner
+    self.idleAfter = idleAfter
   }
 
   // MARK: Events
@@ -66,6 +77,10 @@ struct EndpointMachine: Sendable {
     // A user may resend a failed config; what serves keeps its record, so that a crash loop still backs off.
     let serving = Set((record.active?.entities ?? []).map(\.launch.key))
     crashes = crashes.filter { serving.contains($0.key) }
+    // A version that has not served yet must be proven; a change of settings or traffic alone wakes nothing.
+    if !config.entities.allSatisfy({ serving.contains($0.launch.key) }) {
+      for entity in config.entities { record.sleep[entity.launch.key] = nil }
+    }
     return [.save] + settle(context)
   }
 
@@ -124,15 +139,19 @@ struct EndpointMachine: Sendable {
     return settle(context) + again
   }
 
-  /// Whether a check is due: for elapsed time, for missing GPUs, or for a replica that is leaving.
-  func isDue(now: Duration) -> Bool {
-    lookAgainAt.map { $0 <= now } == true || !withoutRoom.isEmpty || replicas.values.contains(where: \.state.isLeaving)
+  /// Whether a check is due: for elapsed time, for missing GPUs, for a replica that is leaving, or for something to be
+  /// scaled to zero or woken.
+  func isDue(now: Duration, load: RequestLoad = RequestLoad()) -> Bool {
+    if lookAgainAt.map({ $0 <= now }) == true || !withoutRoom.isEmpty { return true }
+    if replicas.values.contains(where: \.state.isLeaving) { return true }
+    var next = self
+    return next.updateSleep(now: now, load)
   }
 
   // MARK: Deciding
 
   private mutating func settle(_ context: EventContext) -> [Action] {
-    var actions: [Action] = []
+    var actions: [Action] = updateSleep(now: context.now, context.load) ? [.save] : []
     var stops: [Action] = []
     var room = context.room
     // Each round performs at most one switch of the config, of which there are at most two: the bound is only a
@@ -162,6 +181,9 @@ struct EndpointMachine: Sendable {
           guard let target = record.update.target else { continue }
           record.active = target
           record.update = .none
+          let mayScale = target.launchesScalingToZero
+          record.sleep = record.sleep.filter { mayScale.contains($0.key) }
+          sleepPolicy.begin(now: context.now)
           turned = true
         case .declareFailed(_, let entity, let cause):
           guard let target = record.update.target else { continue }
@@ -173,6 +195,7 @@ struct EndpointMachine: Sendable {
       record.updated = context.wall
       if !actions.contains(.save) { actions.append(.save) }
     }
+    noteStartFailure(now: context.now)
     if routing != published {
       published = routing
       actions.append(.route)
@@ -194,65 +217,52 @@ struct EndpointMachine: Sendable {
 
   private func replicaSet(_ config: PlaneConfig?, _ context: EventContext) -> ReplicaSet? {
     config.map { config in
-      ReplicaSet(
-        version: Int(config.version),
-        entities: config.entities.map {
-          EntityReplicas(
-            entity: $0.name, launch: $0.launch.key, count: $0.replicas, places: context.places($0.workloadType))
-        })
+      let mayScale = config.launchesScalingToZero
+      var waking: Set<String> = []
+      let entities = config.entities.map { entity in
+        let launch = entity.launch.key
+        var count = entity.replicas
+        if mayScale.contains(launch), let state = record.sleep[launch] {
+          // One, even if several entities share it.
+          count = state == .waking && waking.insert(launch).inserted ? 1 : 0
+        }
+        return EntityReplicas(
+          entity: entity.name, launch: launch, count: count, places: context.places(entity.workloadType))
+      }
+      return ReplicaSet(version: Int(config.version), entities: entities)
     }
   }
 
-  // MARK: State
+  // MARK: Scaling to zero
 
-  /// Where requests go now: only to the active config, and only to replicas that have generated a token.
-  var routing: Routing {
-    guard let active = record.active else {
-      return Routing(unavailable: unavailableReason)
+  /// Puts launches of the active config to sleep, and wakes them. Returns whether the record has changed.
+  private mutating func updateSleep(now: Duration, _ load: RequestLoad) -> Bool {
+    guard let active = record.active, !record.sleep.isEmpty || active.entities.contains(where: \.scaleToZero) else {
+      return false
     }
-    let names = Dictionary(active.entities.map { ($0.launch.key, $0.name) }, uniquingKeysWith: { one, _ in one })
-    let targets = replicas.values.filter { $0.state == .ready }.sorted { $0.id < $1.id }.compactMap { replica in
-      names[replica.launch].map { Routing.Target(replica: replica.id, entity: $0) }
+    let states = replicas.values
+    let situation = SleepPolicy.Situation(
+      config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: record.update.target != nil,
+      load: load, ready: Set(states.filter { $0.state == .ready }.map(\.launch)),
+      standing: Set(states.filter { $0.state == .ready || $0.state.isComing }.map(\.launch)),
+      retryAt: crashes.mapValues { $0.retryAt(planner.backoff) }, now: now)
+    let sleep = sleepPolicy.update(record.sleep, in: situation)
+    guard sleep != record.sleep else { return false }
+    record.sleep = sleep
+    return true
+  }
+
+  /// Determines whether requests are refused because what they need has failed to start. Nobody is refused while a
+  /// replica is starting.
+  private mutating func noteStartFailure(now: Duration) {
+    startFailure = nil
+    guard let active = record.active, !replicas.values.contains(where: \.state.isComing) else { return }
+    for entity in active.entities where sleep(of: entity) == .asleep {
+      guard let crash = crashes[entity.launch.key] else { continue }
+      let retryAt = crash.retryAt(planner.backoff)
+      guard retryAt > now else { continue }
+      startFailure = startFailure ?? "its last start failed (\(entity.name): \(crash.cause))"
+      lookAgainAt = lookAgainAt.map { min($0, retryAt) } ?? retryAt
     }
-    return Routing(
-      shares: active.entities.map {
-        Routing.Share(entity: $0.name, weight: $0.traffic, model: $0.entityName, version: $0.entityVersion)
-      }, targets: targets, plane: active.plane)
-  }
-
-  /// The served entities of the config that is being rolled out.
-  var deploying: [String] { record.update.target?.entities.map(\.name) ?? [] }
-
-  private var unavailableReason: String {
-    switch record.update {
-    case .none: "endpoint \(record.name) has no config yet"
-    case .inProgress: "endpoint \(record.name) is not ready: its first config is being deployed"
-    case .failed(_, let entity, let reason):
-      "endpoint \(record.name) is not ready: its first config failed to deploy (\(entity): \(reason))"
-    }
-  }
-
-  /// Whether every entity of the active config can answer requests.
-  var isReady: Bool {
-    guard let active = record.active else { return false }
-    return active.entities.allSatisfy { readyCount($0) > 0 }
-  }
-
-  /// The number of an entity's replicas that can answer requests.
-  func readyCount(_ entity: PlaneEntity) -> Int {
-    replicas.values.count { $0.launch == entity.launch.key && $0.state == .ready }
-  }
-
-  /// The last failure of an entity's replicas; nil if there was none since one was last ready.
-  func lastFailure(_ entity: PlaneEntity) -> String? {
-    guard let crash = crashes[entity.launch.key] else { return nil }
-    return lastWell[entity.launch.key].map { $0 > crash.last } ?? false ? nil : crash.cause
-  }
-
-  /// The state of the entity's replica that is closest to ready.
-  func furthestState(_ entity: PlaneEntity) -> ReplicaState? {
-    let order: [ReplicaState] = [.loading, .starting, .pending]
-    let states = replicas.values.filter { $0.launch == entity.launch.key }.map(\.state)
-    return order.first { states.contains($0) }
   }
 }

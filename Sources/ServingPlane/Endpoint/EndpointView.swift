@@ -107,11 +107,33 @@ struct EndpointView {
   // MARK: Deployment states
 
   private func activeState(_ entity: PlaneEntity) -> WireDeploymentState {
+    if let sleep = machine.sleep(of: entity) { return asleepState(entity, sleep) }
     let ready = machine.readyCount(entity)
     guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
     if let failure = machine.lastFailure(entity) { words.append("the last replica failed: \(failure)") }
     return state(DeploymentState.recovering, words, entity)
+  }
+
+  /// Healthy, unless the last start failed.
+  private func asleepState(_ entity: PlaneEntity, _ sleep: SleepState) -> WireDeploymentState {
+    var words = ["Scaled to zero"]
+    switch sleep {
+    case .asleep: words.append("the next request starts a replica")
+    case .waking:
+      let phase = machine.withoutRoom.contains(entity.launch.key) ? "waiting for a free GPU" : startPhase(entity)
+      words.append("a request is starting a replica" + (phase.map { ": \($0)" } ?? ""))
+    }
+    guard let failure = machine.lastFailure(entity) else { return state(DeploymentState.ready, words, entity) }
+    return state(DeploymentState.recovering, words + ["the last start failed: \(failure)"], entity)
+  }
+
+  private func startPhase(_ entity: PlaneEntity) -> String? {
+    switch machine.furthestState(entity) {
+    case .loading: "vLLM is loading the model"
+    case .starting, .pending: "vLLM is starting"
+    default: nil
+    }
   }
 
   private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {
@@ -120,12 +142,8 @@ struct EndpointView {
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
     if machine.withoutRoom.contains(entity.launch.key) {
       words.append("waiting for a free GPU")
-    } else {
-      switch machine.furthestState(entity) {
-      case .loading: words.append("vLLM is loading the model")
-      case .starting, .pending: words.append("vLLM is starting")
-      default: break
-      }
+    } else if let phase = startPhase(entity) {
+      words.append(phase)
     }
     if let failure = machine.lastFailure(entity) { words.append("retrying after: \(failure)") }
     return state(DeploymentState.creating, words, entity)

@@ -31,14 +31,15 @@ struct GatewayRoutes {
   ///
   /// - Parameters:
   ///   - routing: its routing, of which only the limits and the reason to refuse requests apply yet.
+  ///   - demand: called, possibly often, when a request waits that no replica can take.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   mutating func add(
-    _ record: EndpointRecord, _ routing: Routing, deploying: [String],
+    _ record: EndpointRecord, _ routing: Routing, deploying: [String], demand: @escaping @Sendable () -> Void,
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String
   ) {
     let admission = EndpointAdmission(
       policy: defaults.overridden(by: routing.plane).admission, eventLoop: eventLoop, heldBytes: heldBytes,
-      redact: redact)
+      demand: demand, redact: redact)
     admissions[record.id] = admission
     admission.setUnavailable(reason: routing.unavailable)
     admission.setDeploying(deploying)

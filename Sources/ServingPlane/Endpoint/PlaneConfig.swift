@@ -10,6 +10,12 @@ struct PlaneConfig: Hashable, Codable, Sendable {
 
   func entity(named name: String) -> PlaneEntity? { entities.first { $0.name == name } }
 
+  /// The launches that may be without replicas while there are no requests: those whose entities all scale to zero.
+  var launchesScalingToZero: Set<String> {
+    let kept = Set(entities.lazy.filter { !$0.scaleToZero }.map(\.launch.key))
+    return Set(entities.lazy.filter(\.scaleToZero).map(\.launch.key)).subtracting(kept)
+  }
+
   /// The settings that the config has for a plane; entities that carry any carry the same.
   var plane: PlaneArguments { entities.lazy.compactMap(\.plane).first ?? PlaneArguments() }
 }
@@ -28,7 +34,7 @@ struct PlaneEntity: Hashable, Codable, Sendable {
   let workloadSize: String?
   let minConcurrency: Int?
   let maxConcurrency: Int?
-  /// Accepted and returned, but without effect: idle replicas are not stopped.
+  /// Whether its replicas stop while there are no requests.
   let scaleToZero: Bool
   let environment: [String: String]
   /// The percentage of the endpoint's traffic.
@@ -78,6 +84,8 @@ struct EndpointRecord: Hashable, Sendable {
   /// The config that answers requests; nil until the first one is activated.
   var active: PlaneConfig?
   var update = ConfigUpdate.none
+  /// The launches of the active config that are scaled to zero or being woken.
+  var sleep: [String: SleepState] = [:]
 }
 
 /// The outcome of the last change of an endpoint's config.

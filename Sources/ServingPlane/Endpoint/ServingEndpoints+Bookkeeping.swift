@@ -8,9 +8,9 @@ extension ServingEndpoints {
     let record = machine.record
     machines[record.id] = machine
     ids[record.name] = record.id
-    gateway.add(record, machine.routing, deploying: machine.deploying) {
-      [weak self] text, replica in await self?.redacted(text, of: replica) ?? ""
-    }
+    gateway.add(
+      record, machine.routing, deploying: machine.deploying, demand: { [demandSignal] in _ = demandSignal.yield() },
+      redact: { [weak self] text, replica in await self?.redacted(text, of: replica) ?? "" })
   }
 
   func keep(_ record: ReplicaRecord) async {
@@ -44,7 +44,14 @@ extension ServingEndpoints {
     return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(),
       room: accelerators.gpus.isEmpty ? nil : max(0, accelerators.gpus.count - replicas.devicesInUse),
-      freeing: freeing, places: accelerators.places, newID: Self.randomHex)
+      freeing: freeing, load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: accelerators.places,
+      newID: Self.randomHex)
+  }
+
+  /// What the gateway knows of an endpoint's requests.
+  func load(of id: String) -> RequestLoad {
+    guard let snapshot = gateway.admission(of: id)?.snapshot else { return RequestLoad() }
+    return RequestLoad(idleFor: snapshot.idleFor, awaited: snapshot.awaited)
   }
 
   /// What the log says about a replica: its id, and its endpoint's name. The name is unknown if the endpoint was deleted

@@ -22,7 +22,7 @@ extension ServingEndpoints {
     let record = EndpointRecord(
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
       tags: tags)
-    var machine = EndpointMachine(record, planner: settings.planner)
+    var machine = makeMachine(record)
     let actions = try config.map { config throws(APIError) in try machine.put(config, context(for: machine)) } ?? []
     if let damage = damaged[name] {
       // Only now is its name free for the new one.

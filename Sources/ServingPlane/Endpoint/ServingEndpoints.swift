@@ -53,6 +53,9 @@ actor ServingEndpoints {
   private var damagedReplicas: [String] = []
   /// The plane that this one has replaced. It may still have requests at any replica.
   var previousPlane: PreviousPlane?
+  /// A signal for each request, or for several, that waits and that no replica can take.
+  nonisolated let demand: AsyncStream<Void>
+  let demandSignal: AsyncStream<Void>.Continuation
   /// Capacities by launch key.
   var capacities: [String: Int] = [:]
 
@@ -74,8 +77,13 @@ actor ServingEndpoints {
       store: store, reserve: DiskReserve(path: settings.reservePath, outputs: settings.replicasPath))
     gateway = GatewayRoutes(
       table: table, defaults: settings.endpointDefaults, heldBytes: settings.heldBytes, eventLoop: eventLoop)
+    (demand, demandSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     self.wallClock = wallClock
     self.log = log
+  }
+
+  func makeMachine(_ record: EndpointRecord) -> EndpointMachine {
+    EndpointMachine(record, planner: settings.planner, idleAfter: settings.endpointDefaults.idleAfter)
   }
 
   // MARK: The plane's life
@@ -86,7 +94,7 @@ actor ServingEndpoints {
       let contents = try await BlockingWork.brief.run { [store] in try store.contents() }
       damaged = contents.damagedEndpoints
       note(contents)
-      for record in contents.endpoints { install(EndpointMachine(record, planner: settings.planner)) }
+      for record in contents.endpoints { install(makeMachine(record)) }
       found = contents.replicas
       damagedReplicas = contents.damagedReplicas.keys.sorted()
     }
@@ -128,12 +136,26 @@ actor ServingEndpoints {
     damagedReplicas = []
   }
 
-  /// Checks what waits for time or GPUs, and replicas that were told to stop. Called periodically.
+  /// Wakes the endpoints whose requests wait for a replica. Called after each ``demand``.
+  func meetDemand() async {
+    await changes.run {
+      for id in machines.keys.sorted() { await check(id) { !$0.awaited.isEmpty } }
+    }
+  }
+
+  /// Lets an endpoint act if that is due.
+  private func check(_ id: String, if condition: (RequestLoad) -> Bool = { _ in true }) async {
+    let load = load(of: id)
+    guard condition(load), machines[id]?.isDue(now: clock.now - origin, load: load) == true else { return }
+    await act(on: id) { $0.tick($1) }
+  }
+
+  /// Checks what waits for time or GPUs, what is idle, and replicas that were told to stop. Called periodically.
   func tick() async {
     await changes.run {
       guard !isStopping else { return }
       let now = clock.now - origin
-      for (id, machine) in machines where machine.isDue(now: now) { await act(on: id) { $0.tick($1) } }
+      for id in machines.keys.sorted() { await check(id) }
       for record in replicas.living where machines[record.endpoint] == nil {
         supervisor.stop(record.id, .drain(settings.deletionGrace))
       }
@@ -220,6 +242,7 @@ actor ServingEndpoints {
       case .stop(let replica): supervisor.stop(replica, .now)
       }
     }
+    gateway.admission(of: id)?.setStartPhase(machines[id]?.startPhase)
     // After the route: what has been deployed can be requested before it is no longer announced.
     gateway.admission(of: id)?.setDeploying(machines[id]?.deploying ?? [])
   }

@@ -55,15 +55,17 @@ final class EndpointStore: Sendable {
       try database.execute(
         sql: """
           INSERT INTO endpoint (id, name, creator, created_at, updated_at, description, next_version, active_version,
-            update_state, target_version, failed_entity, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            update_state, target_version, failed_entity, failure, sleep)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, description = excluded.description,
             next_version = excluded.next_version, active_version = excluded.active_version,
             update_state = excluded.update_state, target_version = excluded.target_version,
-            failed_entity = excluded.failed_entity, failure = excluded.failure
+            failed_entity = excluded.failed_entity, failure = excluded.failure, sleep = excluded.sleep
           """,
         arguments: [
           record.id, record.name, record.creator, record.created, record.updated, record.description,
           record.nextVersion, record.active?.version, state, target?.version, entity, reason,
+          try Self.encode(record.sleep),
         ])
       for config in [record.active, target].compactMap({ $0 }) {
         try database.execute(
@@ -131,6 +133,9 @@ final class EndpointStore: Sendable {
             port INTEGER NOT NULL, document TEXT NOT NULL);
           """)
     }
+    migrator.registerMigration("2: launches that are scaled to zero") { database in
+      try database.execute(sql: "ALTER TABLE endpoint ADD COLUMN sleep TEXT NOT NULL DEFAULT '{}'")
+    }
     return migrator
   }
 
@@ -157,6 +162,9 @@ final class EndpointStore: Sendable {
         try tags.map { (try $0.decode(forColumn: "key"), try $0.decode(forColumn: "value")) },
         uniquingKeysWith: { $1 }))
     record.nextVersion = try row.decode(forColumn: "next_version")
+    // Whatever cannot be read is awake, which loses no request.
+    let sleep = try row.decode(String.self, forColumn: "sleep")
+    record.sleep = (try? JSONDecoder().decode([String: SleepState].self, from: Data(sleep.utf8))) ?? [:]
     var remark: String?
     do { record.update = try update(row, of: id, database) } catch {
       remark = "its last update is skipped, because its config cannot be read (\(error))"

@@ -30,6 +30,8 @@ final class MemoryBackend: ReplicaBackend {
     /// Why no replica can start; nil if one can.
     var refusal: ReplicaFailure?
     var onToken: @Sendable () -> Void = {}
+    /// Whether no engine is healthy yet.
+    var isLoading = false
   }
 
   private let state = Mutex(State())
@@ -64,7 +66,10 @@ final class MemoryBackend: ReplicaBackend {
   /// Adds a replica that no record names.
   func addStray(_ replica: String) { state.withLock { $0.units["stray-" + replica] = Unit(replica: replica) } }
 
-  func refuse(_ failure: ReplicaFailure) { state.withLock { $0.refusal = failure } }
+  func refuse(_ failure: ReplicaFailure?) { state.withLock { $0.refusal = failure } }
+
+  /// Keeps every engine from becoming healthy, until it is called with false.
+  func setLoading(_ isLoading: Bool) { state.withLock { $0.isLoading = isLoading } }
 
   /// Calls this before each token that is generated.
   func onToken(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onToken = action } }
@@ -140,11 +145,13 @@ final class MemoryBackend: ReplicaBackend {
     }
   }
 
-  /// The answers of an engine that is always healthy and generates a token for every request.
+  /// The answers of an engine that is healthy once it has loaded, and generates a token for every request.
   fileprivate func answer(_ request: Request) async throws -> Response {
     for try await _ in request.body {}
     switch request.uri.path {
-    case "/health": return Self.response("")
+    case "/health":
+      let isLoading = state.withLock { $0.isLoading }
+      return isLoading ? Response(status: .serviceUnavailable) : Self.response("")
     case "/v1/models": return Self.response(#"{"object": "list", "data": [{"id": "m", "object": "model"}]}"#)
     case "/metrics": return Self.response("vllm:num_requests_running 0\n")
     case "/v1/chat/completions":

@@ -239,11 +239,11 @@ extension PlaneClient.ClientResponse {
 /// A served entity as a client sends it.
 func entity(
   _ model: String, _ version: Int, name: String? = nil, type: String = "CPU", size: String = "Small",
-  environment: [String: String] = [:]
+  environment: [String: String] = [:], scalesToZero: Bool = false
 ) -> JSONValue {
   var members: [String: JSONValue] = [
     "entity_name": .string(model), "entity_version": .string(String(version)), "workload_type": .string(type),
-    "workload_size": .string(size), "scale_to_zero_enabled": false,
+    "workload_size": .string(size), "scale_to_zero_enabled": .bool(scalesToZero),
   ]
   if let name { members["name"] = .string(name) }
   if !environment.isEmpty { members["environment_vars"] = .object(environment.mapValues { .string($0) }) }

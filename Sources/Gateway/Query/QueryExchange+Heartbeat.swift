@@ -1,0 +1,39 @@
+import NIOCore
+import NIOHTTP1
+
+// Comments to a client that waits for a stream: they keep its connection open while a replica starts. The response then
+// begins with status 200 before the replica has answered, so a later failure is an event of the stream.
+extension QueryExchange {
+  func armHeartbeat() {
+    guard case .waiting(let body, _, _) = state, body.isStream else { return }
+    heartbeat?.cancel()
+    heartbeat = eventLoop.scheduleTask(in: .nanoseconds(gateway.limits.heartbeat.nanoseconds)) { [self] in beat() }
+  }
+
+  private func beat() {
+    guard case .waiting(_, let model, _) = state else { return }
+    let admission = model.endpoint.admission
+    // Behind busy replicas, a request can still be refused with its own status.
+    if admission.needsReplica, client.isWritable {
+      if !isHeadSent {
+        var head = responseHead(.ok, ["content-type": "text/event-stream; charset=utf-8", "x-request-id": requestID])
+        // Its wait is not over.
+        head.headers.remove(name: "x-setpoint-queue-ms")
+        client.write(.head(head))
+        isHeadSent = true
+      }
+      let phase = admission.startPhase.map { " (\($0))" } ?? ""
+      client.write(.body(.byteBuffer(ByteBuffer(string: ": waiting for a replica\(phase)\n\n"))))
+      client.flush()
+    }
+    armHeartbeat()
+  }
+}
+
+extension GatewayAnswer {
+  /// The answer as a part of a stream whose status was already sent.
+  var inEventStream: ByteBuffer {
+    if headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true { return body }
+    return ByteBuffer(string: "data: \(String(buffer: body))\n\n")
+  }
+}

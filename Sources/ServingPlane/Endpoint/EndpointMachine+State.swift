@@ -1,0 +1,67 @@
+import Scheduling
+
+// What can be read from a machine: where requests go, and what the API shows.
+extension EndpointMachine {
+  /// Where requests go now: only to the active config, and only to replicas that have generated a token.
+  var routing: Routing {
+    guard let active = record.active else {
+      return Routing(unavailable: unavailableReason)
+    }
+    let names = Dictionary(active.entities.map { ($0.launch.key, $0.name) }, uniquingKeysWith: { one, _ in one })
+    let targets = replicas.values.filter { $0.state == .ready }.sorted { $0.id < $1.id }.compactMap { replica in
+      names[replica.launch].map { Routing.Target(replica: replica.id, entity: $0) }
+    }
+    return Routing(
+      shares: active.entities.map {
+        Routing.Share(entity: $0.name, weight: $0.traffic, model: $0.entityName, version: $0.entityVersion)
+      }, targets: targets, unavailable: startFailure, plane: active.plane)
+  }
+
+  /// The served entities of the config that is being rolled out.
+  var deploying: [String] { record.update.target?.entities.map(\.name) ?? [] }
+
+  private var unavailableReason: String {
+    switch record.update {
+    case .none: "endpoint \(record.name) has no config yet"
+    case .inProgress: "endpoint \(record.name) is not ready: its first config is being deployed"
+    case .failed(_, let entity, let reason):
+      "endpoint \(record.name) is not ready: its first config failed to deploy (\(entity): \(reason))"
+    }
+  }
+
+  /// Whether every entity of the active config can answer requests, or will once there are any.
+  var isReady: Bool {
+    guard let active = record.active else { return false }
+    return active.entities.allSatisfy { readyCount($0) > 0 || (sleep(of: $0) != nil && lastFailure($0) == nil) }
+  }
+
+  /// Whether an entity of the active config is scaled to zero or being woken; nil if it is awake.
+  func sleep(of entity: PlaneEntity) -> SleepState? { record.sleep[entity.launch.key] }
+
+  /// How far the replica is that requests to the active config wait for; nil if none is starting.
+  var startPhase: String? {
+    let launches = Set((record.active?.entities ?? []).map(\.launch.key))
+    let states = replicas.values.filter { launches.contains($0.launch) }.map(\.state)
+    if states.contains(.loading) { return "loading weights" }
+    if states.contains(where: \.isComing) { return "starting" }
+    return withoutRoom.contains(where: launches.contains) ? "waiting for a free GPU" : nil
+  }
+
+  /// The number of an entity's replicas that can answer requests.
+  func readyCount(_ entity: PlaneEntity) -> Int {
+    replicas.values.count { $0.launch == entity.launch.key && $0.state == .ready }
+  }
+
+  /// The last failure of an entity's replicas; nil if there was none since one was last ready.
+  func lastFailure(_ entity: PlaneEntity) -> String? {
+    guard let crash = crashes[entity.launch.key] else { return nil }
+    return lastWell[entity.launch.key].map { $0 > crash.last } ?? false ? nil : crash.cause
+  }
+
+  /// The state of the entity's replica that is closest to ready.
+  func furthestState(_ entity: PlaneEntity) -> ReplicaState? {
+    let order: [ReplicaState] = [.loading, .starting, .pending]
+    let states = replicas.values.filter { $0.launch == entity.launch.key }.map(\.state)
+    return order.first { states.contains($0) }
+  }
+}

@@ -1,0 +1,314 @@
+import Scheduling
+import Testing
+
+@testable import ServingPlane
+
+/// A machine whose endpoint is idle unless a test says otherwise. Its time begins at zero.
+private struct Harness {
+  var machine: EndpointMachine
+  var now: Duration = .zero
+  var load = RequestLoad(idleFor: .zero)
+  var asked: [EndpointMachine.Action] = []
+  private let counter = Counter()
+
+  private final class Counter { var value = 0 }
+
+  init(_ record: EndpointRecord? = nil) {
+    let new = EndpointRecord(
+      id: "e", name: "chat", creator: "me", created: 0, updated: 0, description: "", tags: [:])
+    machine = Self.machine(record ?? new)
+  }
+
+  private static func machine(_ record: EndpointRecord) -> EndpointMachine {
+    EndpointMachine(
+      record, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)),
+      idleAfter: .seconds(60))
+  }
+
+  private var context: EndpointMachine.EventContext {
+    EndpointMachine.EventContext(now: now, wall: 1000, room: nil, load: load) { [counter] in
+      counter.value += 1
+      return "r\(counter.value)"
+    }
+  }
+
+  mutating func put(_ entities: PlaneEntity...) throws(APIError) {
+    let version = machine.record.nextVersion
+    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), context)
+  }
+
+  mutating func replica(_ id: String, became state: ReplicaState) {
+    asked = machine.replica(id, became: state, context)
+  }
+
+  mutating func replica(_ id: String, failed explanation: String) {
+    asked = machine.replica(
+      id, failed: ReplicaFailure(explanation, isWorthRepeating: true), chance: 0.5, context)
+  }
+
+  /// Lets time pass without a request, and the machine look if it has a reason to.
+  mutating func idle(for time: Duration) {
+    now += time
+    load = RequestLoad(idleFor: (load.idleFor ?? .zero) + time)
+    look()
+  }
+
+  /// Lets a request wait for a replica of an entity.
+  mutating func ask(_ entity: String) {
+    load = RequestLoad(idleFor: nil, awaited: [entity])
+    look()
+  }
+
+  /// Ends all requests.
+  mutating func answer() { load = RequestLoad(idleFor: .zero) }
+
+  /// Kills the plane, and starts it again.
+  mutating func restart() {
+    let living = machine.replicas.values.filter { !$0.state.isOver }
+    machine = Self.machine(machine.record)
+    answer()
+    for replica in living {
+      let state: ReplicaState = replica.state.isComing ? .starting : .ready
+      machine.adopt(Replica(id: replica.id, launch: replica.launch, state: state), context)
+    }
+    resume()
+  }
+
+  /// Lets one of the things happen that may happen to a sleeping endpoint.
+  mutating func step(_ number: Int) {
+    let coming = states.filter { $0.value.isComing }.keys.min()
+    switch number {
+    case 0: if states.values.contains(.ready) { answer() } else { ask("main") }
+    case 1:
+      guard load.awaited.isEmpty else {
+        now += .seconds(60)
+        return look()
+      }
+      idle(for: .seconds(60))
+    case 2: if let coming { replica(coming, became: .ready) }
+    case 3: if let coming { replica(coming, failed: "out of memory") }
+    case 4: for id in states.filter({ $0.value.isLeaving }).keys { replica(id, became: .stopped) }
+    default: restart()
+    }
+    // Whoever waited is answered, or refused.
+    if states.values.contains(.ready) || machine.routing.unavailable != nil { if load.idleFor == nil { answer() } }
+  }
+
+  /// What a plane does with each endpoint at its start.
+  mutating func resume() { asked = machine.tick(context) }
+
+  mutating func look() { asked = machine.isDue(now: now, load: load) ? machine.tick(context) : [] }
+
+  /// A ready endpoint that has fallen asleep.
+  static func asleep(_ entity: PlaneEntity) throws -> Harness {
+    var harness = Harness()
+    try harness.put(entity)
+    for id in harness.started { harness.replica(id, became: .ready) }
+    let running = harness.machine.replicas.keys.sorted()
+    harness.idle(for: .seconds(60))
+    for id in running { harness.replica(id, became: .stopped) }
+    try #require(harness.machine.replicas.isEmpty)
+    return harness
+  }
+
+  var started: [String] { asked.compactMap { if case .start(let id, _, _) = $0 { id } else { nil } } }
+  var states: [String: ReplicaState] { machine.replicas.mapValues(\.state) }
+  var isAsleep: Bool { machine.record.sleep.values.contains(.asleep) }
+}
+
+private func served(
+  _ version: Int, name: String = "main", size: String = "Small", traffic: Int = 100, scalesToZero: Bool = true,
+  environment: [String: String] = [:]
+) -> PlaneEntity {
+  PlaneEntity(
+    name: name, entityName: "hello", entityVersion: version, task: "llm/v1/chat", workloadType: "CPU",
+    workloadSize: size, minConcurrency: nil, maxConcurrency: nil, scaleToZero: scalesToZero, environment: environment,
+    traffic: traffic, created: 0)
+}
+
+struct ScaleToZeroMachineTests {
+  @Test func `after the idle time all replicas are drained, and the endpoint stays ready`() throws {
+    var harness = Harness()
+    try harness.put(served(1, size: "Medium"))
+    harness.replica("r1", became: .ready)
+    harness.replica("r2", became: .ready)
+    harness.idle(for: .seconds(59))
+    #expect(harness.asked == [])
+    harness.idle(for: .seconds(1))
+    #expect(harness.asked == [.save, .route, .drain(id: "r1"), .drain(id: "r2")])
+    #expect(harness.isAsleep && harness.machine.isReady)
+    #expect(harness.machine.routing.targets == [] && harness.machine.routing.unavailable == nil)
+    harness.replica("r1", became: .stopped)
+    harness.replica("r2", became: .stopped)
+    harness.idle(for: .seconds(3600))
+    #expect(harness.asked == [] && harness.states == [:])
+  }
+
+  @Test func `an endpoint with a request, or without scaleToZero, is not stopped`() throws {
+    var busy = Harness()
+    try busy.put(served(1))
+    busy.replica("r1", became: .ready)
+    busy.now = .seconds(3600)
+    busy.load = RequestLoad(idleFor: nil)
+    busy.look()
+    #expect(busy.asked == [] && busy.states == ["r1": .ready])
+    var kept = Harness()
+    try kept.put(served(1, scalesToZero: false))
+    kept.replica("r1", became: .ready)
+    kept.idle(for: .seconds(3600))
+    #expect(kept.asked == [] && kept.states == ["r1": .ready])
+  }
+
+  @Test func `idle time counts from the activation of the config, however long its start took`() throws {
+    var harness = Harness()
+    try harness.put(served(1))
+    harness.idle(for: .seconds(600))
+    harness.replica("r1", became: .ready)
+    harness.idle(for: .seconds(59))
+    #expect(harness.states == ["r1": .ready])
+    harness.idle(for: .seconds(1))
+    #expect(harness.states == ["r1": .draining])
+  }
+
+  @Test func `requests wake one replica, once, and the others follow when it is ready`() throws {
+    var harness = try Harness.asleep(served(1, size: "Medium"))
+    harness.ask("main")
+    #expect(harness.asked.first == .save && harness.started == ["r3"])
+    for _ in 0..<9 {
+      harness.ask("main")
+      #expect(harness.started == [])
+    }
+    #expect(harness.machine.isReady && harness.machine.startPhase == "starting")
+    harness.replica("r3", became: .loading)
+    #expect(harness.machine.startPhase == "loading weights")
+    harness.replica("r3", became: .ready)
+    #expect(harness.started == ["r4"] && harness.asked.contains(.route))
+    #expect(harness.machine.record.sleep == [:])
+    harness.answer()
+    harness.replica("r4", became: .ready)
+    harness.idle(for: .seconds(60))
+    #expect(harness.isAsleep, "it may sleep again")
+  }
+
+  @Test func `while a replica is stopped, a request starts a new one`() throws {
+    var harness = Harness()
+    try harness.put(served(1))
+    harness.replica("r1", became: .ready)
+    harness.idle(for: .seconds(60))
+    #expect(harness.states == ["r1": .draining])
+    harness.ask("main")
+    #expect(harness.started == ["r2"])
+  }
+
+  @Test func `a wake that fails refuses requests with its cause until the back-off is over`() throws {
+    var harness = try Harness.asleep(served(1))
+    harness.ask("main")
+    harness.replica("r2", failed: "out of memory")
+    #expect(harness.asked.contains(.route) && harness.started == [])
+    #expect(harness.machine.routing.unavailable == "its last start failed (main: out of memory)")
+    #expect(!harness.machine.isReady && harness.isAsleep)
+    harness.answer()
+    harness.idle(for: .seconds(4))
+    #expect(harness.started == [] && harness.machine.routing.unavailable != nil)
+    harness.idle(for: .seconds(1))
+    #expect(harness.started == [], "nobody asks for it")
+    #expect(harness.machine.routing.unavailable == nil)
+    harness.ask("main")
+    #expect(harness.started == ["r3"])
+    harness.replica("r3", became: .ready)
+    #expect(harness.machine.isReady && harness.machine.record.sleep == [:])
+  }
+
+  @Test func `after a restart of the plane, what slept sleeps, and what was being woken is`() throws {
+    let slept = try Harness.asleep(served(1))
+    var restarted = Harness(slept.machine.record)
+    restarted.resume()
+    #expect(restarted.started == [])
+    restarted.idle(for: .seconds(600))
+    #expect(restarted.started == [] && restarted.isAsleep && restarted.machine.isReady)
+    restarted.ask("main")
+    #expect(restarted.started == ["r1"])
+    var killed = Harness(restarted.machine.record)
+    killed.resume()
+    #expect(killed.started == ["r1"])
+    killed.replica("r1", failed: "out of memory")
+    #expect(killed.isAsleep && killed.machine.routing.unavailable?.contains("out of memory") == true)
+  }
+
+  @Test func `settings that change while it sleeps are in force at once, and start nothing`() throws {
+    var harness = try Harness.asleep(served(1, environment: ["SETPOINT_PLANE": #"{"idleAfter":"60s"}"#]))
+    try harness.put(served(1, environment: ["SETPOINT_PLANE": #"{"idleAfter":"2h"}"#]))
+    #expect(harness.started == [] && harness.isAsleep)
+    #expect(harness.machine.record.active?.version == 2 && harness.machine.record.update == .none)
+    #expect(harness.machine.routing.plane.idleAfter == .seconds(7200))
+  }
+
+  @Test func `a new version is started to prove it, although the endpoint sleeps, and sleeps again`() throws {
+    var harness = try Harness.asleep(served(1))
+    try harness.put(served(2))
+    #expect(harness.started == ["r2"])
+    harness.idle(for: .seconds(600))
+    #expect(harness.states == ["r2": .pending], "nothing is stopped during an update")
+    harness.replica("r2", became: .ready)
+    #expect(harness.machine.record.active?.version == 2 && harness.machine.record.sleep == [:])
+    harness.idle(for: .seconds(60))
+    #expect(harness.states == ["r2": .draining] && harness.isAsleep)
+  }
+
+  @Test func `a version that fails while the endpoint sleeps leaves the old one asleep`() throws {
+    var harness = try Harness.asleep(served(1))
+    try harness.put(served(2))
+    harness.replica("r2", failed: "broken weights")
+    harness.idle(for: .seconds(5))
+    harness.replica("r3", failed: "broken weights")
+    guard case .failed = harness.machine.record.update else {
+      Issue.record("the update did not fail")
+      return
+    }
+    #expect(harness.isAsleep && harness.machine.isReady && harness.states == [:])
+  }
+
+  @Test func `an endpoint that must no longer scale to zero starts before its config is in force`() throws {
+    var harness = try Harness.asleep(served(1))
+    try harness.put(served(1, scalesToZero: false))
+    #expect(harness.started == ["r2"])
+    harness.replica("r2", became: .ready)
+    #expect(harness.machine.record.active?.version == 2 && harness.machine.record.sleep == [:])
+    harness.idle(for: .seconds(3600))
+    #expect(harness.states == ["r2": .ready])
+  }
+
+  @Test func `in thousands of random event orders, whoever waits gets one replica or a reason`() throws {
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<2000 {
+      var harness = try Harness.asleep(served(1))
+      var steps: [Int] = []
+      for _ in 0..<30 {
+        steps.append(Int.random(in: 0..<6, using: &generator))
+        harness.step(steps.last ?? 0)
+        let live = harness.states.values.count { $0 == .ready || $0.isComing }
+        #expect(live <= 1, "\(steps)")
+        #expect(live == 1 || harness.load.awaited.isEmpty, "\(steps)")
+      }
+    }
+  }
+
+  @Test func `an entity that sleeps beside one that does not is woken by any request, since it shares the traffic`()
+    throws
+  {
+    var harness = Harness()
+    try harness.put(served(1, name: "a", traffic: 90), served(2, name: "b", traffic: 10, scalesToZero: false))
+    for id in harness.started { harness.replica(id, became: .ready) }
+    harness.idle(for: .seconds(60))
+    #expect(harness.isAsleep && harness.machine.routing.targets.map(\.entity) == ["b"])
+    let old = harness.states.first { $0.value == .draining }?.key ?? ""
+    harness.replica(old, became: .stopped)
+    harness.idle(for: .seconds(60))
+    #expect(harness.started == [])
+    // The request was answered by the other one before anybody looked.
+    harness.now += .seconds(1)
+    harness.load = RequestLoad(idleFor: .milliseconds(10))
+    harness.look()
+    #expect(harness.started.count == 1)
+  }
+}
