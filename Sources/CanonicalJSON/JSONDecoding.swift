@@ -15,7 +15,7 @@ extension JSONValue {
   /// stack.
   package static let maximumDepth = 256
 
-  /// Parses one document (strictly by RFC 8259); anything except white space after it is an error.
+  /// Parses one document (strictly by RFC 8259); anything except whitespace after it is an error.
   package init(parsing bytes: [UInt8]) throws(JSONError) {
     self = try bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONError> in
       var reader = JSONReader(input: buffer)

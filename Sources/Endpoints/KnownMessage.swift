@@ -104,11 +104,11 @@ package struct KnownMessage: Hashable, Sendable {
     KnownMessage(
       .ours, "this hardware is not available here",
       remedy: "if the list of choices is empty, the workspace's region or enrollment lacks this hardware; "
-        + "otherwise choose a workloadType and size it names",
+        + "otherwise choose a workloadType and size from that list",
       [["workload", "size", "not supported"]]),
     KnownMessage(
       .ours, "too many served entities",
-      remedy: "an endpoint holds at most 15 served entities; split it into several endpoints",
+      remedy: "an endpoint can have at most 15 served entities; split it into several endpoints",
       [["more than 15 elements"]]),
     KnownMessage(
       .ours, "a version is listed twice",

@@ -1,7 +1,7 @@
 /// One endpoint as the provider reported it at one time.
 package struct ObservedEndpoint: Hashable, Sendable {
   package let name: String
-  /// The provider's id: another id under the same name is another endpoint (serving-api.md Q42).
+  /// The provider's ID: another ID under the same name is another endpoint (serving-api.md Q42).
   package let id: String
   package let creator: String?
   /// The config that answers requests; nil until the first one has been activated.

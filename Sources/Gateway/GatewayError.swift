@@ -41,7 +41,7 @@ extension GatewayError {
   static func deploying(_ what: String, endpoint: String) -> GatewayError {
     GatewayError(
       503, "TEMPORARILY_UNAVAILABLE", "server_error",
-      "the endpoint \"\(endpoint)\" does not serve a \(what) now, but its config is being updated; retry later",
+      "the endpoint \"\(endpoint)\" has no \(what) yet: its config is being updated; retry later",
       retryAfter: 10)
   }
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Random numbers for ids and for the split of traffic, without a system call for each (SplitMix64; Steele, Lea and
+/// Random numbers for IDs and for the split of traffic, without a system call for each (SplitMix64; Steele, Lea and
 /// Flood, 2014). Not for secrets.
 final class RandomNumbers: RandomNumberGenerator, Sendable {
   private let state: Atomic<UInt64>

@@ -30,7 +30,7 @@ package struct HTTPRequest: Sendable {
 package struct HTTPField: Sendable, Hashable {
   /// The name; its case does not matter.
   package var name: String
-  /// The value, without the white space around it.
+  /// The value, without the whitespace around it.
   package var value: String
 
   package init(_ name: String, _ value: String) {

@@ -71,7 +71,7 @@ final class Transfer: Sendable {
 
   /// Ends the transfer because the caller no longer wants it.
   func cancel() {
-    fail(.cancelled, "cancelled")
+    fail(.cancelled, "canceled")
   }
 
   /// Ends the transfer with our own error: waiting callers get it at once, and the thread releases the connection.

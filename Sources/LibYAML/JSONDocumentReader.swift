@@ -1,5 +1,5 @@
 /// Reads JSON (RFC 8259) into the same nodes as YAML, with the same limits. JSON is nearly YAML, but libyaml refuses
-/// the two `\u` escapes of a surrogate pair, long keys, and some uses of white space.
+/// the two `\u` escapes of a surrogate pair, long keys, and some uses of whitespace.
 struct JSONDocumentReader {
   private let input: UnsafeBufferPointer<UInt8>
   private let source: SourceFile
@@ -20,7 +20,7 @@ struct JSONDocumentReader {
     placed = start
   }
 
-  /// Returns all documents of a text: one value, or several separated by white space or a line `---`.
+  /// Returns all documents of a text: one value, or several separated by whitespace or a line `---`.
   ///
   /// - Throws: `YAMLError` at the first fault.
   static func documents(

@@ -42,14 +42,14 @@ struct YAMLProblem {
 
   /// A colon after a text that cannot be a key.
   private var strayColon: String? {
-    if lineBefore.contains(": ") { return "a text that contains a colon and a space must be in quotes" }
+    if lineBefore.contains(": ") { return "text that contains a colon and a space must be in quotes" }
     guard let above = contentLines.last else { return nil }
     guard above.isEntry else {
       return "line \(above.number) is not \"key: value\", so this line cannot follow it"
     }
     guard column > above.column else { return nil }
     return "this line begins in column \(column), but the key of line \(above.number), which already has a value, "
-      + "begins in column \(above.column); align them, or write a text of several lines in quotes"
+      + "begins in column \(above.column); align them, or put multi-line text in quotes"
   }
 
   /// Something other than a key where the next key of a mapping should begin.

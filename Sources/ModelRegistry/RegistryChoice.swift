@@ -17,7 +17,7 @@ package enum RegistryChoice: Hashable, Sendable {
     } else {
       throw TargetError(
         "the registry from \(source) is not supported",
-        advice: "write workspace, or mlflow: and the address of an MLflow server, such as mlflow:http://mlflow:5000")
+        advice: "write workspace, or mlflow:URL for an MLflow server, such as mlflow:http://mlflow:5000")
     }
   }
 }

@@ -38,7 +38,7 @@ struct UnityCatalog: VersionRegistry {
   var modelAdvice: String {
     client.target.isLocalPlane
       ? "\"setpoint models list\" shows the models of this plane; \"setpoint models register NAME DIR\" adds one"
-      : "check its name, catalog.schema.name, and that the token's owner has USE CATALOG, USE SCHEMA and EXECUTE"
+      : "check its name (catalog.schema.name), and that the token's owner has USE CATALOG, USE SCHEMA and EXECUTE"
   }
 }
 

@@ -187,7 +187,7 @@ import Testing
       let run = await harness.diff()
       #expect(run.code == 2, "\(run)")
       #expect(
-        run.output.contains("not you") && run.notes.contains("the plan says why for each: support-chat"), "\(run)")
+        run.output.contains("not you") && run.notes.contains("reason for each: support-chat"), "\(run)")
     }
   }
 

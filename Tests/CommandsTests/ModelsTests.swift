@@ -60,7 +60,7 @@ import Testing
     ])
     let run = await CommandRun(["models", "register", "m", "/srv/nosuch"], transport: network.transport)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("next:  the directory must be on the plane's machine"), "\(run)")
+    #expect(run.notes.contains("next:  the folder must be on the plane's machine"), "\(run)")
   }
 
   @Test func `a directory that cannot be registered is reported without the call, and a taken version with its model`()

@@ -155,12 +155,12 @@ import Testing
   @Test(
     arguments: [
       ("h100-scale-to-zer=off", "rule \"h100-scale-to-zer\" not found; did you mean \"h100-scale-to-zero\"?"),
-      ("weights-fit", "\"weights-fit\" does not override a rule: write NAME=off, NAME=warn or NAME=refuse"),
+      ("weights-fit", "\"weights-fit\" is not a valid override; write NAME=off, NAME=warn or NAME=refuse"),
       (
         "weights-fit=",
-        "\"\" is not a valid value for weights-fit: write off, warn or refuse, or a number instead of 15"
+        "\"\" is not a valid value for weights-fit; write off, warn or refuse, or a number instead of 15"
       ),
-      ("beta-enrolment=3", "\"3\" is not a valid value for beta-enrolment: write off, warn or refuse"),
+      ("beta-enrolment=3", "\"3\" is not a valid value for beta-enrolment; write off, warn or refuse"),
       ("max-served-entities=-1", nil), ("max-served-entities=0", nil), ("=off", nil), ("", nil), ("a=b=c", nil),
     ] as [(String, String?)]) func `an invalid override is refused with the accepted values`(
       text: String, message: String?

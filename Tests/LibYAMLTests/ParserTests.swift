@@ -167,7 +167,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     ),
     (
       "a: say: hello\n",
-      "f.yaml:1:7: a text that contains a colon and a space must be in quotes"
+      "f.yaml:1:7: text that contains a colon and a space must be in quotes"
         + " (mapping values are not allowed in this context)"
     ),
     (
@@ -190,12 +190,12 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     (
       "spec:\n  model: a\n   size: b\n",
       "f.yaml:3:8: this line begins in column 4, but the key of line 2, which already has a value, begins in column 3; "
-        + "align them, or write a text of several lines in quotes (mapping values are not allowed in this context)"
+        + "align them, or put multi-line text in quotes (mapping values are not allowed in this context)"
     ),
     (
       "- a: 1\r\n   b: 2\r\n",
       "f.yaml:2:5: this line begins in column 4, but the key of line 1, which already has a value, begins in column 3; "
-        + "align them, or write a text of several lines in quotes (mapping values are not allowed in this context)"
+        + "align them, or put multi-line text in quotes (mapping values are not allowed in this context)"
     ),
     (
       "a: 1\n---\n# comment: x\nhello\nworld: 1\n",

@@ -257,7 +257,7 @@ struct APITests {
       let shell = try await plane.call(
         "POST", calls[0].1, ["source": .string(source), "entrypoint": "bash -c 'vllm serve m --port 8080'"])
       #expect(shell.status == 400)
-      #expect(shell.message.contains("write the server's command itself: \"vllm serve m --port 8080\""))
+      #expect(shell.message.contains("use the server's command directly: \"vllm serve m --port 8080\""))
     }
   }
 

@@ -25,7 +25,7 @@ struct ShellEntrypointTests {
     ("nohup bash -o pipefail -c 'vllm serve .'", "\"vllm serve .\""),
     ("timeout 60 zsh --login -c 'vllm serve .'", "vllm serve"),
     ("busybox sh -c 'vllm serve .'", "vllm serve"), ("A=1 dash -c 'vllm serve .'", "\"A=1 vllm serve .\""),
-    ("env -S 'bash -c x'", "--port {port}"), ("bash -c ''", "write the server's command itself"),
+    ("env -S 'bash -c x'", "--port {port}"), ("bash -c ''", "use the server's command directly"),
   ])
   func `an entrypoint in a shell is refused with what to write instead`(_ entrypoint: String, _ advice: String) {
     let refusal = refusal(entrypoint)

@@ -55,7 +55,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
       let (names, more) = (pass.unknowns.prefix(10).joined(separator: ", "), pass.unknowns.count - 10)
       throw ErrorReport(
         "the plan is incomplete: some endpoints are blocked",
-        why: "the plan says why for each: \(names)\(more > 0 ? " and \(more) more" : "")")
+        why: "the plan shows the reason for each: \(names)\(more > 0 ? " and \(more) more" : "")")
     }
     if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
   }

@@ -5,7 +5,7 @@ internal import ServingAPI
 
 struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rollback", abstract: "Roll back to a good revision and stay there.",
+    commandName: "rollback", abstract: "Roll an endpoint back to a good revision and keep it there.",
     discussion: """
       Shows the plan first. The current config is held until its manifest changes or you run "setpoint retry NAME", so \
       that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.

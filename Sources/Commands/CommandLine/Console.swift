@@ -15,9 +15,9 @@ internal import Endpoints
 package struct Console: Sendable {
   private let writeOutput: @Sendable (String) throws -> Void
   private let writeNotes: @Sendable (String) -> Void
-  /// Colours for standard output.
+  /// Colors for standard output.
   package let outputPalette: Palette
-  /// Colours for standard error.
+  /// Colors for standard error.
   package let notesPalette: Palette
   /// Whether standard error is a terminal on which lines can be redrawn.
   package let isLive: Bool

@@ -48,7 +48,7 @@ enum LiveImport {
 }
 
 extension ManifestDraft {
-  /// Adds the telemetry. Requests contain tables, responses a profile's id (serving-api.md Q21); the profile is
+  /// Adds the telemetry. Requests contain tables, responses a profile's ID (serving-api.md Q21); the profile is
   /// equivalent and causes no change.
   fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
     guard let profile = telemetry.profileID else {

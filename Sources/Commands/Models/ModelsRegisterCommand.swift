@@ -7,7 +7,7 @@ internal import ServingAPI
 
 struct ModelsRegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "register", abstract: "Register a directory as a version of a model.",
+    commandName: "register", abstract: "Register a folder as a version of a model.",
     discussion: """
       DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
       folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights are \
@@ -16,7 +16,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       """)
 
   @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
-  @Argument(help: "The directory with the model.", completion: .directory) var directory: String
+  @Argument(help: "The folder with the model.", completion: .directory) var directory: String
   @Option(
     help: ArgumentHelp(
       "The version number to use, for example that of another registry. (default: the next)", valueName: "N"))
@@ -30,7 +30,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       "The task, such as llm/v1/chat. (default: from MLmodel, else from config.json)", valueName: "TASK"))
   var task: String?
   @Option(help: ArgumentHelp("Point this alias at the new version.", valueName: "ALIAS")) var alias: String?
-  @Flag(help: "Follow links that point outside the directory.") var followLinks = false
+  @Flag(help: "Follow links that point outside the folder.") var followLinks = false
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
@@ -73,12 +73,12 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
 
   /// Returns what to do about a directory that the provider refused; nil if its message is enough.
   private static func advice(_ source: String, isOnThisMachine: Bool) -> String? {
-    guard isOnThisMachine else { return "the directory must be on the plane's machine, at the same absolute path" }
+    guard isOnThisMachine else { return "the folder must be on the plane's machine, at the same absolute path" }
     guard !FileManager.default.fileExists(atPath: source), let slash = source.lastIndex(of: "/") else { return nil }
     let parent = source[...slash]
     let siblings = (try? FileManager.default.contentsOfDirectory(atPath: String(parent))) ?? []
     let near = Similarity.closest(to: String(source[source.index(after: slash)...]), among: siblings.sorted())
-    return near.map { "did you mean \"\(parent)\($0)\"?" } ?? "pass the directory that contains the model"
+    return near.map { "did you mean \"\(parent)\($0)\"?" } ?? "pass the folder that contains the model"
   }
 
   private func json(_ version: Int64, _ source: String, alias: String? = nil) -> JSONValue {

@@ -6,7 +6,7 @@ internal import ServingAPI
 struct RegistryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The model registry: workspace, or mlflow: followed by the address of an MLflow server. (default: "
+      "The model registry: workspace, or mlflow:URL for an MLflow server. (default: "
         + "SETPOINT_REGISTRY, else workspace)", valueName: "workspace|mlflow:URL"))
   var registry: String?
 

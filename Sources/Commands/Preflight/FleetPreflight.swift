@@ -95,7 +95,7 @@ extension Connection {
       rules: rules, on: site)
   }
 
-  /// Returns the token's owner: a user's name, or a service principal's application id. Nil if the response does not
+  /// Returns the token's owner: a user's name, or a service principal's application ID. Nil if the response does not
   /// say.
   ///
   /// - Throws: only `CancellationError`.

@@ -7,7 +7,7 @@ internal import ServingAPI
 struct PriceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Show costs per hour from this price file; docs/hardware.md describes the format, examples/prices.yaml is an "
+      "Show costs per hour from this price file. docs/hardware.md describes the format; examples/prices.yaml is an "
         + "example.",
       valueName: "FILE"), completion: .manifests)
   var prices: String?
@@ -23,7 +23,7 @@ struct PriceOptions: ParsableArguments {
     do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
       throw ErrorReport(
         "cannot read the price file \(prices)", why: error.systemMessage,
-        next: "pass a price file; docs/hardware.md describes the format, examples/prices.yaml is an example")
+        next: "pass a price file; see docs/hardware.md for the format, and examples/prices.yaml for an example")
     }
     let outcome = PriceFile.read(bytes, file: prices)
     let console = CommandContext.current.console

@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// The meaning of a text; on a colour terminal, each meaning has a colour.
+/// The meaning of a text; on a color terminal, each meaning has a color.
 package enum TextStyle: Sendable, CaseIterable {
   case created
   case changed
@@ -23,7 +23,7 @@ package enum TextStyle: Sendable, CaseIterable {
   }
 }
 
-/// Colours texts, or leaves them unchanged if colours are not supported.
+/// Colors texts, or leaves them unchanged if colors are not supported.
 package struct Palette: Hashable, Sendable {
   package let isColoured: Bool
 
@@ -37,7 +37,7 @@ package struct Palette: Hashable, Sendable {
     return StyleMarker.begin(style) + text + StyleMarker.end
   }
 
-  /// Returns a line as it is printed: marked texts get their colours, and all control characters are escaped.
+  /// Returns a line as it is printed: marked texts get their colors, and all control characters are escaped.
   package func printed(_ line: String) -> String {
     guard isColoured else { return Printable.line(line) }
     var result = ""
@@ -51,8 +51,8 @@ package struct Palette: Hashable, Sendable {
   }
 }
 
-/// The marks around a coloured text until it is printed. Data cannot contain them: each process generates new ones, so
-/// no outside text can colour our lines.
+/// The marks around a colored text until it is printed. Data cannot contain them: each process generates new ones, so
+/// no outside text can color our lines.
 private enum StyleMarker {
   static let seal: [Unicode.Scalar] = (0..<5).compactMap { _ in Unicode.Scalar(UInt32.random(in: 0xF0000...0xFFFFD)) }
 

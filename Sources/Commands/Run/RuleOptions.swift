@@ -7,7 +7,7 @@ struct RuleOptions: ParsableArguments {
   var interval = TimeSpan(seconds: 60)
   @Option(
     help: ArgumentHelp(
-      "enforce corrects drift; observe only reports it.", valueName: "enforce|observe"))
+      "enforce reverts drift; observe only reports it.", valueName: "enforce|observe"))
   var mode = ControllerOptions.Mode.enforce
   @Flag(help: "Delete endpoints of the fleet that no longer have a manifest.") var prune = false
   @Flag(help: "Take over existing endpoints that do not belong to this fleet.") var adopt = false
@@ -29,7 +29,7 @@ struct RuleOptions: ParsableArguments {
   var windows: [String] = []
   @Option(
     help: ArgumentHelp(
-      "While this file exists, nothing is changed; its text is shown as the reason. (default: DIR/paused in the state "
+      "While this file exists, nothing is changed; its text is shown as the reason. (default: paused in the state "
         + "directory)", valueName: "FILE"))
   var pauseFile: String?
 

@@ -10,7 +10,7 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Continuously reconcile a fleet with its manifests.",
     discussion: """
-      Reads manifests from a directory (-f) or a git repository (--git), checks every endpoint of the fleet, and corrects \
+      Reads manifests from a directory (-f) or a git repository (--git), checks every endpoint of the fleet, and reverts \
       drift. A version that fails is rolled back and held until its manifest changes. Only endpoints with the fleet's tag \
       are touched. "setpoint status" and "setpoint events" show what it does; http://127.0.0.1:7388 has metrics and probes. \
       Ctrl-C and SIGTERM let calls in flight finish. After a kill, the next run resumes from live state.

@@ -20,7 +20,7 @@ enum ServiceNotification {
     let descriptor = socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
-    // struct sockaddr_un is written byte by byte: in an optimised build, the compiler takes its fields for another
+    // struct sockaddr_un is written byte by byte: in an optimized build, the compiler takes its fields for another
     // module's.
     let address = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) } + name
     let text = Array(message.utf8)

@@ -63,7 +63,7 @@ struct ListenerAccess: Sendable {
         hosts.isLoopback ? "but the controller only accepts local requests" : "which is not allowed by --allow-host"
       return Refusal(
         status: 403,
-        message: "the Host header names \"\(name)\", \(problem); use localhost, or start it with --allow-host NAME")
+        message: "the Host header names \"\(name)\", \(problem); use localhost, or allow it with --allow-host NAME")
     }
   }
 }

@@ -4,7 +4,7 @@ internal import ServingAPI
 
 extension Reconciler {
   /// Adds the endpoint's grants to the observation if the manifest sets permissions. They are read separately, by the
-  /// id in this observation: another endpoint of the same name has another id (serving-api.md Q42).
+  /// ID in this observation: another endpoint of the same name has another ID (serving-api.md Q42).
   func withAccess(_ observed: Observation, _ desired: Desired) async throws -> Observation {
     guard case .present(let wanted, _) = desired, wanted.sideSettings.access != nil, !options.leavesSettings,
       case .present(var live) = observed, !live.update.isUpdating, live.belongs(to: options.fleet) || options.adopt

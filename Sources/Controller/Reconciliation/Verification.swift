@@ -8,7 +8,7 @@ extension Reconciler {
   ///
   /// Each entity is warmed up first with one untimed query, since the first answer of a fresh model says nothing about
   /// the following ones. A check that cannot be measured (no route yet, throttled, unavailable, no answer in time) is
-  /// inconclusive: it neither promotes nor condemns.
+  /// inconclusive: it neither promotes nor rolls back.
   func verify(_ request: VerificationRequest) async throws -> Verdict {
     for entity in request.entities {
       guard let first = request.checks.first else { break }

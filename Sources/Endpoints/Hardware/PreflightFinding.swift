@@ -61,8 +61,8 @@ package enum PreflightAssessment {
     if creator == caller { return PreflightFinding(.creatorIsDeployer, .passed, "\(caller) created it and deploys it") }
     return rules.preflight(
       .creatorIsDeployer,
-      "\(creator) created the endpoint and \(caller) deploys it: it runs as \(creator), who needs EXECUTE on the model "
-        + "and access to the workspace; only recreating it changes that")
+      "\(creator) created the endpoint and \(caller) deploys it; it runs as \(creator), who needs EXECUTE on the model "
+        + "and access to the workspace; to change that, recreate the endpoint")
   }
 
   /// Returns findings from a version's facts about its entity at a workspace. Unknown facts cause no finding.
@@ -111,7 +111,7 @@ package enum PreflightAssessment {
     }
     return rules.preflight(
       .bfloat16OnT4,
-      "the entrypoint of \(entity.version) sets --dtype bfloat16, which a T4 does not support: register it with "
+      "the entrypoint of \(entity.version) sets --dtype bfloat16, which a T4 does not support; register it with "
         + "float16, or use other hardware")
   }
 
@@ -131,7 +131,7 @@ package enum PreflightAssessment {
     if port == String(wanted) { return PreflightFinding(.entrypointPort, .passed, "the entrypoint listens on \(port)") }
     return rules.preflight(
       .entrypointPort,
-      "the entrypoint of \(entity.version) listens on \(port), but the workspace connects to \(wanted): write "
+      "the entrypoint of \(entity.version) listens on \(port), but the workspace connects to \(wanted); write "
         + "--port \(wanted)"
     )
   }

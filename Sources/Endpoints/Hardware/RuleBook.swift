@@ -16,7 +16,7 @@ package struct RuleBook: Hashable, Sendable {
     for text in overrides { try override(text) }
   }
 
-  /// Splits the overrides of an environment variable, which are separated by commas or white space.
+  /// Splits the overrides of an environment variable, which are separated by commas or whitespace.
   package static func overrides(in text: String) -> [String] {
     text.split { $0 == "," || $0.isWhitespace }.map { String($0) }
   }
@@ -24,7 +24,7 @@ package struct RuleBook: Hashable, Sendable {
   private mutating func override(_ text: String) throws(RuleFault) {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else {
-      throw RuleFault("\(shown(text)) does not override a rule: write NAME=off, NAME=warn or NAME=refuse")
+      throw RuleFault("\(shown(text)) is not a valid override; write NAME=off, NAME=warn or NAME=refuse")
     }
     let (name, value) = (String(parts[0]), String(parts[1]))
     guard let rule = WorkspaceRule(rawValue: name) else {
@@ -40,7 +40,7 @@ package struct RuleBook: Hashable, Sendable {
       limits[rule] = limit
     } else {
       throw RuleFault(
-        "\(shown(value)) is not a valid value for \(name): write off, warn or refuse"
+        "\(shown(value)) is not a valid value for \(name); write off, warn or refuse"
           + (rule.limit.map { ", or a number instead of \($0)" } ?? ""))
     }
   }

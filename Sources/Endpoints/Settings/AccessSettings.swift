@@ -38,7 +38,7 @@ package enum Principal: Hashable, Sendable, Comparable {
   /// A user by user name, which is an email address.
   case user(String)
   case group(String)
-  /// A service principal by application id.
+  /// A service principal by application ID.
   case servicePrincipal(String)
 
   /// The name without the kind.
@@ -48,7 +48,7 @@ package enum Principal: Hashable, Sendable, Comparable {
     }
   }
 
-  /// The principal in the spelling for comparison: user names and application ids are case-insensitive, and a workspace
+  /// The principal in the spelling for comparison: user names and application IDs are case-insensitive, and a workspace
   /// may return them in a different case.
   package var folded: Principal {
     switch self {

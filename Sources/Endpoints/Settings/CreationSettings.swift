@@ -2,7 +2,7 @@
 package struct CreationSettings: Hashable, Sendable {
   /// A description for people. No call changes it.
   package var description: String?
-  /// The id of the budget policy that costs are assigned to. It is never returned; the policy in force is returned
+  /// The ID of the budget policy that costs are assigned to. It is never returned; the policy in force is returned
   /// under another name (serving-api.md Q19).
   package var budgetPolicy: String?
   /// Whether the endpoint has its own address for faster routes. Changing it requires recreating the endpoint.

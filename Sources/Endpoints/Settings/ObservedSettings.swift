@@ -5,7 +5,7 @@ package struct ObservedSettings: Hashable, Sendable {
   package var telemetry: ObservedTelemetry?
   package var description: String?
   package var routeOptimized: Bool
-  /// The id of the budget policy in force, whoever chose it.
+  /// The ID of the budget policy in force, whoever chose it.
   package var effectiveBudgetPolicy: String?
   /// The access; nil if it was not queried.
   package var access: ObservedAccess?

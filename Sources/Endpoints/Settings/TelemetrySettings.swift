@@ -22,7 +22,7 @@ package struct TelemetrySettings: Hashable, Sendable {
     self.profileID = profileID
   }
 
-  /// The digest that identifies the settings when they are not reported: the server returns a profile's id instead of
+  /// The digest that identifies the settings when they are not reported: the server returns a profile's ID instead of
   /// the tables' names (serving-api.md Q21).
   package var digest: ConfigDigest {
     let texts = [

@@ -48,7 +48,7 @@ extension [UInt8] {
     return nil
   }
 
-  /// The flat or nested object that begins at `start`, after any white space.
+  /// The flat or nested object that begins at `start`, after any whitespace.
   fileprivate func object(from start: Int) -> [UInt8]? {
     guard let open = self[start...].firstIndex(where: { $0 != 0x20 }), self[open] == UInt8(ascii: "{") else {
       return nil

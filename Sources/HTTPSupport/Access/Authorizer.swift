@@ -1,4 +1,4 @@
-/// Decides who the sender of a request is. A server's API and its gateway ask the same one.
+/// Decides who the sender of a request is. A server's API and its gateway use the same one.
 package protocol Authorizer: Sendable {
   /// Returns the sender of a request with this `Authorization` header. Called for each request, from any thread: it
   /// answers from memory, and compares tokens in constant time.

@@ -1,7 +1,7 @@
 internal import GRDB
 internal import Planning
 
-/// The owner of an event in the table `event`: the column with that row's id.
+/// The owner of an event in the table `event`: the column with that row's ID.
 enum EventOwner: String {
   case endpoint, fleet
 

@@ -46,7 +46,7 @@ extension HistoryStore {
   ///     has recorded as its own.
   ///   - names: only those of endpoints with these names; empty: all, including those of whole fleets.
   ///   - since: only those from this moment on.
-  ///   - after: only those recorded after the one with this id, for following; nil: the newest.
+  ///   - after: only those recorded after the one with this ID, for following; nil: the newest.
   ///   - limit: the maximum number: with `after` the first ones, otherwise the last ones.
   package func events(
     host: String? = nil, fleet: String? = nil, names: [String] = [], since: Timestamp? = nil, after id: Int64? = nil,

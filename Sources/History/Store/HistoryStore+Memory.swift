@@ -97,7 +97,7 @@ extension HistoryStore {
       next: "wait until it finishes, then run the command again")
   }
 
-  /// Returns the endpoints at a provider that this state directory has recorded, with the provider's id if known: those
+  /// Returns the endpoints at a provider that this state directory has recorded, with the provider's ID if known: those
   /// that may be pruned without a fleet.
   package func recordedEndpoints(host: String) async throws(StorageError) -> [String: String?] {
     try await read { database in

@@ -100,7 +100,7 @@ extension DecisionContext {
 
   private static let readAgain: Duration = .seconds(30)
 
-  /// Adds the calls that follow a create, because they need a settled endpoint and its id.
+  /// Adds the calls that follow a create, because they need a settled endpoint and its ID.
   private func withFollowUps(_ main: Decision) -> Decision {
     guard main.action == .create else { return main }
     var decision = main

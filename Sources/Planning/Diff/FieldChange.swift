@@ -46,7 +46,7 @@ package struct FieldChange: Hashable, Sendable {
     case inPlace
     /// New replicas start beside the old ones, then traffic switches.
     case rolling
-    /// The endpoint is deleted and recreated: downtime, and a new id.
+    /// The endpoint is deleted and recreated: downtime, and a new ID.
     case recreate
 
     package static func < (one: Effect, other: Effect) -> Bool { one.rank < other.rank }

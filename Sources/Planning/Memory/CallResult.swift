@@ -2,7 +2,7 @@ internal import Endpoints
 
 /// The result of one provider call.
 package enum CallResult: Hashable, Sendable {
-  /// Accepted. A create or update announces the endpoint's id and the version of the config that it began to roll out.
+  /// Accepted. A create or update announces the endpoint's ID and the version of the config that it began to roll out.
   case accepted(id: String?, version: Int64?)
   /// Refused, and would be refused again: a bad request, missing grants.
   case refused(String)

@@ -43,7 +43,7 @@ package struct HeldConfig: Hashable, Sendable {
 extension HeldConfig {
   /// Returns the digest of everything but the config that a verdict depended on: the checks of a failed verification,
   /// the tags and settings of a refused create; nil if nothing else mattered. When it changes, the config is judged
-  /// anew.
+  /// again.
   package static func circumstances(of endpoint: DesiredEndpoint, cause: Cause) -> ConfigDigest? {
     switch cause {
     case .verification: endpoint.rollout.checksDigest

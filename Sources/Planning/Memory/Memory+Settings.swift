@@ -1,7 +1,7 @@
 internal import Endpoints
 
 extension Memory {
-  /// How long a call that was accepted without effect is remembered. A later recurrence is counted anew.
+  /// How long a call that was accepted without effect is remembered. A later recurrence starts a new count.
   private static let fightWindow: Duration = .seconds(3600)
 
   /// Records the result of changing a side setting. Each time a change is accepted but found undone at the next check,

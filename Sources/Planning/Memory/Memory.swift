@@ -14,7 +14,7 @@ package struct Memory: Hashable, Sendable {
   package var corrections: [Correction]
   /// The last check whether a rollback's target can still be served.
   @OutOfLine package var targetCheck: TargetCheck?
-  /// The id of the endpoint that this machine last created, changed or adopted under this name.
+  /// The ID of the endpoint that this machine last created, changed or adopted under this name.
   package var endpointID: String?
   /// The last config version that this machine sent and saw become good, or recorded as found live.
   package var lastVersion: Int64?

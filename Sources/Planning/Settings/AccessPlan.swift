@@ -6,7 +6,7 @@ struct AccessPlan {
   let wanted: AccessSettings
   let live: ObservedAccess
   let creator: String?
-  /// The endpoint's current id: a recreated endpoint has another one (serving-api.md Q42).
+  /// The endpoint's current ID: a recreated endpoint has another one (serving-api.md Q42).
   let endpointID: String
 
   /// The grants for the principals that the manifest names.

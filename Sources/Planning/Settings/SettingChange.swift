@@ -10,7 +10,7 @@ package enum SettingChange: Hashable, Sendable {
   case notifications(NotificationSettings)
   /// Sets telemetry; nil removes it.
   case telemetry(TelemetrySettings?)
-  /// Adds or changes grants; others stay. The Permissions API takes the endpoint's id, not its name.
+  /// Adds or changes grants; others stay. The Permissions API takes the endpoint's ID, not its name.
   case grant(endpointID: String, [Grant])
   /// Replaces all direct grants.
   case setAccess(endpointID: String, [Grant])

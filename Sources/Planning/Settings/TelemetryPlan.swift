@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// The desired telemetry, and whether it is applied. The provider reports a profile's id instead of the tables' names;
+/// The desired telemetry, and whether it is applied. The provider reports a profile's ID instead of the tables' names;
 /// that they were applied is known from the tag, or from this machine's memory if the tag only claims it
 /// (serving-api.md Q21).
 struct TelemetryPlan {

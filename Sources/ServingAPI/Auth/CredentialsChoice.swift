@@ -39,7 +39,7 @@ struct CredentialsChoice {
     add(.pat, .token)
     if let identity = ambientIdentity() { methods.append(ConfiguredMethod(kind: .envOIDC, settings: [identity])) }
     add(.fileOIDC, .oidcTokenFile)
-    // An exchange needs a client id as well.
+    // An exchange needs a client ID as well.
     let isExchange =
       methods.contains { $0.kind == .envOIDC || $0.kind == .fileOIDC } || (isGitHubJob && methods.isEmpty)
     if settings[.clientSecret] != nil || !isExchange { add(.oauthM2M, .clientID, .clientSecret) }

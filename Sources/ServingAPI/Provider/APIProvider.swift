@@ -123,7 +123,7 @@ package struct APIProvider: ServingProvider {
   /// How often a create is sent if each response is lost and no endpoint is found afterwards.
   private static let tries = 3
 
-  /// Creates a call for the endpoint of that name or id, with its secrets removed from responses. An empty name would
+  /// Creates a call for the endpoint of that name or ID, with its secrets removed from responses. An empty name would
   /// make it another call: a list instead of an observation.
   func call(_ method: String, _ name: String, _ path: APIPath) throws -> APICall {
     var call = APICall(method, path)

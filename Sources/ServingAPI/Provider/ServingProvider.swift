@@ -29,7 +29,7 @@ package protocol ServingProvider: Sendable {
   /// Sets where telemetry is sent; nil removes it. Refused as a conflict while the endpoint is being updated
   /// (serving-api.md Q31).
   func patchTelemetry(_ name: String, _ settings: TelemetrySettings?) async throws
-  /// Returns the permissions on the endpoint of that id. By id, since the name may belong to another endpoint by now
+  /// Returns the permissions on the endpoint of that ID. By ID, since the name may belong to another endpoint by now
   /// (serving-api.md Q42).
   func access(id: String) async throws -> ObservedAccess
   /// Adds these grants; other grants are kept.

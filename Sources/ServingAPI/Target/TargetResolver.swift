@@ -262,7 +262,7 @@ package struct TargetResolver: Sendable {
     let start =
       last.map { "start the last plane again with \"\($0.startCommand)\"" } ?? "start a plane with \"setpoint serve\""
     return TargetError(
-      "no provider: no --host, no DATABRICKS_HOST, no named profile, and no serving plane runs on this machine",
+      "no provider: no --host, no DATABRICKS_HOST, no named profile, and no serving plane running on this machine",
       advice: "\(start), or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
   }
 }

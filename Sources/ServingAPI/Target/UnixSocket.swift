@@ -15,7 +15,7 @@ package enum UnixSocket {
   package static func connect(to path: String) -> Int32? {
     let bytes = Array(path.utf8)
     guard bytes.count <= longestPath, !bytes.contains(0) else { return nil }
-    // struct sockaddr_un is written byte by byte: in an optimised build, the compiler takes its fields for another
+    // struct sockaddr_un is written byte by byte: in an optimized build, the compiler takes its fields for another
     // module's.
     let family = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) }
     let address = family + bytes + [UInt8](repeating: 0, count: longestPath + 1 - bytes.count)

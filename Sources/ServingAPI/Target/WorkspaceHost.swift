@@ -32,12 +32,12 @@ package enum WorkspaceHost {
     return "\(chosen)://\(host)\(path)"
   }
 
-  /// Whether a normalised address belongs to this machine.
+  /// Whether a normalized address belongs to this machine.
   package static func isLoopback(_ url: String) -> Bool {
     loopbackNames.contains(hostName(String(split(url).rest.prefix { $0 != "/" })))
   }
 
-  /// Whether a normalised address from the user leads to a plane that listens on this machine: `localhost`, `127.0.0.1`
+  /// Whether a normalized address from the user leads to a plane that listens on this machine: `localhost`, `127.0.0.1`
   /// and `[::1]` name the same machine, and a plane may listen on all of its addresses.
   package static func leads(_ url: String, toPlaneAt plane: String) -> Bool {
     guard let (asked, askedRest) = local(url, among: loopbackNames),

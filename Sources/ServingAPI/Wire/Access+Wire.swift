@@ -61,7 +61,7 @@ extension AccessLevel {
 }
 
 extension WireIdentity {
-  /// The principal of a grant for the caller. A service principal's user name is its application id; Databricks' own
+  /// The principal of a grant for the caller. A service principal's user name is its application ID; Databricks' own
   /// command line distinguishes them the same way.
   package var principal: Principal? {
     guard let userName, !userName.isEmpty else { return nil }

@@ -20,7 +20,7 @@ package struct WireEndpoint: WireObject {
     get { self[text: "name"] }
     set { self[text: "name"] = newValue }
   }
-  /// The provider's id, 32 hex digits; the same name with another id is another endpoint (serving-api.md Q42).
+  /// The provider's ID, 32 hex digits; the same name with another ID is another endpoint (serving-api.md Q42).
   package var id: String? {
     get { self[text: "id"] }
     set { self[text: "id"] = newValue }

@@ -32,7 +32,7 @@ package struct WireAccessEntry: WireObject {
     get { self[text: "group_name"] }
     set { self[text: "group_name"] = newValue }
   }
-  /// An application id.
+  /// An application ID.
   package var servicePrincipalName: String? {
     get { self[text: "service_principal_name"] }
     set { self[text: "service_principal_name"] = newValue }

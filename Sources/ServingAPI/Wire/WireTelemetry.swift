@@ -1,7 +1,7 @@
 package import CanonicalJSON
 package import Endpoints
 
-/// `telemetry_config` of an endpoint. Requests contain table names, responses a profile's id (serving-api.md Q21).
+/// `telemetry_config` of an endpoint. Requests contain table names, responses a profile's ID (serving-api.md Q21).
 package struct WireTelemetry: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

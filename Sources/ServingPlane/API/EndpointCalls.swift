@@ -103,7 +103,7 @@ struct EndpointCalls: Sendable {
 /// response it prints a warning for each client. There is no OIDC here, so no address is given for it. `served_by`
 /// tells Setpoint's own commands that this is a plane (`PlaneIdentification` in ServingAPI).
 struct HostMetadataCalls: Sendable {
-  /// The data directory's id.
+  /// The data directory's ID.
   let planeID: String
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
@@ -112,7 +112,7 @@ struct HostMetadataCalls: Sendable {
     }
   }
 
-  /// A numeric workspace id.
+  /// A numeric workspace ID.
   private var workspaceID: String {
     let number = planeID.utf8.reduce(0 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     return String(number % 1_000_000_000_000_000)

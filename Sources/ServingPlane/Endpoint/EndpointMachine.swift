@@ -11,7 +11,7 @@ struct EndpointMachine: Sendable {
     case save
     /// Route requests according to ``EndpointMachine/routing`` from now on. Comes before the stops that follow from it.
     case route
-    /// Start a replica of the launch under this id.
+    /// Start a replica of the launch under this ID.
     case start(id: String, launch: LaunchConfig, configVersion: Int64)
     /// Stop a replica once its requests are answered.
     case drain(id: String)
@@ -33,7 +33,7 @@ struct EndpointMachine: Sendable {
     var load = RequestLoad()
     /// The number of GPUs that a replica of a workload type needs.
     var places: (String) -> Int = { _ in 1 }
-    /// Generates the id of a new replica.
+    /// Generates the ID of a new replica.
     let newID: () -> String
   }
 

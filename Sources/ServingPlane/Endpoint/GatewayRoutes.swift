@@ -11,9 +11,9 @@ struct GatewayRoutes {
   private let eventLoop: any EventLoop
   /// The bodies of the waiting requests of all endpoints.
   private let heldBytes: HeldBytes
-  /// By the endpoint's id; kept until the last replica of a deleted endpoint has ended.
+  /// By the endpoint's ID; kept until the last replica of a deleted endpoint has ended.
   private var admissions: [String: EndpointAdmission] = [:]
-  /// What was last published, by the endpoint's id.
+  /// What was last published, by the endpoint's ID.
   private var published: [String: Routing] = [:]
 
   /// - Parameter heldBytes: the maximum size of the bodies of the waiting requests of all endpoints.

@@ -69,7 +69,7 @@ struct PlaneEntity: Hashable, Codable, Sendable {
 
 /// An endpoint as the plane stores it.
 struct EndpointRecord: Hashable, Sendable {
-  /// 32 hex digits; an endpoint recreated under the same name has another id.
+  /// 32 hex digits; an endpoint recreated under the same name has another ID.
   let id: String
   let name: String
   let creator: String

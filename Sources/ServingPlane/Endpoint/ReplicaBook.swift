@@ -1,6 +1,6 @@
 /// The replicas on record: who runs what, and on which accelerators. A value; every decision about them is made from it.
 struct ReplicaBook: Sendable {
-  /// By id.
+  /// By ID.
   private var records: [String: ReplicaRecord] = [:]
 
   init() {}
@@ -13,7 +13,7 @@ struct ReplicaBook: Sendable {
   /// Those that have not ended.
   var living: [ReplicaRecord] { records.values.filter { $0.ended == nil } }
 
-  /// Those of an endpoint, by its id.
+  /// Those of an endpoint, by its ID.
   func of(_ endpoint: String) -> [ReplicaRecord] { records.values.filter { $0.endpoint == endpoint } }
 
   /// The ended replicas of an endpoint without the last few, whose logs are kept.

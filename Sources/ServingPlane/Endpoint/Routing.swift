@@ -13,14 +13,14 @@ struct Routing: Hashable, Sendable {
   }
 
   struct Target: Hashable, Sendable {
-    /// The replica's id.
+    /// The replica's ID.
     let replica: String
     /// The served entity that it answers for.
     let entity: String
   }
 
   var shares: [Share] = []
-  /// The replicas that can answer requests, sorted by id.
+  /// The replicas that can answer requests, sorted by ID.
   var targets: [Target] = []
   /// Why no replica can answer or will be able to; nil if one can or will.
   var unavailable: String?

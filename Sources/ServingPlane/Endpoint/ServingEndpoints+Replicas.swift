@@ -161,7 +161,7 @@ extension ServingEndpoints {
     }
   }
 
-  /// The launches that each endpoint needs, by the endpoint's id.
+  /// The launches that each endpoint needs, by the endpoint's ID.
   var wantedLaunches: [String: Set<LaunchConfig>] {
     machines.mapValues { machine in
       let configs = [machine.record.active, machine.record.update.target].compactMap { $0 }

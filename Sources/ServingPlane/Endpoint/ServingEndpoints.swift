@@ -49,7 +49,7 @@ actor ServingEndpoints {
   var isReleased = false
   /// The replicas on record, until ``resume()`` has processed them.
   private var found: [ReplicaRecord] = []
-  /// Replicas whose record cannot be read, by id; also until then.
+  /// Replicas whose record cannot be read, by ID; also until then.
   private var damagedReplicas: [String] = []
   /// The plane that this one has replaced. It may still have requests at any replica.
   var previousPlane: PreviousPlane?

@@ -103,7 +103,7 @@ struct FolderCopy: Sendable {
     return ModelError(
       code: .storage,
       description: "\(what): \(SystemError(code: cause))"
-        + (full ? ". Nothing was kept; free some space on the disk of \(target) and register the model again" : ""))
+        + (full ? "; nothing was kept, so free some space on the disk of \(target) and register the model again" : ""))
   }
 
   private static func freeBytes(at path: String) -> Int64? {

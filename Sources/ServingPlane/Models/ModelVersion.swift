@@ -21,7 +21,7 @@ enum ModelName {
     guard !name.isEmpty, name.utf8.count <= 255 else { return "a model name must have 1 to 255 characters" }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isNameByte) }) else {
-      return "the model name \"\(name)\" must be letters, digits, - and _, in parts joined by single dots, such as "
+      return "the model name \"\(name)\" must consist of letters, digits, - and _, joined by single dots, such as "
         + "main.support.qwen3"
     }
     return nil
@@ -31,7 +31,7 @@ enum ModelName {
   static func aliasFinding(_ alias: String) -> String? {
     if alias == "latest" { return "the alias \"latest\" is reserved" }
     guard !alias.isEmpty, alias.utf8.count <= 255, alias.utf8.allSatisfy(isNameByte) else {
-      return "the alias \"\(alias)\" must be letters, digits, - and _"
+      return "the alias \"\(alias)\" must consist of letters, digits, - and _"
     }
     if Int(alias) != nil { return "the alias \"\(alias)\" looks like a version number" }
     return nil

@@ -23,7 +23,7 @@ struct ReplicaAdoption: Sendable {
 
   /// Searches for the replicas, and ends what is not needed.
   ///
-  /// - Parameter wanted: the launches that each endpoint needs, by its id.
+  /// - Parameter wanted: the launches that each endpoint needs, by its ID.
   func findings(wanted: [String: Set<LaunchConfig>]) async -> [Finding] {
     let running = await backend.find(records.filter { $0.ended == nil })
     var adopted: Set<String> = []

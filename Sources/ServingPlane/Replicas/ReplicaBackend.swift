@@ -25,7 +25,7 @@ protocol ReplicaBackend: Sendable {
   /// - Throws: `ReplicaFailure` with the reason; nothing of the replica is then left.
   func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica
 
-  /// The replicas among these that run, by id. Changes nothing.
+  /// The replicas among these that run, by ID. Changes nothing.
   func find(_ records: [ReplicaRecord]) async -> [String: any RunningReplica]
 
   /// Ends a replica at once, whether or not it runs, and removes everything of it except its log. Returns after a few
@@ -34,7 +34,7 @@ protocol ReplicaBackend: Sendable {
 
   /// Ends what this plane once started and nobody knows of any more.
   ///
-  /// - Parameter known: the ids of the replicas to keep.
+  /// - Parameter known: the IDs of the replicas to keep.
   /// - Returns: the number of processes, or of other units, that were ended.
   func sweep(keeping known: Set<String>) async -> Int
 

@@ -6,7 +6,7 @@ import Gateway
 struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   /// 16 hex digits, never reused.
   let id: String
-  /// The endpoint's id, not its name: a name can be reused.
+  /// The endpoint's ID, not its name: a name can be reused.
   let endpoint: String
   let launch: LaunchConfig
   /// The config version for which it was started.

@@ -135,7 +135,7 @@ struct BundleFile {
     return variables[String(name)]?.value(at: path.dropFirst(name.count))
   }
 
-  /// The full name of a schema or a registered model, which is also its id.
+  /// The full name of a schema or a registered model, which is also its ID.
   private func identity(_ path: String) -> SourcedValue? {
     let parts = path.split(separator: ".").map(String.init)
     guard parts.count == 3, ["id", "full_name"].contains(parts[2]),

@@ -23,7 +23,7 @@ struct BundlePrefix {
   var unknown: Finding {
     Finding(
       .warning, at: location, path: "targets.\(target)",
-      "the target adds a prefix to the names of its resources: \"\(given?.plainText ?? "[dev USER] ")\". The prefix is "
+      "the target adds a prefix to the names of its resources: \"\(given?.plainText ?? "[dev USER] ")\"; it is "
         + "known only at deployment, so the names are used without it",
       suggestion: "write the intended names")
   }

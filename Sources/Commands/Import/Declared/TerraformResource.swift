@@ -16,7 +16,7 @@ struct TerraformResource {
   /// The parts marked as sensitive.
   var sensitive: SourcedValue?
   let isConfiguration: Bool
-  /// The references in `serving_endpoint_id` of a plan's configuration, if the id is known only after apply.
+  /// The references in `serving_endpoint_id` of a plan's configuration, if the ID is known only after apply.
   var references: [String] = []
 
   static let serving = "databricks_model_serving"
@@ -115,7 +115,7 @@ struct TerraformResource {
   ) -> SourcedValue {
     let change = root["resource_changes"]?.items?.first { $0["address"]?.text == address }
     guard let unknown = change?["change"]?["after_unknown"] else { return values }
-    // The server chooses an endpoint's own id; in permissions the id says which endpoint they are for.
+    // The server chooses an endpoint's own ID; in permissions the ID says which endpoint they are for.
     return values.filled(from: unknown, keys: type == serving ? personal : personal.union(["serving_endpoint_id"]))
   }
 
@@ -155,7 +155,7 @@ struct TerraformResource {
 
   // MARK: Permissions
 
-  /// The id of the endpoint that the permissions are for; nil if they are for something else.
+  /// The ID of the endpoint that the permissions are for; nil if they are for something else.
   var servingEndpointID: SourcedValue? { body["serving_endpoint_id"].flatMap { $0.isBlank ? nil : $0 } }
 
   /// Returns the index of the endpoint that these permissions are for; nil if it is unknown.

@@ -1,13 +1,13 @@
 /// The rules for texts in the settings besides the config.
 extension TextRule {
-  /// A name or an id in Unity Catalog or the workspace, without dots, slashes and white space.
+  /// A name or an ID in Unity Catalog or the workspace, without dots, slashes and whitespace.
   static let identifier = TextRule(longest: 255) { text in
     if text.isEmpty { return Fault("is empty") }
     guard let stranger = text.unicodeScalars.first(where: isForeign) else { return nil }
     return Fault("\(shown(text)) contains \(shown(String(stranger))), which is not allowed in such a name")
   }
 
-  /// A group, or a service principal's application id.
+  /// A group, or a service principal's application ID.
   static let principalName = TextRule(longest: 255) { text in
     text.allSatisfy(\.isWhitespace) ? Fault("is empty") : nil
   }

@@ -33,7 +33,7 @@ private struct Splitter {
     }
   }
 
-  /// Skips white space, and backslashes that only join two lines.
+  /// Skips whitespace, and backslashes that only join two lines.
   private mutating func skipSpace() {
     while position < characters.count {
       if characters[position].isWhitespace {

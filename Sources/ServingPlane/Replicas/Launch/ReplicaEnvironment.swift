@@ -75,9 +75,9 @@ struct ReplicaEnvironment {
 struct ReplicaMark: Hashable, Sendable, CustomStringConvertible {
   static let variable = "SETPOINT_REPLICA"
 
-  /// The data directory's id.
+  /// The data directory's ID.
   let plane: String
-  /// The replica's id.
+  /// The replica's ID.
   let replica: String
 
   init(plane: String, replica: String) {

@@ -67,7 +67,7 @@ enum ShellEntrypoint {
   private static func instead(of script: String, prefix: [String]) -> String {
     let commands = script.replacing("&&", with: ";").replacing("\n", with: ";").split(separator: ";")
       .map { $0.trimming(" \t") }.filter { !$0.isEmpty }
-    guard let last = commands.last else { return "write the server's command itself" }
+    guard let last = commands.last else { return "use the server's command directly" }
     var assignments = prefix
     var others: [String] = []
     for command in commands.dropLast() {
@@ -81,6 +81,6 @@ enum ShellEntrypoint {
     let server = last.hasPrefix("exec ") ? String(last.dropFirst("exec ".count)).trimming(" ") : last
     let line = (assignments + [server]).joined(separator: " ")
     let rest = others.isEmpty ? "" : " (and run \"\(others.joined(separator: "; "))\" beforehand)"
-    return "write the server's command itself: \"\(line)\"\(rest)"
+    return "use the server's command directly: \"\(line)\"\(rest)"
   }
 }

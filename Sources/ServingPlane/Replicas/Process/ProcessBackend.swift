@@ -6,9 +6,9 @@ import LibCurl
 /// Runs replicas as processes of this machine, each with a port on the loopback address and a directory of its own.
 ///
 /// They outlive the plane. They are identified by the mark in their environment, which names the plane and the replica,
-/// and by the start time of their server: a process id alone may have been reused.
+/// and by the start time of their server: a process ID alone may have been reused.
 struct ProcessBackend: ReplicaBackend {
-  /// The data directory's id.
+  /// The data directory's ID.
   let planeID: String
   let launcher: ReplicaLauncher
   let settings: PlaneConfiguration
@@ -127,7 +127,7 @@ struct ProcessBackend: ReplicaBackend {
       handle, group: group(record.id, handle, leader), listeners: ListenerWatch(port: record.port, client: client))
   }
 
-  /// Compares process id, start time and mark: the id alone may have been reused.
+  /// Compares process ID, start time and mark: the ID alone may have been reused.
   private func isOurs(_ process: ProcessTable.Identity, _ id: String, _ handle: ProcessHandle) -> Bool {
     ProcessTable.isAlive(process) && mark(of: id).isBorne(by: process.pid, in: handle.workingDirectory)
   }

@@ -15,7 +15,7 @@ package enum ProcessSpawn {
   ///   - arguments: all words, starting with the program's own name.
   ///   - directory: the directory to run in.
   ///   - output: the file to which both outputs are appended; created with mode 0600.
-  /// - Returns: the process id, which is also its group id and its session id.
+  /// - Returns: the process ID, which is also its group ID and its session ID.
   static func start(
     executable: String, arguments: [String], environment: [String: String], directory: String, output: String
   ) throws(SpawnError) -> Int32 {
@@ -39,7 +39,7 @@ package enum ProcessSpawn {
   /// - Parameters:
   ///   - environment: `NAME=VALUE` each.
   ///   - files: sets the files it has, besides standard input, and the directory it runs in.
-  /// - Returns: the process id, which is also its group id and its session id.
+  /// - Returns: the process ID, which is also its group ID and its session ID.
   package static func startSession(
     _ executable: String, _ arguments: [String], environment: [String],
     files: (inout posix_spawn_file_actions_t) -> Void

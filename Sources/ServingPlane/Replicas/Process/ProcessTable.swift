@@ -4,7 +4,7 @@ import Glibc
 
 /// The processes of this machine, as listed in `/proc` (proc(5)).
 enum ProcessTable {
-  /// Identifies a process by its id and its start time, because ids are reused.
+  /// Identifies a process by its ID and its start time, because IDs are reused.
   struct Identity: Hashable, Codable, Sendable {
     let pid: Int32
     /// Clock ticks since boot.
@@ -70,7 +70,7 @@ enum ProcessTable {
     return entries
   }
 
-  /// Whether this exact process is alive: neither gone, nor dead and uncollected, nor another one with its id. A
+  /// Whether this exact process is alive: neither gone, nor dead and uncollected, nor another one with its ID. A
   /// process that cannot be inspected is not dead: a plane without a free file descriptor must not give up its
   /// replicas.
   static func isAlive(_ identity: Identity) -> Bool { isAlive(identity, by: inspect(identity.pid)) }

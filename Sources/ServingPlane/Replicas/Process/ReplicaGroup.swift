@@ -43,7 +43,7 @@ struct ReplicaGroup: Sendable {
 
   /// The processes of the server's session.
   ///
-  /// A session id is reused only after all its processes are gone; the start times and the mark tell whether it is
+  /// A session ID is reused only after all its processes are gone; the start times and the mark tell whether it is
   /// still ours.
   private func session(among living: [ProcessTable.Entry]) -> [ProcessTable.Entry] {
     let session = living.filter { $0.session == leader.pid }
@@ -124,7 +124,7 @@ private final class ProcessRecord: Sendable {
     state.withLock { $0.strangers[process, default: 0] > 2 }
   }
 
-  /// Keeps the living ones: the ids of the others mean nothing any more.
+  /// Keeps the living ones: the IDs of the others mean nothing any more.
   func record(members: [ProcessTable.Identity]) { state.withLock { $0.members = Set(members) } }
 
   /// Bounded, since a machine starts processes indefinitely; forgotten ones are checked again.
