@@ -1,3 +1,4 @@
+import Endpoints
 import Scheduling
 
 /// One endpoint of the plane: its configs, its replicas, and the next actions. A value without a clock, disk or task:
