@@ -1,4 +1,7 @@
 import CanonicalJSON
+import Endpoints
+import LibCurl
+import Scheduling
 import Synchronization
 import Testing
 
