@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Commands
+import Endpoints
 import FoundationEssentials
 import LibCurl
 import ServingAPI
