@@ -77,10 +77,11 @@ package struct ServedEntity: Hashable, Sendable {
     return copy
   }
 
-  /// Returns the entity with the settings for a plane of `other`: they are the endpoint's, not a version's.
-  package func sharingPlane(of other: ServedEntity) -> ServedEntity {
+  /// Returns the entity with the settings for a plane of `other`, which are the endpoint's, not a version's; without any
+  /// if it is nil.
+  package func sharingPlane(of other: ServedEntity?) -> ServedEntity {
     var copy = self
-    copy.environment[PlaneArguments.variable] = other.environment[PlaneArguments.variable]
+    copy.environment[PlaneArguments.variable] = other?.environment[PlaneArguments.variable]
     return copy
   }
 

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Durations
 import HTTPSupport
 import NIOCore
 import Scheduling
@@ -79,13 +80,13 @@ extension GatewayError {
     case .timedOut(let wait, let waiting, true, let time):
       GatewayError(
         429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
-        "the endpoint \"\(endpoint)\" had no free replica for \(text(wait)), and \(waiting) more requests are waiting; "
-          + "retry later, or add replicas",
+        "the endpoint \"\(endpoint)\" had no free replica for \(DurationText.text(wait)), and \(waiting) more requests are "
+          + "waiting; retry later, or add replicas",
         retryAfter: seconds(time) ?? 1)
     case .timedOut(let wait, let waiting, false, _):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no replica that answers for \(text(wait))"
+        "the endpoint \"\(endpoint)\" had no replica that answers for \(DurationText.text(wait))"
           + (startPhase.map { " (\($0))" } ?? "") + ", and \(waiting) more requests are waiting; retry later",
         retryAfter: 5)
     case .unavailable(let reason):
@@ -128,10 +129,6 @@ extension GatewayError {
   /// Whole seconds for `Retry-After`, at least one.
   private static func seconds(_ time: Duration?) -> Int? {
     time.map { max(1, Int(($0 / Duration.seconds(1)).rounded(.up))) }
-  }
-
-  private static func text(_ time: Duration) -> String {
-    time < .seconds(1) ? "\(time.nanoseconds / 1_000_000) ms" : "\(time.components.seconds) s"
   }
 
   static func invalidMaxWait(_ text: String) -> GatewayError {

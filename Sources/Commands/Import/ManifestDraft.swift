@@ -54,6 +54,12 @@ struct ManifestDraft: Sendable {
         routeOptimized: observed.settings?.routeOptimized == true ? true : nil))
     add(observed.settings?.gateway)
     for member in wire.unrepresentedMembers { addUnrepresented(member, wire) }
+    if PlaneText.isInexpressible(config) {
+      config = EndpointConfig(entities: config.entities.map { $0.sharingPlane(of: nil) })
+      omit(
+        "plane", "\(PlaneArguments.variable) is not valid or differs between the entities",
+        live: "applying the manifest removes it")
+    }
   }
 
   /// The variables whose values are omitted because they may be secrets.

@@ -16,7 +16,6 @@ enum ManifestText {
     ]
     let comments =
       draft.omissions.filter { !$0.isCommented }.map(\.comment) + draft.remarks
-      + [PlaneText.remark(draft.config)].compactMap(\.self)
     return commented(comments, .mapping(document))
   }
 

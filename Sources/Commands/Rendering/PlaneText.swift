@@ -14,11 +14,9 @@ enum PlaneText {
     return settings
   }
 
-  /// Returns a comment on settings that a manifest cannot express; nil if there are none.
-  static func remark(_ config: EndpointConfig) -> String? {
-    let isSet = config.entities.contains { $0.environment[PlaneArguments.variable] != nil }
-    guard isSet, settings(config) == nil else { return nil }
-    return "omitted: plane, because \(PlaneArguments.variable) is not valid or differs between the entities"
+  /// Whether the config has settings that a manifest cannot express.
+  static func isInexpressible(_ config: EndpointConfig) -> Bool {
+    config.entities.contains { $0.environment[PlaneArguments.variable] != nil } && settings(config) == nil
   }
 
   static func yaml(_ settings: PlaneArguments) -> YAMLValue {

@@ -289,8 +289,8 @@ package actor FleetController {
     }
   }
 
-  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves the time of the check
-  /// once per interval.
+  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves the
+  /// time of the check once per interval.
   package func saveStatuses() async {
     await tellPause()
     let now = reconciler.now()

@@ -1,3 +1,4 @@
+import Durations
 import NIOCore
 import NIOHTTP1
 
@@ -26,7 +27,7 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     case .closedUnanswered:
       "the replica closed the connection without a response, as happens when its engine exits; \(Self.mayBeCause)"
     case .brokenOff(let why): "the replica's response was cut off: \(why)"
-    case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
+    case .silent(let time): "the replica sent nothing for \(DurationText.text(time))"
     case .clientLeft: "the client closed the connection"
     case .cutOff: "the replica was stopped before it finished"
     }

@@ -276,6 +276,7 @@ import Testing
     try await harness.run(for: .seconds(5))
     #expect(await harness.status()?.phase == .withheld)
     harness.pause.reason = nil
+    await harness.controller.saveStatuses()
     try await harness.run(for: .seconds(300))
     #expect(harness.environment.liveVersion() == "2")
   }
