@@ -14,16 +14,15 @@ import Testing
 
 /// Runs a server on a free port while a closure runs.
 func withServer<Context: RequestContext, Value: Sendable>(
-  _ router: Router<Context>, _ server: HTTPServerBuilder = .http1(), clients: ClientConnections? = nil,
+  _ router: Router<Context>,
   _ body: @escaping @Sendable (_ port: Int) async throws -> Value
 ) async throws -> Value where Context.Source == ApplicationRequestContextSource {
   let (ports, announce) = AsyncStream<Int>.makeStream()
   var logger = Logger(label: "test")
   logger.logLevel = .critical
   let application = Application(
-    router: router, server: server,
-    configuration: .init(
-      address: .hostname("127.0.0.1", port: 0), backlog: 4096, availableConnectionsDelegate: clients?.acceptGate),
+    router: router,
+    configuration: .init(address: .hostname("127.0.0.1", port: 0), backlog: 4096),
     onServerRunning: { channel in
       announce.yield(channel.localAddress?.port ?? 0)
       announce.finish()
@@ -88,19 +87,37 @@ final class GatewayHarness: Sendable {
         modelName: modelName, models: models))
   }
 
-  /// A gateway to be placed in a server.
-  func makeGateway() -> Gateway {
+  private func makeGateway() -> Gateway {
     let authorizer = TokenAuthorizer(token: AccessTokenDigest(token: "secret"), holder: Principal(name: "tester"))
     return Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
       log.records.withLock { $0.append(record) }
     }
   }
 
+  /// Runs a plane's server with the gateway while a closure runs.
   func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {
+    try await run { client, _ in try await body(client) }
+  }
+
+  func run<Value: Sendable>(
+    _ body: @escaping @Sendable (TestClient, SocketServer) async throws -> Value
+  ) async throws -> Value {
     let gateway = makeGateway()
-    let server = HTTPServerBuilder.http1(clients: clients) { gateway.makeHandler() }
-    return try await withServer(Router(), server, clients: clients) { port in
-      try await body(TestClient(port: port))
+    let socket = try BoundSocket.tcp(host: "127.0.0.1", port: 0)
+    let port = try #require(socket.port)
+    var quiet = Logger(label: "test")
+    quiet.logLevel = .critical
+    let server = SocketServer(
+      responder: Router().buildResponder(), clients: clients, makeHandler: { gateway.makeHandler() }, logger: quiet)
+    return try await withThrowingTaskGroup(of: Value?.self) { group in
+      group.addTask {
+        try await server.run(on: [socket]) {}
+        return nil
+      }
+      group.addTask { try await body(TestClient(port: port), server) }
+      defer { group.cancelAll() }
+      while let value = try await group.next() { if let value { return value } }
+      throw CancellationError()
     }
   }
 
@@ -145,7 +162,7 @@ final class ScriptedReplica: Sendable {
       defer { received.withLock { $0.load.now -= 1 } }
       return try await answer(request)
     }
-    return try await withServer(router, .http1(), body)
+    return try await withServer(router, body)
   }
 
   /// A chat completion that says `text`.

@@ -142,25 +142,15 @@ import Testing
       return ScriptedReplica.completion("late")
     }) { port in
       harness.ready("r1", port: port)
-      let gateway = harness.makeGateway()
-      let socket = try BoundSocket.tcp(host: "127.0.0.1", port: 0)
-      let own = try #require(socket.port)
-      var quiet = Logger(label: "test")
-      quiet.logLevel = .critical
-      let server = SocketServer(
-        responder: Router().buildResponder(), clients: harness.clients, makeHandler: { gateway.makeHandler() },
-        logger: quiet)
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await server.run(on: [socket]) {} }
+      try await harness.run { client, server in
         let query = RawClient.post("Content-Length: \(TestClient.hello.utf8.count)\r\n") + TestClient.hello
-        async let answer = RawClient(port: own).exchange(query + query)
+        async let answer = RawClient(port: client.port).exchange(query + query)
         #expect(await eventually { harness.admission.snapshot.inFlight == 1 && server.requestsUnderWay == 2 })
         server.stopListening()
         gate.open()
         let text = try await answer
         #expect(text.hasPrefix("HTTP/1.1 200 OK") && text.lowercased().contains("connection: close"), "\(text)")
         #expect(text.ranges(of: "HTTP/1.1 ").count == 1)
-        group.cancelAll()
       }
     }
     #expect(replica.load.total == 1 && harness.records.count == 1)
