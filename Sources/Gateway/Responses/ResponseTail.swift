@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Glibc
 import NIOCore
 
 /// The end of a response, which contains its token counts or a late error.
@@ -31,7 +32,7 @@ struct ResponseTail: Sendable {
 
   private var joined: [UInt8] {
     [last.0, last.1, last.2].reduce(into: []) { bytes, piece in
-      if let piece { bytes += piece.readableBytesView.suffix(16 << 10) }
+      piece?.withUnsafeReadableBytes { bytes.append(contentsOf: $0.suffix(16 << 10)) }
     }
   }
 }
@@ -39,13 +40,19 @@ struct ResponseTail: Sendable {
 extension [UInt8] {
   /// The offset after the last occurrence of `mark`.
   fileprivate func lastEnd(of mark: [UInt8]) -> Int? {
-    guard let first = mark.first, count >= mark.count else { return nil }
-    var start = count - mark.count
-    while start >= 0 {
-      if self[start] == first, self[start..<start + mark.count].elementsEqual(mark) { return start + mark.count }
-      start -= 1
+    withUnsafeBytes { bytes in
+      mark.withUnsafeBytes { mark -> Int? in
+        guard let base = bytes.baseAddress, let sought = mark.baseAddress, let first = mark.first else { return nil }
+        var count = bytes.count - mark.count + 1
+        // memrchr(3) and memcmp(3), since each short response is searched.
+        while count > 0, let found = memrchr(base, CInt(first), count) {
+          let start = UnsafeRawPointer(found) - base
+          if memcmp(base + start, sought, mark.count) == 0 { return start + mark.count }
+          count = start
+        }
+        return nil
+      }
     }
-    return nil
   }
 
   /// The flat or nested object that begins at `start`, after any whitespace.
