@@ -275,6 +275,7 @@ import Testing
     harness.reportChange()
     try await harness.run(for: .seconds(5))
     #expect(await harness.status()?.phase == .withheld)
+    await harness.controller.saveStatuses()
     harness.pause.reason = nil
     await harness.controller.saveStatuses()
     try await harness.run(for: .seconds(300))

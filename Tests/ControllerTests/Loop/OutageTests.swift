@@ -117,7 +117,8 @@ import Testing
     #expect(nextAt > environment.now)
     environment.workspace.setPlan { _, _ in nil }
     try await harness.run(for: harness.options.interval * 1.2)
-    #expect(await harness.status()?.phase == .inSync)
+    let status = try #require(await harness.status())
+    #expect(status.phase == .inSync, "\(status.phase): \(status.why)")
   }
 
   /// How many steps of the backoff start within a period, including the first call.
