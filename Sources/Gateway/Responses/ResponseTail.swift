@@ -43,12 +43,10 @@ extension [UInt8] {
     withUnsafeBytes { bytes in
       mark.withUnsafeBytes { mark -> Int? in
         guard let base = bytes.baseAddress, let sought = mark.baseAddress, let first = mark.first else { return nil }
-        var count = bytes.count - mark.count + 1
-        // memrchr(3) and memcmp(3), since each short response is searched.
-        while count > 0, let found = memrchr(base, CInt(first), count) {
-          let start = UnsafeRawPointer(found) - base
-          if memcmp(base + start, sought, mark.count) == 0 { return start + mark.count }
-          count = start
+        var start = bytes.count - mark.count
+        while start >= 0 {
+          if bytes[start] == first, memcmp(base + start, sought, mark.count) == 0 { return start + mark.count }
+          start -= 1
         }
         return nil
       }
