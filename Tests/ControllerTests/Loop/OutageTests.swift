@@ -106,6 +106,7 @@ import Testing
 
   @Test func `the next check is reported at its real time, and a readable list ends the back-off`() async throws {
     let environment = try ControllerEnvironment()
+    ControllerEnvironment.setVersions(environment.workspace)
     let harness = ControllerHarness(environment)
     harness.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
     try await harness.settle()
