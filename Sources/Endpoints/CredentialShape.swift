@@ -11,6 +11,23 @@ package enum CredentialShape {
   /// Whether a value contains a credential.
   package static func isOne(_ value: String) -> Bool { redacted(value) != value }
 
+  /// Whether a value may contain a credential: one of a known shape, a name or password for a server, a setting of a
+  /// connection string or a JSON object that is named like one, a private key, or a long mix of letters and digits.
+  static func isSuspected(in value: String) -> Bool {
+    let text = value.lowercased()
+    if isOne(value) || text.contains("@") || text.contains("-----begin") { return true }
+    let isNamed = settings.contains { name in ["=", ":", "\""].contains { text.contains(name + $0) } }
+    return isNamed
+      || text.split { !$0.isLetter && !$0.isNumber }.contains { part in
+        part.count >= 12 && part.contains(where: \.isLetter) && part.contains(where: \.isNumber)
+      }
+  }
+
+  /// The ends of the names of settings: `Password=`, `AccountKey=`, `"private_key":`, `?sig=`.
+  private static let settings = [
+    "key", "token", "secret", "password", "passwd", "pwd", "sig", "signature", "credential", "credentials",
+  ]
+
   /// Returns the text with all credentials removed.
   package static func redacted(_ text: String) -> String {
     let bytes = Array(text.utf8)

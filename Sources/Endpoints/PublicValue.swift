@@ -12,25 +12,25 @@ package enum PublicValue {
     }
   }
 
-  /// Whether the value must not be shown, because its name or the value itself looks like a credential. This is the rule
-  /// for all output: plans, endpoints and manifests. What is stored follows the stricter ``isPublic(variable:value:)``.
+  /// Whether the value must not be shown: only numbers, plain words and paths are, under names that do not suggest a
+  /// credential. This is the rule for plans and endpoints. What is stored follows the stricter
+  /// ``isPublic(variable:value:)``.
   package static func mayBeCredential(variable: String, value: String) -> Bool {
-    if isPublic(variable: variable, value: value) { return false }
-    if variable == EngineArguments.variable || CredentialShape.isOne(value) { return true }
-    let words = variable.uppercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber })
-    return words.contains { word in
-      credentialWords.contains(String(word)) || credentialEndings.contains { word.hasSuffix($0) }
-    }
+    !isPublic(variable: variable, value: value)
+      && (looksLikeCredential(variable: variable, value: value) || !PlainValue.isOne(value))
   }
 
-  private static let credentialWords: Set<String> = [
-    "KEY", "CREDENTIAL", "CREDENTIALS", "PASS", "PASSWD", "PASSPHRASE", "PWD", "AUTH", "AUTHORIZATION", "COOKIE", "DSN",
-  ]
-  /// Also in compounds, such as `DBPASSWORD`.
-  private static let credentialEndings = ["TOKEN", "SECRET", "SECRETS", "PASSWORD", "APIKEY"]
+  /// Whether the name or the value suggests a credential. This is the rule for manifests, which must contain whatever
+  /// else an endpoint needs.
+  package static func looksLikeCredential(variable: String, value: String) -> Bool {
+    if isPublic(variable: variable, value: value) { return false }
+    return variable == EngineArguments.variable || CredentialName.isOne(variable, value: value)
+      || CredentialShape.isSuspected(in: value)
+  }
 
   /// Whether flags may contain a credential: vLLM has `--api-key` and `--hf-token`, and a URL may contain a password.
   private static func holdsCredential(_ flags: String) -> Bool {
+    if CredentialShape.isOne(flags) { return true }
     let flags = String(flags.lowercased().map { $0 == "_" ? "-" : $0 })
     return ["api-key", "hf-token", "secret", "password", "credential", "@"].contains { flags.contains($0) }
   }

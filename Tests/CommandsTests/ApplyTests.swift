@@ -434,14 +434,23 @@ import Testing
     }
   }
 
-  @Test(arguments: [["diff"], ["apply"], ["apply", "--dry-run"]])
-  func `no environment value is printed`(command: [String]) async throws {
+  @Test(arguments: [["diff"], ["diff", "-o", "json"], ["apply"], ["apply", "--dry-run"]])
+  func `no environment value that may be a secret is printed`(command: [String]) async throws {
     try await withApplyBench { harness in
-      try harness.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
+      let more = """
+          environment:
+            PASSWORD: hunter2-hunter2
+            apiKeys: hunter2
+            OTHER: hunter2hunter2
+            STORAGE: AccountName=a;AccountKey=hunter2
+            PROXY: http://me:hunter2@proxy.example.com
+        """
+      try harness.write(Manifests.chat(version: "1", more: more))
       let run = await CommandRun(
         command + ["-f", harness.manifest, "--state", "\(harness.directory)/state"], workspace: harness.workspace,
         timing: harness.workspace.timing)
       #expect(!(run.output + run.notes).contains("hunter2"), "\(run)")
+      #expect((run.output + run.notes).contains("spec.environment.OTHER"), "\(run)")
     }
   }
 }

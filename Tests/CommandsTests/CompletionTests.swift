@@ -1,4 +1,6 @@
+import History
 import LibCurl
+import Planning
 import ServingAPI
 import TestKit
 import Testing
@@ -68,7 +70,12 @@ import Testing
       #expect(
         await completed("--to", "rollback", "support-chat", "--state", directory, "--to", "") == ["1", "2"])
       #expect(await completed("name", "models", "register", "") == ["main.support.hello"])
-      #expect(await completed("--fleet", "status", "--state", directory, "--fleet", "") == [])
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      let moment = Timestamp(milliseconds: 1_767_225_600_000)
+      for fleet in ["support", "search"] {
+        try await history.save([], fleet: fleet, host: "https://workspace.example.com", at: moment)
+      }
+      #expect(await completed("--fleet", "status", "--state", directory, "--fleet", "") == ["search", "support"])
     }
   }
 }

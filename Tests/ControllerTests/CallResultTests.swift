@@ -25,6 +25,8 @@ import Testing
     (400, "", "refused"), (403, "", "refused"), (404, "RESOURCE_DOES_NOT_EXIST", "refused"),
     (404, "ENDPOINT_NOT_FOUND", "refused"), (501, "NOT_IMPLEMENTED", "refused"),
     (500, "INVALID_PARAMETER_VALUE", "refused"), (409, "", "conflict"), (400, "RESOURCE_ALREADY_EXISTS", "conflict"),
+    (409, "INVALID_STATE", "conflict"), (429, "BAD_REQUEST", "unavailable"),
+    (503, "INVALID_PARAMETER_VALUE", "unavailable"),
     (401, "", "unavailable"), (408, "", "unavailable"), (425, "", "unavailable"), (429, "", "unavailable"),
     (499, "", "unavailable"), (500, "", "unavailable"), (503, "", "unavailable"),
     (400, "RESOURCE_EXHAUSTED", "unavailable"),

@@ -52,21 +52,47 @@ import Testing
     #expect(!shown.joined().contains("s3cret"))
   }
 
-  @Test func `a hidden value is null in JSON, and marked as redacted`() {
+  @Test(arguments: ["hunter2hunter2", "hunter", "8192"])
+  func `a value that becomes a secret, or was one, is hidden whatever it looks like`(value: String) {
+    let plain = config("7", environment: ["HF": value])
+    let secret = config("7", environment: ["HF": "{{secrets/llm/hf}}"])
+    #expect(lines(plain, secret) == ["spec.environment.HF: (hidden) -> {{secrets/llm/hf}} (rolling)"])
+    #expect(lines(secret, plain) == ["spec.environment.HF: {{secrets/llm/hf}} -> (hidden, changed) (rolling)"])
+  }
+
+  @Test func `only numbers, words and paths are shown`() {
+    let old = config("7", environment: ["LIMIT": "8192", "HOME": "/models/cache", "OTHER": "hunter2"])
+    let new = config("7", environment: ["LIMIT": "4096", "HOME": "/cache", "OTHER": "http://me.example.com/hunter2"])
+    #expect(
+      lines(old, new) == [
+        "spec.environment.HOME: /models/cache -> /cache (rolling)", "spec.environment.LIMIT: 8192 -> 4096 (rolling)",
+        "spec.environment.OTHER: (hidden) -> (hidden, changed) (rolling)",
+      ])
+  }
+
+  @Test func `a hidden value is null in JSON, and marked as redacted where it exists`() {
+    let desired = config("7", environment: ["TOKEN": "new", "LEVEL": "DEBUG", "NEW_KEY": "a"])
+    let active = config("7", environment: ["TOKEN": "old", "LEVEL": "INFO", "OLD_KEY": "b"])
     let item = PlanItem(
-      name: "chat", desired: .present(endpoint(Rollout(config("7", environment: ["TOKEN": "new", "LEVEL": "DEBUG"])))),
-      observed: .present(
-        live(
-          Rollout(config("7", environment: ["TOKEN": "old", "LEVEL": "INFO"])), tags: [FleetTags.fleet: "f"])))
+      name: "chat", desired: .present(endpoint(Rollout(desired))),
+      observed: .present(live(Rollout(active), tags: [FleetTags.fleet: "f"])))
     let plan = Plan.make(
       target: "t", items: [item], now: now, options: PlanOptions(DecisionOptions(fleet: "f"), isSourceWhole: true))
     let json = plan.json.text()
     #expect(
       json.contains(
         #"{"effect":"rolling","from":"INFO","path":"spec.environment.LEVEL","to":"DEBUG"}"#), "\(json)")
-    #expect(
-      json.contains(
-        #"{"effect":"rolling","from":null,"path":"spec.environment.TOKEN","redacted":true,"to":null}"#), "\(json)")
+    for (variable, marks) in [
+      ("TOKEN", ["fromRedacted", "redacted", "toRedacted"]), ("NEW_KEY", ["redacted", "toRedacted"]),
+      ("OLD_KEY", ["fromRedacted", "redacted"]),
+    ] {
+      let fields = plan.json["changes"]?.arrayValue?.first?["fields"]?.arrayValue ?? []
+      let field = fields.first { $0["path"]?.stringValue == "spec.environment.\(variable)" }
+      #expect(field?["from"]?.isNull == true && field?["to"]?.isNull == true, "\(json)")
+      for mark in ["fromRedacted", "redacted", "toRedacted"] {
+        #expect((field?[mark] != nil) == marks.contains(mark), "\(mark) of \(variable) in \(json)")
+      }
+    }
   }
 
   @Test(

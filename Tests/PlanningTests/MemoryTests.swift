@@ -264,6 +264,17 @@ import Testing
     #expect(error?.description.contains("being rolled out") == false, "it is held")
   }
 
+  @Test(arguments: [nil, Attempt.Refusal(cause: .theirs, words: "temporarily unavailable")])
+  func `a rollback to a revision whose update was recorded but is not in progress is possible`(
+    refusal: Attempt.Refusal?
+  ) throws {
+    let memory = Memory(
+      revisions: revisions((v1, .good), (v2, .good)), attempt: attempt(v1, refusal: refusal, revision: 1))
+    let edit = try memory.rollback(to: 1, live: live(v2), fleet: "f")
+    let held = HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)
+    #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(held)])))
+  }
+
   @Test func `a rollback without a target says so`() {
     #expect(throws: CommandRefusal.self) { try Memory().rollback(to: nil, live: live(v2), fleet: "f") }
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: nil, live: live(v2), fleet: "g") }

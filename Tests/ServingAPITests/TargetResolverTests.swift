@@ -50,6 +50,7 @@ import Testing
     var plane: LocalPlane?
     var second: LocalPlane?
     var gone: LocalPlane?
+    var stopped: LocalPlane?
     /// `url token source`, or a part of the error's text.
     let expected: Expected
     var testDescription: String { what }
@@ -210,6 +211,15 @@ import Testing
     Case(
       what: "a stopped plane, by its address", host: "http://127.0.0.1:7400", file: nil, gone: other,
       expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
+    Case(
+      what: "a plane that was stopped normally", file: nil, stopped: other,
+      expected: .error("start the last plane again with \"setpoint serve --data /data/b --port 7400")),
+    Case(
+      what: "a plane that was stopped normally, by its address", host: "localhost:7400", file: nil, stopped: other,
+      expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
+    Case(
+      what: "another address than that of the plane that was stopped", host: "localhost:7401", file: nil,
+      stopped: other, expected: .error("no token for http://localhost:7401")),
     Case(what: "nothing at all", file: nil, expected: .error("start a plane with \"setpoint serve\"")),
     Case(
       what: "another path of the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
@@ -233,6 +243,7 @@ import Testing
         var planes = LocalPlanes()
         planes.running = [item.plane, item.second].compactMap { $0 }
         planes.gone = [item.gone].compactMap { $0 }
+        planes.stopped = item.stopped
         return planes
       })
     switch item.expected {
@@ -249,8 +260,10 @@ import Testing
       #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
       #expect(error?.description.contains("dapi") == false)
       // Its history is found by its address.
-      let isStopped = error?.description.contains("is not running") == true
-      #expect(error?.stoppedPlane == (isStopped ? item.gone?.url : nil))
+      let isStopped = ["is not running", "start the last plane again"].contains {
+        error?.description.contains($0) == true
+      }
+      #expect(error?.stoppedPlane == (isStopped ? (item.gone ?? item.stopped)?.url : nil))
     }
   }
 

@@ -65,7 +65,7 @@ struct ManifestDraft: Sendable {
   /// The variables whose values are omitted because they may be secrets.
   var hiddenVariables: [String] {
     let variables = config.entities.flatMap(\.environment).filter {
-      PublicValue.mayBeCredential(variable: $0.key, value: $0.value)
+      PublicValue.looksLikeCredential(variable: $0.key, value: $0.value)
     }
     return Set(variables.map(\.key)).sorted()
   }

@@ -3,6 +3,7 @@ internal import Endpoints
 internal import History
 internal import Planning
 internal import ServingAPI
+internal import Storage
 
 struct DescribeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,7 +23,11 @@ struct DescribeCommand: AsyncParsableCommand {
     do {
       try await describe(at: try place.connection.get())
     } catch let error where Self.isOutage(error) {
-      try await showRecords(at: place.url)
+      do {
+        try await showRecords(at: place.url)
+      } catch is StorageError {
+        // If the records cannot be read either, the outage is the error to report.
+      }
       throw error
     }
   }
@@ -61,8 +66,7 @@ extension DescribeCommand {
   }
 
   private func showRecords(at url: String) async throws {
-    // If the records cannot be read either, the outage is the error to report.
-    guard let history = try? state.readHistory() else { return }
+    let history = try state.readHistory()
     let context = CommandContext.current
     let key = EndpointKey(host: url, name: name)
     let directory = try state.directory

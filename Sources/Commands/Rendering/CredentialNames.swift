@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
 
-/// Hides environment values that look like credentials in what is printed.
+/// Hides environment values that may be credentials in what is printed.
 enum CredentialNames {
   /// Returns the environment with such values hidden.
   static func shown(_ environment: [String: String]) -> [String: String] {

@@ -71,7 +71,7 @@ enum ManifestText {
     var fields: Fields = []
     // The endpoint's own field: see PlaneText.
     let environment = environment.filter { $0.key != PlaneArguments.variable }
-    var shown = environment.filter { !PublicValue.mayBeCredential(variable: $0.key, value: $0.value) }
+    var shown = environment.filter { !PublicValue.looksLikeCredential(variable: $0.key, value: $0.value) }
     let hidden = environment.keys.filter { shown[$0] == nil }.sorted()
     if let flags = shown.removeValue(forKey: EngineArguments.variable) { fields.append(("engine", engine(flags))) }
     // A secret reference replaces a credential: it says what to do, and nothing wrong is sent by mistake.

@@ -1,3 +1,4 @@
+internal import Controller
 internal import Endpoints
 internal import ServingPlane
 
@@ -29,8 +30,9 @@ enum RunWords {
   private static func value(_ value: String, of option: String) -> String {
     // A webhook's URL is often a secret.
     if option == "--notify" { return "URL" }
-    let isPath = files.contains(option) || option == "--git" && value.hasPrefix(".")
-    return isPath ? PlaneConfiguration.absolute(value) : CredentialShape.redacted(value)
+    // The user name in an address may be a token too.
+    if option == "--git" { return CredentialShape.redacted((try? GitRemote(value))?.shown ?? value) }
+    return files.contains(option) ? PlaneConfiguration.absolute(value) : CredentialShape.redacted(value)
   }
 
   private static let files: Set = [

@@ -24,7 +24,14 @@ extension CallResult {
     switch error.kind {
     case .conflict: return .conflict
     case .notFound: return error.namesMissingObject ? .notFound : .refused
-    case .invalid, .permissionDenied, .unimplemented: return .refused
+    case .invalid:
+      // Servers use the codes of invalid requests with any status; these statuses say that the request may pass later.
+      switch byStatus {
+      case .conflict: return .conflict
+      case .throttled, .unavailable, .timeout, .cancelledByServer: return .unavailable
+      default: return .refused
+      }
+    case .permissionDenied, .unimplemented: return .refused
     // An expired token says nothing about the call; nor does a failure of the server.
     default: return .unavailable
     }

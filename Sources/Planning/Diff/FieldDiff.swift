@@ -126,9 +126,13 @@ private struct EntityDiff {
       let (from, to) = (before[variable], new.environment[variable])
       if from == to || variable == PlaneArguments.variable { return nil }
       let field = variable == EngineArguments.variable ? "engine" : "environment.\(variable)"
+      // A value that becomes a secret, or was one, is a secret whatever it looks like.
+      let isSecret = [from, to].compactMap(\.self).contains { SecretReference($0) != nil }
       return FieldChange(
         path: "\(path).\(field)", from: from, to: to, effect: .rolling,
-        hiding: { PublicValue.mayBeCredential(variable: variable, value: $0) })
+        hiding: {
+          isSecret ? SecretReference($0) == nil : PublicValue.mayBeCredential(variable: variable, value: $0)
+        })
     }
   }
 

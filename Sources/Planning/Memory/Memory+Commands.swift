@@ -152,9 +152,10 @@ extension Memory {
     return target
   }
 
-  /// Whether the revision's config is the target of the open update, and is not held.
+  /// Whether the revision's config is the target of an update that the provider carries out, and is not held.
   private func isRollingOut(_ revision: Revision, on live: ObservedEndpoint) -> Bool {
     guard let attempt, attempt.kind == .update, attempt.digest == revision.digest else { return false }
+    guard attempt.refusal == nil, attempt.acceptance != nil || live.update.isUpdating else { return false }
     return HeldTag(tags: live.tags).held?.digest != revision.digest
   }
 

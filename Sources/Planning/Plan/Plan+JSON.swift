@@ -49,7 +49,8 @@ extension SentRollout {
 }
 
 extension FieldChange {
-  /// A value that is hidden is null, and `redacted` is true.
+  /// A value that is hidden is null, and `redacted` is true. `fromRedacted` and `toRedacted` tell which one, because a
+  /// value that does not exist is null too.
   var json: JSONValue {
     var members: [String: JSONValue] = [
       "path": .string(path), "effect": .string(effect.rawValue),
@@ -57,6 +58,8 @@ extension FieldChange {
       "to": isToHidden ? .null : to.map { .string($0) } ?? .null,
     ]
     if isFromHidden || isToHidden { members["redacted"] = .bool(true) }
+    if isFromHidden { members["fromRedacted"] = .bool(true) }
+    if isToHidden { members["toRedacted"] = .bool(true) }
     return .object(members)
   }
 }

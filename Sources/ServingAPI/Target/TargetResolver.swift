@@ -223,7 +223,8 @@ package struct TargetResolver: Sendable {
     let meant = planes.running.filter { WorkspaceHost.leads(url, toPlaneAt: $0.url) }
     if meant.count > 1 { throw choice(of: meant, "\(url) matches \(meant.count) serving planes") }
     if let plane = meant.first { return plane }
-    if let gone = planes.gone.first(where: { WorkspaceHost.leads(url, toPlaneAt: $0.url) }) { throw notRunning(gone) }
+    let absent = planes.gone + [planes.stopped].compactMap(\.self)
+    if let plane = absent.first(where: { WorkspaceHost.leads(url, toPlaneAt: $0.url) }) { throw notRunning(plane) }
     return nil
   }
 
@@ -236,7 +237,12 @@ package struct TargetResolver: Sendable {
     TargetError(
       "the serving plane at \(plane.url) is not running (it was process \(plane.processID), data in \(plane.dataDirectory))",
       advice: "start it again with \"\(plane.startCommand)\", or choose another provider with --host",
-      stoppedPlane: (try? WorkspaceHost.normalized(plane.url, source: "the plane's runtime file")) ?? plane.url)
+      stoppedPlane: Self.address(of: plane))
+  }
+
+  /// The address under which the plane's endpoints are recorded.
+  private static func address(of plane: LocalPlane) -> String {
+    (try? WorkspaceHost.normalized(plane.url, source: "the plane's runtime file")) ?? plane.url
   }
 
   private func fromPlane(
@@ -263,6 +269,7 @@ package struct TargetResolver: Sendable {
       last.map { "start the last plane again with \"\($0.startCommand)\"" } ?? "start a plane with \"setpoint serve\""
     return TargetError(
       "no provider: no --host, no DATABRICKS_HOST, no named profile, and no serving plane running on this machine",
-      advice: "\(start), or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
+      advice: "\(start), or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles,
+      stoppedPlane: last.map(Self.address))
   }
 }
