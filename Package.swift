@@ -170,7 +170,7 @@ let package = Package(
       dependencies: [
         "Controller", "CanonicalJSON", "Endpoints", "HTTPSupport", "PrometheusMetrics", "LibCrypto", "LibCurl",
         "LibYAML", "ModelRegistry", "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit",
-        "FaultExploration", hummingbird, nioCore, httpTypes, logging, serviceLifecycle, grdb, coreMetrics,
+        "FaultExploration", "FileSystem", hummingbird, nioCore, httpTypes, logging, serviceLifecycle, grdb, coreMetrics,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(

@@ -38,8 +38,17 @@ extension Decision {
     case .record(.opened(let attempt, let rollout, _)): attempt.kind == .update ? rollout : nil
     case .call(.updateConfig), .call(.create):
       // The provider reported before that something does not exist.
-      memory.attempt.flatMap { $0.kind == .update && $0.refusal != nil ? memory.rollout(of: $0.digest) : nil }
+      memory.attempt.flatMap {
+        $0.kind == .update && $0.refusal?.mayHaveArrived == false ? memory.rollout(of: $0.digest) : nil
+      }
+    // A hold is lifted only for a config that can be sent.
+    case .call(.patchTags(_, let patch)) where patch.remove.contains(FleetTags.held):
+      memory.attempt == nil && sendsConfig ? target : nil
+    case .record(.liftedWhileAbsent): memory.attempt == nil && sendsConfig ? target : nil
     default: nil
     }
   }
+
+  /// Whether executing it sends a config; otherwise there is nothing to check first.
+  package var sendsConfig: Bool { operations.contains { $0.kind == .config } }
 }

@@ -11,20 +11,7 @@ import Testing
     try await withApplyBench { harness in
       harness.workspace.setBehavior(.refused(message: Self.refusal), model: "main.support.hello", version: "4")
       try harness.write(Manifests.chat(version: "4"))
-      let isWaiting = Mutex(false)
-      var timing = harness.workspace.timing.timing
-      timing.sleep = { _ in
-        isWaiting.withLock { $0 = true }
-        _ = await CommandRun.never()
-        try Task.checkCancellation()
-      }
-      let run = await CommandRun(
-        ["apply", "-f", harness.manifest, "--state", "\(harness.directory)/state"], workspace: harness.workspace,
-        timing: harness.workspace.timing, followed: timing,
-        interruption: {
-          while !isWaiting.withLock({ $0 }) { await Task.yield() }
-          return true
-        })
+      let run = await interruptedApply(harness)
       #expect(run.code == 130, "\(run)")
       #expect(
         run.output.contains(": interrupted: nothing is in progress; the last POST was refused: There is no secret"),
@@ -32,6 +19,85 @@ import Testing
       #expect(run.output.contains("next: run the same command to try again"), "\(run)")
       let history = await harness.run("history", "support-chat").output
       #expect(history.contains("not accepted: There is no secret") && !history.contains("in progress"), "\(history)")
+    }
+  }
+
+  /// Applies the manifest, and interrupts the command when it first waits.
+  private func interruptedApply(
+    _ harness: ApplyHarness, environment: [String: String] = CommandRun.environment
+  ) async -> CommandRun {
+    let isWaiting = Mutex(false)
+    var timing = harness.workspace.timing.timing
+    timing.sleep = { _ in
+      isWaiting.withLock { $0 = true }
+      _ = await CommandRun.never()
+      try Task.checkCancellation()
+    }
+    return await CommandRun(
+      ["apply", "-f", harness.manifest, "--state", "\(harness.directory)/state"], environment: environment,
+      workspace: harness.workspace, timing: harness.workspace.timing, followed: timing,
+      interruption: {
+        while !isWaiting.withLock({ $0 }) { await Task.yield() }
+        return true
+      })
+  }
+
+  @Test func `interrupted while a config waits for the write budget, apply says that it was not sent`() async throws {
+    try await withApplyBench { harness in
+      var environment = CommandRun.environment
+      environment["SETPOINT_WRITE_BUDGET"] = "1/1h"
+      try harness.write(Manifests.chat(version: "1"))
+      let first = await CommandRun(
+        ["apply", "-f", harness.manifest, "--state", "\(harness.directory)/state"], environment: environment,
+        workspace: harness.workspace, timing: harness.workspace.timing)
+      #expect(first.code == 0, "\(first)")
+      harness.workspace.forgetCalls()
+      try harness.write(Manifests.chat(version: "2", more: "  deletionPolicy: Retain"))
+      let run = await interruptedApply(harness, environment: environment)
+      #expect(run.code == 130, "\(run)")
+      #expect(harness.workspace.writes.map(\.method) == ["PATCH"])
+      #expect(run.output.contains(": interrupted: the update to revision 2 was recorded but not sent"), "\(run)")
+    }
+  }
+
+  @Test func `a config that a failing server may have accepted is not reported as refused`() async throws {
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      harness.workspace.fail("PUT", path: "/config", times: 1000, with: .unavailable)
+      try harness.write(Manifests.chat(version: "2"))
+      let run = await harness.apply("--timeout", "30s")
+      #expect(run.code == 1, "\(run)")
+      #expect(run.output.contains("the call may have been accepted and may continue at the provider"), "\(run)")
+      #expect(!run.output.contains("nothing is in progress"), "\(run)")
+      let history = await harness.run("history", "support-chat").output
+      #expect(history.contains("not confirmed: ") && !history.contains("not accepted"), "\(history)")
+      let described = await harness.run("describe", "support-chat").output
+      #expect(described.contains("In progress") && described.contains("not confirmed by the provider: "))
+    }
+  }
+
+  @Test func `if a later step of a rollout is refused, the step that is live is reported`() async throws {
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      let configs = Mutex(0)
+      harness.workspace.setPlan { _, call in
+        guard call.method == "PUT", call.path.hasSuffix("/config") else { return nil }
+        let number = configs.withLock { count in
+          count += 1
+          return count
+        }
+        return number > 1 ? .throttled(seconds: 10) : nil
+      }
+      try harness.write(Manifests.chat(version: "2", more: "  rollout:\n    steps:\n      - traffic: 10"))
+      let run = await harness.apply("--timeout", "2m")
+      #expect(run.code == 1, "\(run)")
+      #expect(
+        run.output.contains("next: an earlier step is live: the new version has 10% of the traffic; "), "\(run)")
+      #expect(!run.output.contains("nothing is in progress"), "\(run)")
+      let described = await harness.run("describe", "support-chat").output
+      #expect(described.contains("In progress") && described.contains("its next step was refused: "), "\(described)")
     }
   }
 

@@ -23,6 +23,7 @@ package final class ControllerHarness: Sendable {
   package let order: [Job]
   private let state: Mutex<State>
   private let preflight: ControllerParts.PreflightCheck?
+  private let alarm: @Sendable (Duration) async throws -> Void
   /// From 0 up to 1, for backoff and the jitter of intervals.
   private let chance: @Sendable () -> Double
 
@@ -38,10 +39,12 @@ package final class ControllerHarness: Sendable {
     var lastSave = Timestamp(milliseconds: 0)
   }
 
+  /// - Parameter alarm: ends checks that take too long. Virtual time passes only between runs, so by default none does.
   package init(
     _ environment: ControllerEnvironment, _ options: ControllerOptions = ControllerOptions(fleet: "test"),
     source: TestSource = TestSource(), order: [Job] = Job.allCases,
     preflight: (@Sendable (PlanItem, Decision) async throws -> [PreflightFinding])? = nil,
+    alarm: @escaping @Sendable (Duration) async throws -> Void = { _ in try await Task.sleep(for: .seconds(3600)) },
     chance: @escaping @Sendable () -> Double = { 0.5 }
   ) {
     self.environment = environment
@@ -50,9 +53,11 @@ package final class ControllerHarness: Sendable {
     self.order = order
     self.chance = chance
     self.preflight = preflight
+    self.alarm = alarm
     metrics = ControllerMetrics(
       version: "test", fleet: options.fleet, started: environment.now, concurrency: options.concurrency)
-    state = Mutex(Self.state(environment, options, source, notifications, lease, metrics, pause, preflight, chance))
+    state = Mutex(
+      Self.state(environment, options, source, notifications, lease, metrics, pause, preflight, alarm, chance))
   }
 
   package var controller: FleetController { state.withLock { $0.controller } }
@@ -62,7 +67,8 @@ package final class ControllerHarness: Sendable {
     _ environment: ControllerEnvironment, _ options: ControllerOptions, _ source: TestSource,
     _ notifications: TestNotifications,
     _ lease: TestLease, _ metrics: ControllerMetrics, _ pause: TestPause,
-    _ preflight: ControllerParts.PreflightCheck?, _ chance: @escaping @Sendable () -> Double
+    _ preflight: ControllerParts.PreflightCheck?, _ alarm: @escaping @Sendable (Duration) async throws -> Void,
+    _ chance: @escaping @Sendable () -> Double
   ) -> State {
     let elapsed: @Sendable () -> Duration = { environment.now - ControllerEnvironment.beginning }
     let queue = KeyQueue(
@@ -75,15 +81,15 @@ package final class ControllerHarness: Sendable {
       pause: { pause.reason.map { Pause(reason: $0, cause: "a test", remedy: "end the test") } },
       notifications: notifications, metrics: metrics,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-      // Virtual time passes only between runs, so no run takes too long.
-      alarm: { _ in try await Task.sleep(for: .seconds(3600)) }, elapsed: elapsed, chance: chance, instance: "test")
+      alarm: alarm, elapsed: elapsed, chance: chance, instance: "test")
     return State(
       controller: FleetController(environment.controllerReconciler(), options, parts, queue: queue), queue: queue)
   }
 
   /// A new controller over the same environment and history, as after a restart of the process.
   package func restart() {
-    let fresh = Self.state(environment, options, source, notifications, lease, metrics, pause, preflight, chance)
+    let fresh = Self.state(
+      environment, options, source, notifications, lease, metrics, pause, preflight, alarm, chance)
     state.withLock { $0 = fresh }
   }
 

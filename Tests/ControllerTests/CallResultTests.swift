@@ -43,6 +43,17 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (500, "", true), (503, "TEMPORARILY_UNAVAILABLE", true), (504, "", true), (429, "", false), (401, "", false),
+  ])
+  func `a failure of the server may have accepted the call`(status: Int, code: String, expected: Bool) async {
+    guard case .unavailable(_, _, let mayHaveArrived) = await result(.error(status, code, "words")) else {
+      Issue.record("\(status) is another result")
+      return
+    }
+    #expect(mayHaveArrived == expected)
+  }
+
   @Test func `a missing version may still be registered, a path that the server does not know may not`() async {
     let message = "Model version 2 of a.b.m was not found in words of its own"
     guard case .missing = await result(.error(404, "RESOURCE_DOES_NOT_EXIST", message)) else {

@@ -1,6 +1,7 @@
 import Controller
 import ControllerKit
 import Endpoints
+import FileSystem
 import Planning
 import ServingAPI
 import Synchronization
@@ -100,5 +101,66 @@ import Testing
     #expect(await create("b", budget, waits: true))
     #expect(creates == 10)
     #expect(warnings.all.count == 1 && warnings.all.first?.contains("No such file or directory") == true)
+  }
+
+  @Test func `a write whose process is killed before the response counts from when it was sent`() throws {
+    let warnings = Warnings()
+    let (killed, other) = (budget("killed", warnings), budget("other", warnings))
+    for index in 0..<5 { #expect(killed.take(for: "a-\(index)", urgent: false) == nil) }
+    environment.advance(.seconds(4))
+    let wait = try #require(other.take(for: "b", urgent: false))
+    #expect(wait > .seconds(5) && wait < .seconds(7))
+    environment.advance(wait)
+    #expect(other.take(for: "b", urgent: false) == nil)
+  }
+
+  /// Two processes, after the first one used up the budget and the second one's rollback began to wait, at the moment
+  /// at which its wait ends.
+  private func waitingRollback() throws -> (first: SharedWriteBudget, second: SharedWriteBudget) {
+    let warnings = Warnings()
+    let (first, second) = (budget("first", warnings), budget("second", warnings))
+    for index in 0..<5 {
+      #expect(first.take(for: "a-\(index)", urgent: false) == nil)
+      first.used(by: "a-\(index)")
+    }
+    environment.advance(try #require(second.take(for: "rollback", urgent: true)))
+    return (first, second)
+  }
+
+  private func granted(_ budget: SharedWriteBudget) -> Int {
+    (0..<5).count { budget.take(for: "b-\($0)", urgent: false) == nil }
+  }
+
+  @Test func `other processes leave a token for a rollback that waits`() throws {
+    let (first, second) = try waitingRollback()
+    #expect(granted(first) == 4)
+    #expect(second.take(for: "rollback", urgent: true) == nil)
+  }
+
+  @Test func `a rollback that waits no longer keeps no token`() throws {
+    let (first, second) = try waitingRollback()
+    second.leave("rollback")
+    #expect(granted(first) == 5)
+  }
+
+  @Test func `a rollback whose process was killed while it waited keeps a token for a short time`() throws {
+    let (first, _) = try waitingRollback()
+    #expect(granted(first) == 4)
+    environment.advance(.seconds(5))
+    #expect(first.take(for: "b-4", urgent: false) == nil)
+  }
+
+  @Test func `while another process has the file locked, the writes that are known still count`() throws {
+    let warnings = Warnings()
+    let (first, second) = (budget("first", warnings), budget("second", warnings))
+    for index in 0..<4 { #expect(first.take(for: "a-\(index)", urgent: false) == nil) }
+    #expect(second.take(for: "b", urgent: false) == nil)
+    let lock = try FileLock(opening: scratch.file(try #require(try scratch.names.first)))
+    #expect(try lock.tryLock())
+    #expect(second.take(for: "c", urgent: false) != nil)
+    second.used(by: "b")
+    lock.release()
+    #expect(first.take(for: "a-4", urgent: false) != nil)
+    #expect(warnings.all.isEmpty, "one miss is no problem")
   }
 }

@@ -108,6 +108,26 @@ import Testing
     #expect(try await store.memory(of: key).memory == expected)
   }
 
+  @Test func `a refusal of a config that may have arrived is recorded as that`() async throws {
+    let store = try HistoryStore.passing()
+    let two = config("2")
+    let changes: [MemoryChange] = [
+      opened(two, revision: 2),
+      .received(
+        .unavailable("it failed", retryAfter: nil, mayHaveArrived: true),
+        .updateConfig(name: key.name, config: two), at: at(1)),
+    ]
+    var expected = Memory()
+    for change in changes { expected.apply(change) }
+    try await store.record(changes, of: key, at: at(0))
+    let memory = try await store.memory(of: key).memory
+    #expect(memory == expected && memory.attempt?.refusal?.mayHaveArrived == true)
+    try await store.record(
+      [.closed(.init(.unsent, because: "the manifest changed", at: at(60)))], of: key, at: at(60))
+    let events = try await store.events(of: key)
+    #expect(events.contains { $0.what == "revision 2 was given up after the provider failed once" })
+  }
+
   @Test(arguments: [
     (0, "revision 2 was not sent"), (1, "revision 2 was given up after it was refused once"),
     (6, "revision 2 was given up after it was refused 6 times"),

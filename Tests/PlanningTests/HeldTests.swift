@@ -50,6 +50,38 @@ import Testing
         .hasPrefix("this config failed; the endpoint stays at the config"))
   }
 
+  @Test func `before a hold is lifted, the config that replaces the held one is checked`() {
+    let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "out of memory"))))
+    let held = HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)
+    let lift = decided(endpoint(v3), live(v1, held: held), memory)
+    #expect(lift.next.word == "tags -setpoint-held")
+    #expect(lift.upcoming(memory)?.digest == v3.digest)
+    let stay = decided(endpoint(v1), live(v1, held: held), memory)
+    #expect(stay.next.word == "tags -setpoint-held")
+    #expect(stay.upcoming(memory) == nil, "no config is sent")
+  }
+
+  @Test func `before a hold of an absent endpoint is lifted, the config to create is checked`() {
+    let memory = Memory(
+      revisions: revisions((v2, .refused("no such GPU"))),
+      heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil))
+    let lift = decided(endpoint(v3), nil, memory)
+    #expect(lift.next.word == "lift")
+    #expect(lift.upcoming(memory)?.digest == v3.digest)
+  }
+
+  @Test func `a call that the provider may have accepted is repeated without a check`() {
+    let base = Attempt.Refusal(cause: .theirs, words: "no such version")
+    let failure = Attempt.Refusal(cause: .theirs, words: "500", mayHaveArrived: true)
+    for (refusal, isChecked) in [(base, true), (failure, false)] {
+      let memory = Memory(
+        revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, refusal: refusal))
+      let decision = decided(endpoint(v2), live(v1), memory)
+      #expect(decision.next.word == "put")
+      #expect((decision.upcoming(memory) != nil) == isChecked)
+    }
+  }
+
   @Test func `a config is never its own rollback target`() {
     #expect(HeldConfig(digest: v1.digest, cause: .failed, target: v1.digest).target == nil)
   }

@@ -95,6 +95,46 @@ import Testing
     #expect(memory.attempt?.refusal == nil)
   }
 
+  @Test func `a lost response forgets the refusal of the call before it`() {
+    let put = Operation.updateConfig(name: "chat", config: v1.config)
+    var memory = Memory(attempt: attempt(v1))
+    memory.apply(.received(.unavailable("429", retryAfter: nil), put, at: now))
+    #expect(memory.attempt?.refusal?.words == "429" && !memory.isConfigUncertain)
+    memory.apply(.received(.lost("timed out"), put, at: now))
+    #expect(memory.attempt?.refusal == nil && memory.isConfigUncertain)
+    memory.apply(.received(.conflict("an update is in progress"), put, at: now))
+    #expect(memory.isConfigUncertain, "the conflict may be with the call that got no response")
+    memory.apply(.received(.accepted(id: "id", version: 6), put, at: now))
+    #expect(!memory.isConfigUncertain)
+  }
+
+  @Test func `after a failure of the server, the config may have been accepted`() {
+    let put = Operation.updateConfig(name: "chat", config: v1.config)
+    var memory = Memory(attempt: attempt(v1))
+    #expect(!memory.isConfigUncertain, "nothing was sent")
+    memory.apply(.received(.unavailable("500", retryAfter: nil, mayHaveArrived: true), put, at: now))
+    #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "500", mayHaveArrived: true))
+    #expect(memory.isConfigUncertain)
+    memory.apply(.received(.conflict("another change"), put, at: now))
+    #expect(memory.isConfigUncertain)
+  }
+
+  @Test func `a conflict without an earlier call leaves nothing in progress`() {
+    var memory = Memory(attempt: attempt(v1))
+    memory.apply(.received(.conflict("another change"), .updateConfig(name: "chat", config: v1.config), at: now))
+    #expect(!memory.isConfigUncertain)
+  }
+
+  @Test func `the share of a step that is live is known while the next one is refused`() {
+    let split = EndpointConfig(
+      entities: config("1", traffic: 90).entities + config("2", name: "new", traffic: 10).entities)
+    let memory = Memory(
+      revisions: revisions((v1, .good), (v2, .pending)),
+      attempt: attempt(v2, refusal: Attempt.Refusal(cause: .theirs, words: "429")))
+    #expect(memory.shareOfEarlierStep(on: live(Rollout(split))) == 10)
+    #expect(memory.shareOfEarlierStep(on: live(v1)) == nil)
+  }
+
   @Test func `a late outcome changes nothing`() {
     let memory = Memory(revisions: revisions((v1, .good)))
     let late: [MemoryChange] = [

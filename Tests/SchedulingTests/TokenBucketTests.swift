@@ -87,6 +87,16 @@ private final class Bucket {
     #expect(take("rollback", urgent: true, at: 301) == nil)
   }
 
+  @Test func `the places of urgent callers are known until they lapse, get their token or leave`() {
+    for _ in 0..<3 { #expect(take("first", at: 0) == nil) }
+    #expect(take("edit", at: 1) != nil)
+    #expect(take("rollback", urgent: true, at: 2) == .seconds(298))
+    #expect(bucket.tokens.urgentPlaces(now: .seconds(12)) == [.seconds(318)])
+    #expect(bucket.tokens.urgentPlaces(now: .seconds(330)).isEmpty)
+    bucket.tokens.leave("rollback")
+    #expect(bucket.tokens.urgentPlaces(now: .seconds(12)).isEmpty)
+  }
+
   @Test func `a free token is kept for a waiting urgent caller`() {
     for second in [0, 100, 200] { #expect(take("first", at: second) == nil) }
     #expect(take("rollback", urgent: true, at: 250) == .seconds(50))

@@ -65,7 +65,7 @@ struct EndpointOutcome: Sendable {
     case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
       title = "failed"
       why = result.last?.decision.degraded ?? reason.detail
-      next = "the call is not retried; fix the cause, then run the command again"
+      next = Self.nextAfterFailure(result) ?? "the call is not retried; fix the cause, then run the command again"
       done = nil
     case .underWay(let reason, timeIsOver: false):
       title = "in progress"
@@ -119,7 +119,7 @@ struct EndpointOutcome: Sendable {
       return (
         "waiting to retry",
         "\(isAnswer ? "the provider's last response was" : "the last call failed"): \(words)",
-        "nothing is in progress; fix the cause, then run the same command again"
+        nextAfterFailure(result) ?? "nothing is in progress; fix the cause, then run the same command again"
       )
     case .blocked: return (result.last == nil ? "waiting to start" : "blocked", reason.detail, goOn)
     default:
@@ -134,6 +134,23 @@ struct EndpointOutcome: Sendable {
         "it continues at the provider; \(goOn)"
       )
     }
+  }
+
+  /// Returns what to do after a failed call if something may be in progress nevertheless; nil: nothing is.
+  private static func nextAfterFailure(_ result: ConvergenceResult) -> String? {
+    guard let last = result.last else { return nil }
+    if last.recorded.memory.isConfigUncertain {
+      return "the call may have been accepted and may continue at the provider; run the same command to resume"
+    }
+    return earlierStep(last).map { "\($0); fix the cause, then run the same command to resume" }
+  }
+
+  /// Returns which earlier step of the rollout is live, as a clause; nil if none is.
+  private static func earlierStep(_ last: Reconciler.Assessment) -> String? {
+    guard case .present(let live) = last.observed, let share = last.recorded.memory.shareOfEarlierStep(on: live) else {
+      return nil
+    }
+    return "an earlier step is live: the new version has \(share)% of the traffic"
   }
 
   /// Returns the decision's reason, and the failed revision's recorded message unless the reason contains it.
@@ -166,16 +183,20 @@ struct EndpointOutcome: Sendable {
     let what = "the \(kind) revision \(attempt.revision)"
     if attempt.acceptance != nil { return ("\(what) was sent and continues at the provider", resume) }
     // The assessment before a call does not contain its result.
-    if case .call(let operation) = last.decision.next, operation.kind == .config, !result.calls.isEmpty {
+    if case .call(let operation) = last.decision.next, operation.kind == .config, result.isLastCallSent {
       return ("\(what) was sent and may continue at the provider", resume)
     }
-    let again = "run the same command to try again"
     if let refusal = attempt.refusal {
       let method = attempt.base == .absent ? "POST" : "PUT"
-      return ("nothing is in progress; the last \(method) was refused: \(refusal.words.clause)", again)
+      let words = refusal.words.clause
+      if refusal.mayHaveArrived {
+        return ("the last \(method) failed: \(words); \(what) may continue at the provider", resume)
+      }
+      let state = earlierStep(last) ?? "nothing is in progress"
+      return ("\(state); the last \(method) was refused: \(words)", "run the same command to try again")
     }
-    return last.recorded.memory.backoffs[.config] == nil
-      ? ("\(what) was recorded but not sent", resume)
-      : ("\(what) was sent, but got no response; it may continue at the provider", resume)
+    return last.recorded.memory.isConfigUncertain
+      ? ("\(what) was sent, but got no response; it may continue at the provider", resume)
+      : ("\(what) was recorded but not sent", resume)
   }
 }

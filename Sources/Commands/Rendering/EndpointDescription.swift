@@ -133,11 +133,16 @@ struct EndpointDescription {
   private func underWay(_ palette: Palette) -> [String] {
     guard let attempt = recorded.memory.attempt else { return [] }
     let began = TimeText.instant(attempt.openedAt.milliseconds)
-    // A refused call leaves nothing in progress; the attempt is only recorded.
-    let title = attempt.refusal == nil ? "In progress" : "Not accepted yet"
+    // A refused first call leaves nothing in progress; the attempt is only recorded.
+    let isAtStep = recorded.memory.shareOfEarlierStep(on: endpoint) != nil
+    let isRefused = attempt.refusal.map { !$0.mayHaveArrived } ?? false
+    let title = isRefused && !isAtStep ? "Not accepted yet" : "In progress"
     let started = "\(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)"
     let lines = [palette.paint(title, .strong), "  \(started)"]
-    if let refusal = attempt.refusal { return lines + ["  refused: \(refusal.words)"] }
+    if let refusal = attempt.refusal {
+      if refusal.mayHaveArrived { return lines + ["  not confirmed by the provider: \(refusal.words)"] }
+      return lines + ["  \(isAtStep ? "its next step was refused" : "refused"): \(refusal.words)"]
+    }
     return attempt.acceptance == nil ? lines + ["  not confirmed by the provider"] : lines
   }
 

@@ -11,10 +11,21 @@ package final class BudgetFile: Sendable {
   let now: @Sendable () -> Int64
   private let path: String
   private let warn: @Sendable (String) -> Void
-  private let isToldOfProblem = Mutex(false)
+  private let state = Mutex(State())
 
-  /// How long another process may keep the file locked.
-  private static let patience: Duration = .seconds(1)
+  private struct State {
+    /// What the file contained when this process last read it, with this process's changes.
+    var ledger = WriteLedger()
+    /// How many times in a row another process had the file locked.
+    var misses = 0
+    var isToldOfProblem = false
+  }
+
+  /// How long another process may keep the file locked before this one continues without it: it is locked only to be
+  /// read and written, and callers block a thread while they wait.
+  private static let patience: Duration = .milliseconds(10)
+  /// The number of misses that is a problem.
+  private static let mostMisses = 10
 
   /// - Parameters:
   ///   - directory: the state directory, which has to exist.
@@ -31,43 +42,48 @@ package final class BudgetFile: Sendable {
     self.warn = warn
   }
 
-  /// Changes what the file contains while no other process does.
-  func update<Value>(_ body: (inout WriteLedger) -> Value) -> Value {
-    var ledger = WriteLedger()
-    guard let lock = locked() else { return body(&ledger) }
+  /// Changes what the file contains while no other process does. If it cannot be read now, what it last contained is
+  /// changed instead, and it is written the next time.
+  func update<Value: Sendable>(_ body: (inout WriteLedger) -> Value) -> Value {
+    state.withLock { state in update(&state, body) }
+  }
+
+  private func update<Value: Sendable>(_ state: inout State, _ body: (inout WriteLedger) -> Value) -> Value {
+    guard let lock = locked(&state) else { return body(&state.ledger) }
     defer { lock.release() }
+    let contents: [UInt8]
     do throws(SystemError) {
-      if let read = WriteLedger(parsing: try lock.contents()) {
-        ledger = read
-      } else {
-        tell("it is damaged, and is started anew")
-      }
+      contents = try lock.contents()
     } catch {
-      tell("\(error)")
+      tell("\(error)", &state)
+      return body(&state.ledger)
     }
-    let former = ledger
-    let value = body(&ledger)
-    guard ledger != former else { return value }
-    do throws(SystemError) { try lock.replaceContents(with: ledger.bytes) } catch { tell("\(error)") }
+    let former = WriteLedger(parsing: contents)
+    if let former { state.ledger = former } else { tell("it is damaged, and is started anew", &state) }
+    let value = body(&state.ledger)
+    guard state.ledger != former else { return value }
+    do throws(SystemError) { try lock.replaceContents(with: state.ledger.bytes) } catch { tell("\(error)", &state) }
     return value
   }
 
-  private func locked() -> FileLock? {
+  private func locked(_ state: inout State) -> FileLock? {
     do throws(SystemError) {
       let lock = try FileLock(opening: path)
-      if try lock.lock(within: Self.patience) { return lock }
-      tell("another process keeps it locked")
+      if try lock.lock(within: Self.patience) {
+        state.misses = 0
+        return lock
+      }
+      state.misses += 1
+      if state.misses == Self.mostMisses { tell("another process keeps it locked", &state) }
     } catch {
-      tell("\(error)")
+      tell("\(error)", &state)
     }
     return nil
   }
 
-  private func tell(_ problem: String) {
-    let isKnown = isToldOfProblem.withLock { isTold in
-      defer { isTold = true }
-      return isTold
-    }
-    if !isKnown { warn("the write budget is not shared with other processes for now: \(path): \(problem)") }
+  private func tell(_ problem: String, _ state: inout State) {
+    guard !state.isToldOfProblem else { return }
+    state.isToldOfProblem = true
+    warn("the write budget is not shared with other processes for now: \(path): \(problem)")
   }
 }

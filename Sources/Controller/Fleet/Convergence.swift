@@ -58,6 +58,8 @@ package struct ConvergenceResult: Sendable {
   package let limit: Duration
   /// The revision to which this reconciliation sent a rollback; nil: it sent none.
   package var rolledBackTo: Int?
+  /// Whether the call of the last assessment's decision was sent. The assessment does not contain its result.
+  package var isLastCallSent = false
 
   package enum Ending: Sendable {
     /// Nothing had to be done, or everything is done.
@@ -107,7 +109,7 @@ extension Reconciler {
     let result = ConvergenceResult(
       name: name, ending: ending, calls: progress.calls, last: progress.last, evidence: progress.evidence,
       elapsed: now() - began,
-      limit: progress.end - began, rolledBackTo: progress.rolledBackTo)
+      limit: progress.end - began, rolledBackTo: progress.rolledBackTo, isLastCallSent: progress.isLastCallSent)
     report(.ended(result))
     return result
   }
@@ -120,6 +122,7 @@ extension Reconciler {
     var last: Assessment?
     var evidence: RolloutEvidence?
     var rolledBackTo: Int?
+    var isLastCallSent = false
     /// How many times in a row another process with the same state directory recorded a change in between.
     var collisions = 0
   }
@@ -138,6 +141,7 @@ extension Reconciler {
         assessment = try await self.assess(progress.name, desired: progress.desired)
       }
       progress.last = assessment
+      progress.isLastCallSent = false
       if case .present(let live) = assessment.observed, let evidence = live.evidence { progress.evidence = evidence }
       report(.assessed(assessment))
       if let ending = ending(assessment, progress) { return ending }
@@ -191,6 +195,7 @@ extension Reconciler {
   private func take(_ assessment: Assessment, _ progress: inout Progress) async throws -> Assessment? {
     if case .call(let operation) = assessment.decision.next {
       progress.calls.append(operation.call)
+      progress.isLastCallSent = true
       if operation.kind == .config, let attempt = assessment.recorded.memory.attempt, attempt.kind == .rollback {
         progress.rolledBackTo = attempt.revision
       }

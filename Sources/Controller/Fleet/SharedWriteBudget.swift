@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The write budget of a provider, shared by all reconciliations of one process, and by all processes with the same
 /// file: no matter how many endpoints change concurrently, the provider's limit on writes per period is kept. Rollbacks
-/// of a process go first.
+/// go first: the other writes of all processes leave a token for each that waits.
 package final class SharedWriteBudget: Sendable {
   package let budget: ControllerOptions.WriteBudget
   private let state: Mutex<State>
@@ -37,10 +37,11 @@ package final class SharedWriteBudget: Sendable {
 
   /// Requests a write.
   ///
+  /// - Parameter urgent: whether it goes before all that are not.
   /// - Returns: nil if it may be sent now; otherwise how long to wait before requesting again.
-  func take(for name: String, urgent: Bool) -> Duration? {
+  package func take(for name: String, urgent: Bool) -> Duration? {
     state.withLock { state in
-      share(&state) { state, now in
+      share(&state, urgent: urgent) { state, now in
         let wait = state.bucket.take(for: name, urgent: urgent, holding: true, now: now)
         if wait == nil { state.writing[name] = now }
         return wait
@@ -49,10 +50,10 @@ package final class SharedWriteBudget: Sendable {
   }
 
   /// Records that the write got a response, or that none will come: it counted at the provider by now at the latest.
-  func used(by name: String) {
+  package func used(by name: String) {
     state.withLock { state in
       guard state.writing[name] != nil else { return }
-      share(&state) { state, now in
+      share(&state, urgent: false) { state, now in
         state.writing[name] = nil
         state.bucket.giveBack(now: now)
       }
@@ -61,22 +62,35 @@ package final class SharedWriteBudget: Sendable {
 
   /// Runs a change of the bucket that takes the writes of other processes into account, and records this process's. A
   /// write in flight is recorded as if it counted from when it was sent, in case that the process ends before it is over.
-  private func share<Value>(_ state: inout State, _ body: (inout State, _ now: Duration) -> Value) -> Value {
+  private func share<Value: Sendable>(
+    _ state: inout State, urgent: Bool, _ body: (inout State, _ now: Duration) -> Value
+  ) -> Value {
     let now = elapsed()
     guard let file else { return body(&state, now) }
     return file.update { ledger in
       let wallClock = file.now()
       state.bucket.setTakenByOthers(
-        ledger.waits(ofOthersThan: file.writer, period: budget.period, now: wallClock), now: now)
+        ledger.waits(ofOthersThan: file.writer, period: budget.period, urgent: urgent, now: wallClock), now: now)
       let value = body(&state, now)
       let inFlight = state.writing.values.map { $0 + budget.period - now }
-      ledger.replace(of: file.writer, with: state.bucket.taken(now: now) + inFlight, now: wallClock)
+      ledger.replace(
+        of: file.writer, with: state.bucket.taken(now: now) + inFlight,
+        urgentPlaces: state.bucket.urgentPlaces(now: now), now: wallClock)
       return value
     }
   }
 
   /// Records that the reconciliation is over and waits for no more writes.
-  func leave(_ name: String) { state.withLock { $0.bucket.leave(name) } }
+  package func leave(_ name: String) {
+    state.withLock { state in
+      let now = elapsed()
+      let former = state.bucket.urgentPlaces(now: now).count
+      state.bucket.leave(name)
+      // Most wait for nothing: the file is changed only if other processes leave a token for it.
+      guard state.bucket.urgentPlaces(now: now).count < former else { return }
+      share(&state, urgent: false) { _, _ in }
+    }
+  }
 }
 
 extension Operation {

@@ -1,45 +1,66 @@
-/// The writes that count against a budget now, of all processes that share it. Pure.
+/// The writes that count against a budget now, of all processes that share it, and the urgent writes that wait. Pure.
 struct WriteLedger: Hashable, Sendable {
   struct Entry: Hashable, Sendable {
-    /// When the write no longer counts, in milliseconds since 1970.
-    let returnsAt: Int64
-    /// The process that wrote.
+    /// When it no longer counts, in milliseconds since 1970.
+    let endsAt: Int64
+    /// The process that wrote or waits.
     let writer: String
   }
 
-  var entries: [Entry] = []
+  /// The writes; they count until they return to the budget.
+  private var writes: [Entry] = []
+  /// The urgent writes that wait, each until its place in line lapses.
+  private var urgent: [Entry] = []
 
   init() {}
 
   /// Reads what ``bytes`` returns; nil if it is something else.
   init?(parsing bytes: [UInt8]) {
     for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-      let parts = line.split(separator: " ")
-      guard parts.count == 2, let returnsAt = Int64(parts[0]) else { return nil }
-      entries.append(Entry(returnsAt: returnsAt, writer: String(parts[1])))
+      var parts = line.split(separator: " ")
+      let isUrgent = parts.first == Self.urgentMark
+      if isUrgent { parts.removeFirst() }
+      guard parts.count == 2, let endsAt = Int64(parts[0]) else { return nil }
+      let entry = Entry(endsAt: endsAt, writer: String(parts[1]))
+      if isUrgent { urgent.append(entry) } else { writes.append(entry) }
     }
   }
 
-  /// One line for each write.
-  var bytes: [UInt8] { Array(entries.map { "\($0.returnsAt) \($0.writer)\n" }.joined().utf8) }
+  /// One line for each entry.
+  var bytes: [UInt8] {
+    let lines =
+      writes.map { "\($0.endsAt) \($0.writer)\n" } + urgent.map { "\(Self.urgentMark) \($0.endsAt) \($0.writer)\n" }
+    return Array(lines.joined().utf8)
+  }
+
+  private static let urgentMark: Substring = "U"
 
   /// Returns how long the writes of other processes still count.
   ///
-  /// - Parameter period: none counts for longer, whatever the clocks say.
-  func waits(ofOthersThan writer: String, period: Duration, now: Int64) -> [Duration] {
-    entries.filter { $0.writer != writer && $0.returnsAt > now }.map {
-      min(.milliseconds($0.returnsAt - now), period)
+  /// - Parameters:
+  ///   - period: none counts for longer, whatever the clocks say.
+  ///   - isUrgent: whether the caller's write is urgent; if not, the urgent writes that wait count too.
+  func waits(ofOthersThan writer: String, period: Duration, urgent isUrgent: Bool, now: Int64) -> [Duration] {
+    (isUrgent ? writes : writes + urgent).filter { $0.writer != writer && $0.endsAt > now }.map {
+      min(.milliseconds($0.endsAt - now), period)
     }
   }
 
-  /// Replaces the writes of one process, and drops those that no longer count.
+  /// Replaces the entries of one process, and drops those that no longer count.
   ///
-  /// - Parameter waits: how long each of its writes still counts.
-  mutating func replace(of writer: String, with waits: [Duration], now: Int64) {
-    entries.removeAll { $0.writer == writer || $0.returnsAt <= now }
+  /// - Parameters:
+  ///   - waits: how long each of its writes still counts.
+  ///   - urgentPlaces: how long each of its urgent writes keeps its place in line.
+  mutating func replace(of writer: String, with waits: [Duration], urgentPlaces: [Duration], now: Int64) {
+    Self.replace(in: &writes, of: writer, with: waits, now: now)
+    Self.replace(in: &urgent, of: writer, with: urgentPlaces, now: now)
+  }
+
+  private static func replace(in entries: inout [Entry], of writer: String, with waits: [Duration], now: Int64) {
+    entries.removeAll { $0.writer == writer || $0.endsAt <= now }
     // Rounded up, so that no write counts for less than the period.
-    entries += waits.map { Entry(returnsAt: now + $0.milliseconds + 1, writer: writer) }
-    entries.sort { ($0.returnsAt, $0.writer) < ($1.returnsAt, $1.writer) }
+    entries += waits.map { Entry(endsAt: now + $0.milliseconds + 1, writer: writer) }
+    entries.sort { ($0.endsAt, $0.writer) < ($1.endsAt, $1.writer) }
   }
 }
 

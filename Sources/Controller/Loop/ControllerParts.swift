@@ -18,7 +18,8 @@ package struct ControllerParts: Sendable {
   package let notifications: any NotificationSink
   package let metrics: ControllerMetrics
   package let log: Logger
-  /// Limits reconciliations: returns after the time, throws `CancellationError` if its task is canceled first.
+  /// Limits reconciliations and preflight checks: returns after the time, throws `CancellationError` if its task is
+  /// canceled first.
   package let alarm: @Sendable (Duration) async throws -> Void
   /// The time since a fixed point, for measuring.
   package let elapsed: @Sendable () -> Duration

@@ -125,6 +125,7 @@ extension FleetController {
       if case .call(let operation) = assessment.decision.next {
         guard await parts.lease.isHeld() else { throw LostLease(holder: await parts.lease.holder) }
         if operation.isBudgeted, let end = await spend(assessment, entry, id) { return end }
+        if operation.kind == .config { reportRollback(assessment, entry) }
         log.info(
           "\(operation.call)",
           metadata: [

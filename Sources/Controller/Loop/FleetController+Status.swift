@@ -24,8 +24,8 @@ extension FleetController {
     var driftSince: Timestamp?
     /// Whether a problem was reported that is not over yet.
     var isInTrouble = false
-    /// Whether the rollback in progress was reported.
-    var isRollbackTold = false
+    /// Whether the rollback in progress was reported; nil: not known yet after the start.
+    var isRollbackTold: Bool?
   }
 
   /// Records an assessment: the endpoint's status, and the notifications that follow from a change of it.
@@ -43,14 +43,19 @@ extension FleetController {
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
+    // The same refusal is reported again if something else came in between.
+    if status.phase != .blocked { refused[name] = nil }
     if case .unreadable = assessment.observed { unreadable.insert(name) } else { unreadable.remove(name) }
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(assessment, status, now)
     let change = StatusChange(
       to: status, wasInTrouble: told[name]?.isInTrouble ?? false, formerReason: former?.reason)
-    if beginsRollback(assessment, status) {
-      post(.rollback, change.rollbackWords, of: status, commit: entry.commit)
-      parts.metrics.rolledBack(name)
+    let memory = assessment.recorded.memory
+    if memory.attempt?.kind != .rollback, assessment.decision.action != .rollback {
+      told[name]?.isRollbackTold = false
+    } else if told[name]?.isRollbackTold == nil, memory.hasSentRollback {
+      // An earlier controller reported it when it sent it.
+      told[name]?.isRollbackTold = true
     }
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
     // An event is logged when it is recorded.
@@ -72,17 +77,15 @@ extension FleetController {
         fleet: options.fleet, target: reconciler.provider.target.url))
   }
 
-  /// Whether this is the first status of a rollback that is sent. One that waits for an update, or that is withheld,
-  /// does not count yet; one that is retried counts once.
-  private func beginsRollback(_ assessment: Reconciler.Assessment, _ status: EndpointStatus) -> Bool {
-    let isSent = assessment.recorded.memory.attempt?.kind == .rollback
-    guard isSent, status.phase == .rollingBack else {
-      if !isSent, assessment.decision.action != .rollback { told[assessment.name]?.isRollbackTold = false }
-      return false
-    }
-    guard told[assessment.name]?.isRollbackTold != true else { return false }
-    told[assessment.name]?.isRollbackTold = true
-    return true
+  /// Reports a rollback when its config is about to be sent. One that is retried, or repeated, is reported once.
+  func reportRollback(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry) {
+    let name = assessment.name
+    guard assessment.recorded.memory.attempt?.kind == .rollback, told[name]?.isRollbackTold != true,
+      let status = statuses[name]
+    else { return }
+    told[name]?.isRollbackTold = true
+    post(.rollback, StatusChange(to: status, wasInTrouble: false).rollbackWords, of: status, commit: entry.commit)
+    parts.metrics.rolledBack(name)
   }
 
   private func measure(_ assessment: Reconciler.Assessment, _ status: EndpointStatus, _ now: Timestamp) {
@@ -188,11 +191,16 @@ extension FleetController {
     }
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for (name, status) in statuses {
-      told[name] = ReportedState(
-        isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble,
-        // Before it is sent, a rollback has another reason.
-        isRollbackTold: status.phase == .rollingBack && status.reason == .updating)
+      told[name] = ReportedState(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
     }
     isMassDeletionTold = saved.contains { $0.reason == .massDeletion }
+  }
+}
+
+extension Memory {
+  /// Whether the open attempt is a rollback and the result of a call for it is recorded.
+  fileprivate var hasSentRollback: Bool {
+    guard let attempt, attempt.kind == .rollback else { return false }
+    return attempt.acceptance != nil || backoffs[.config]?.digest == attempt.digest
   }
 }

@@ -1,3 +1,4 @@
+internal import Durations
 internal import Endpoints
 internal import History
 internal import Logging
@@ -37,17 +38,39 @@ extension FleetController {
   }
 
   private func refusal(of assessment: Reconciler.Assessment, _ id: String) async throws -> String? {
-    guard let preflight = parts.preflight else { return nil }
     let item = PlanItem(
       name: assessment.name, desired: assessment.desired, observed: assessment.observed,
       memory: assessment.recorded.memory)
+    let problem: String
     do {
-      return Preflight.refusal(try await preflight(item, assessment.decision))
+      if let findings = try await parts.findings(item, assessment.decision) { return Preflight.refusal(findings) }
+      problem = "they took longer than \(DurationText.text(ControllerParts.preflightLimit))"
     } catch let error as CancellationError {
       throw error
     } catch {
-      log.info("no preflight checks: \(error)", metadata: ["endpoint": "\(item.name)", "reconcile": "\(id)"])
-      return nil
+      problem = "\(error)"
+    }
+    log.info("no preflight checks: \(problem)", metadata: ["endpoint": "\(item.name)", "reconcile": "\(id)"])
+    return nil
+  }
+}
+
+extension ControllerParts {
+  /// How long the checks of one endpoint may take: a registry that does not respond must not keep a change from being
+  /// sent.
+  fileprivate static let preflightLimit: Duration = .seconds(60)
+
+  /// Returns the findings on a decision's config; nil if the checks took too long.
+  fileprivate func findings(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding]? {
+    guard let preflight else { return [] }
+    return try await withThrowingTaskGroup(of: [PreflightFinding]?.self) { group in
+      group.addTask { try await preflight(item, decision) }
+      group.addTask {
+        try await alarm(Self.preflightLimit)
+        return nil
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
     }
   }
 }

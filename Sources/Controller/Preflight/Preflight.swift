@@ -133,18 +133,6 @@ package struct Preflight: Sendable {
   }
 }
 
-extension Decision {
-  /// Whether executing it sends a config; otherwise there is nothing to check first.
-  package var sendsConfig: Bool {
-    operations.contains { operation in
-      switch operation {
-      case .create, .updateConfig: true
-      default: false
-      }
-    }
-  }
-}
-
 extension PreflightFinding {
   /// The finding as a warning. A registry reports a model as missing to callers that may not see it, which is no reason
   /// to keep an endpoint from a version that was good on it before.

@@ -11,7 +11,8 @@ extension CallResult {
     } else if error.kind == .refusedLocally {
       self = .refused(message)
     } else {
-      self.init(Self.failure(error), message: message, retryAfter: error.retryAfter)
+      self.init(
+        Self.failure(error), message: message, retryAfter: error.retryAfter, mayHaveArrived: error.isServerFailure)
     }
   }
 

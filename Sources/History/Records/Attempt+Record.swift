@@ -11,7 +11,12 @@ extension Attempt {
       "acceptance": acceptance.map {
         .object(present: ["at": .time($0.at), "version": $0.version.map { .int($0) }])
       },
-      "refusal": refusal.map { ["cause": .string($0.cause.rawValue), "words": .string($0.words)] },
+      "refusal": refusal.map {
+        .object(present: [
+          "cause": .string($0.cause.rawValue), "words": .string($0.words),
+          "may_have_arrived": $0.mayHaveArrived ? true : nil,
+        ])
+      },
       "verification": verification.map {
         [
           "verdict": $0.verdict.json, "checks": .digest($0.checksDigest), "first": .time($0.firstAskedAt),
@@ -33,7 +38,9 @@ extension Attempt {
         Acceptance(at: try record.time("at"), version: record.optionalInteger("version"))
       },
       refusal: try details.record("refusal").map { record throws(StorageError) in
-        Refusal(cause: try record.word("cause", as: CauseClass.self), words: try record.text("words"))
+        Refusal(
+          cause: try record.word("cause", as: CauseClass.self), words: try record.text("words"),
+          mayHaveArrived: record.flag("may_have_arrived"))
       },
       verification: try details.record("verification").map { record throws(StorageError) in
         Verification(

@@ -121,7 +121,7 @@ extension HistoryEvent {
       }
     case .refused(let words), .missing(let words): return ("\(operation.call) was refused", words)
     case .conflict(let words): return ("\(operation.call) conflicted with another change", words)
-    case .unavailable(let words, _): return ("\(operation.call) was temporarily unavailable", words)
+    case .unavailable(let words, _, _): return ("\(operation.call) was temporarily unavailable", words)
     case .lost(let words): return ("\(operation.call) got no response", words)
     }
   }
@@ -137,7 +137,9 @@ extension Memory {
   fileprivate var givenUp: String {
     let backoff = backoffs[.config].flatMap { $0.digest == attempt?.digest ? $0 : nil }
     let times = backoff.map { $0.failures == 1 ? " once" : " \($0.failures) times" } ?? ""
-    if attempt?.refusal != nil { return "was given up after it was refused\(times)" }
+    if let refusal = attempt?.refusal {
+      return "was given up after \(refusal.mayHaveArrived ? "the provider failed" : "it was refused")\(times)"
+    }
     return backoff == nil ? "was not sent" : "was given up after it got no response\(times)"
   }
 }

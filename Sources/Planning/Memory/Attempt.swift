@@ -18,7 +18,7 @@ package struct Attempt: Hashable, Sendable {
   package let step: RolloutStep?
   /// The provider's acceptance of the write; nil if none arrived, whatever happened to the write.
   package var acceptance: Acceptance?
-  /// The provider's refusal of the write.
+  /// The provider's refusal of the write, as of its last call.
   package var refusal: Refusal?
   /// The result of the verification so far.
   package var verification: Verification?
@@ -88,10 +88,13 @@ package struct Attempt: Hashable, Sendable {
     package let cause: CauseClass
     /// The provider's words.
     package let words: String
+    /// Whether the provider may have accepted the write nevertheless.
+    package let mayHaveArrived: Bool
 
-    package init(cause: CauseClass, words: String) {
+    package init(cause: CauseClass, words: String, mayHaveArrived: Bool = false) {
       self.cause = cause
       self.words = words
+      self.mayHaveArrived = mayHaveArrived
     }
   }
 

@@ -11,7 +11,9 @@ package enum CallResult: Hashable, Sendable {
   /// Not accepted because another change is in progress, or the name is taken: check again.
   case conflict(String)
   /// Not accepted for now: rate-limited, a server failure, or credentials that are currently invalid.
-  case unavailable(String, retryAfter: Duration?)
+  ///
+  /// - Parameter mayHaveArrived: whether the server failed while it handled the call, and may have acted on it.
+  case unavailable(String, retryAfter: Duration?, mayHaveArrived: Bool = false)
   /// No response: the call may or may not have been accepted.
   case lost(String)
 
@@ -32,10 +34,13 @@ package enum CallResult: Hashable, Sendable {
   /// - Parameters:
   ///   - message: the server's message, kept unchanged.
   ///   - retryAfter: how long the server asks clients to wait.
-  package init(_ failure: Failure, message: String, retryAfter: Duration? = nil) {
+  ///   - mayHaveArrived: whether the server failed while it handled the call.
+  package init(
+    _ failure: Failure, message: String, retryAfter: Duration? = nil, mayHaveArrived: Bool = false
+  ) {
     switch failure {
     case .conflict: self = .conflict(message)
-    case .unavailable: self = .unavailable(message, retryAfter: retryAfter)
+    case .unavailable: self = .unavailable(message, retryAfter: retryAfter, mayHaveArrived: mayHaveArrived)
     case .notFound where Self.namesWhatMayCome(message): self = .missing(message)
     case .notFound, .refused: self = Self.classifyRefusal(message: message, retryAfter: retryAfter)
     }

@@ -18,7 +18,7 @@ extension Memory {
         kind, digest: change.digest, words: "the provider accepted it but reports a different value", .futile(at: at))
     case .refused(let words), .missing(let words):
       recordBackoff(kind, digest: change.digest, words: words, .refusal(at: at))
-    case .conflict(let words), .lost(let words), .unavailable(let words, _):
+    case .conflict(let words), .lost(let words), .unavailable(let words, _, _):
       recordBackoff(
         kind, digest: change.digest, words: words,
         .call(at: at, retryAfter: callResult.retryAfter, chance: chance))

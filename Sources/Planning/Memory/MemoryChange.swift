@@ -165,14 +165,29 @@ extension Memory {
       } else {
         recordBackoff(operation.kind, digest: nil, words: words, .refusal(at: at))
       }
-    case .conflict(let words), .unavailable(let words, _):
-      if isConfig { attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words) }
+    case .conflict(let words), .unavailable(let words, _, _):
+      let mayHaveArrived = mayHaveArrived(despite: callResult)
+      if isConfig {
+        attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words, mayHaveArrived: mayHaveArrived)
+      }
       recordBackoff(
         operation.kind, digest: digest, words: words,
         .call(at: at, retryAfter: callResult.retryAfter, chance: chance))
     case .lost(let words):
-      // The result is unknown; the next check tells. If there is no trace, the call is retried after the delay.
+      // The result is unknown; the next check tells. If there is no trace, the call is retried after the delay. The
+      // refusal of an earlier call says nothing about this one.
+      if isConfig { attempt?.refusal = nil }
       recordBackoff(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
+    }
+  }
+
+  /// Whether the config may have been accepted although the provider responded with a failure. A conflict may be with
+  /// the attempt's own earlier call.
+  private func mayHaveArrived(despite callResult: CallResult) -> Bool {
+    switch callResult {
+    case .unavailable(_, _, let mayHaveArrived): mayHaveArrived
+    case .conflict: isConfigUncertain
+    case .accepted, .refused, .missing, .lost: false
     }
   }
 
@@ -212,6 +227,6 @@ extension Correction {
 extension CallResult {
   /// The server's `Retry-After`.
   var retryAfter: Duration? {
-    if case .unavailable(_, let delay) = self { delay } else { nil }
+    if case .unavailable(_, let delay, _) = self { delay } else { nil }
   }
 }

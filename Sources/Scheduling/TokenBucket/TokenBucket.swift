@@ -82,6 +82,9 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   /// How long it takes until each taken token returns, without those in use and those that others have taken.
   package func taken(now: Duration) -> [Duration] { returns.map { $0 - now }.filter { $0 > .zero } }
 
+  /// How long the place of each urgent key in line lasts if the key does not ask again.
+  package func urgentPlaces(now: Duration) -> [Duration] { urgent.lapses.map { $0 - now }.filter { $0 > .zero } }
+
   /// The number of tokens in the bucket at the last known time; some may be kept for keys in line. Negative if others
   /// have taken too many.
   package var free: Int { capacity - returns.count - others.count - inUse }

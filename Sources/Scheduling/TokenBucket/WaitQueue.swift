@@ -15,6 +15,9 @@ struct WaitQueue<Key: Hashable & Sendable>: Sendable {
 
   var count: Int { entries.count }
 
+  /// The times after which the places lapse.
+  var lapses: [Duration] { entries.map(\.lapse) }
+
   /// Returns the number of keys ahead of the key; all, if it is not in line.
   func ahead(of key: Key) -> Int { index(of: key) ?? entries.count }
 

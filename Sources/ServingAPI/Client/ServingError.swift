@@ -74,7 +74,7 @@ package struct ServingError: Error, Hashable, Sendable {
   package var isNameTaken: Bool { errorCode == "RESOURCE_ALREADY_EXISTS" }
 
   /// Whether the server responded that it failed: it may have acted on the request anyway.
-  var isServerFailure: Bool {
+  package var isServerFailure: Bool {
     status != nil && [.internalError, .unavailable, .timeout, .cancelledByServer].contains(kind)
   }
 }

@@ -110,6 +110,54 @@ import Testing
     #expect(try await refusals().isEmpty)
   }
 
+  @Test func `checks that get no response keep nothing back`() async throws {
+    let harness = ControllerHarness(
+      environment,
+      preflight: { _, _ in
+        try await Task.sleep(for: .seconds(3600))
+        return []
+      },
+      alarm: { limit in #expect(limit == .seconds(60)) })
+    harness.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
+    try await harness.settle()
+    #expect(environment.liveVersion() == "1")
+    #expect(try await refusals().isEmpty)
+  }
+
+  @Test func `a hold is not lifted for a config that the checks refuse`() async throws {
+    set("1")
+    try await harness.settle()
+    set("3")
+    try await harness.run(for: .seconds(600))
+    #expect(await harness.status()?.reason == .quarantined)
+    environment.workspace.forgetCalls()
+    checks.set(.refused)
+    set("2")
+    try await harness.run(for: .seconds(600))
+    #expect(environment.workspace.writes.isEmpty)
+    #expect(environment.workspace.endpoint("chat")?.tags[FleetTags.held] != nil)
+    #expect(await harness.status()?.phase == .blocked)
+    checks.set(.passed)
+    try await harness.run(for: .seconds(120))
+    #expect(environment.liveVersion() == "2")
+    #expect(environment.workspace.endpoint("chat")?.tags[FleetTags.held] == nil)
+  }
+
+  @Test func `a config that is refused again after another one is reported again`() async throws {
+    set("1")
+    try await harness.settle()
+    checks.set(.refused)
+    for _ in 0..<2 {
+      set("2")
+      try await harness.run(for: .seconds(300))
+      #expect(await harness.status()?.phase == .blocked)
+      set("1")
+      try await harness.run(for: .seconds(300))
+      #expect(await harness.status()?.phase == .inSync)
+    }
+    #expect(try await refusals().count == 2)
+  }
+
   @Test func `a rollback does not wait for checks`() async throws {
     set("1")
     try await harness.settle()
