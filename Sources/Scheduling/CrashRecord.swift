@@ -11,6 +11,9 @@ package struct CrashRecord: Hashable, Sendable {
   /// The random number that spreads the delays, drawn once per failure so that the retry time does not change.
   package private(set) var chance: Double
 
+  /// The time of being ready after which earlier failures no longer count.
+  package static let stableAfter: Duration = .seconds(600)
+
   /// Records that a replica of a launch failed.
   /// - Parameters:
   ///   - earlier: the launch's record so far.
@@ -18,7 +21,7 @@ package struct CrashRecord: Hashable, Sendable {
   ///   - stableAfter: the time of being ready after which a failure counts as the first again.
   package init(
     after earlier: CrashRecord?, cause: String, isPermanent: Bool, readyFor: Duration?,
-    stableAfter: Duration = .seconds(600), chance: Double, now: Duration
+    stableAfter: Duration = Self.stableAfter, chance: Double, now: Duration
   ) {
     let startsAnew = readyFor.map { $0 >= stableAfter } ?? false
     count = (startsAnew ? 0 : earlier?.count ?? 0) + 1

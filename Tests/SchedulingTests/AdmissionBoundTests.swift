@@ -48,6 +48,45 @@ extension [AdmissionQueue.Action] {
     #expect(order == [2, 5, 6, 3, 7, 4])
   }
 
+  @Test func `in a full queue, the newest request of the principal with the most makes way for another principal`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 4), ready: [("a", 1)])
+    for id in 1...5 as ClosedRange<UInt64> { _ = queue.arrive(id, principal: "bulk", draw: 0, now: .zero) }
+    let full = AdmissionRefusal.queueFull(.length, waiting: 4, retryAfter: nil)
+    #expect(queue.arrive(6, principal: "bulk", draw: 0, now: .zero) == [.refuse(6, full)])
+    #expect(queue.arrive(7, principal: "other", draw: 0, now: .zero) == [.refuse(5, full)])
+    #expect(queue.arrive(8, principal: "other", draw: 0, now: .zero) == [.refuse(4, full)])
+    // Both have two: nobody's requests are more important.
+    #expect(queue.arrive(9, principal: "other", draw: 0, now: .zero) == [.refuse(9, full)])
+    #expect(queue.arrive(10, principal: "bulk", draw: 0, now: .zero) == [.refuse(10, full)])
+    #expect(queue.arrive(11, principal: "third", draw: 0, now: .zero) == [.refuse(8, full)])
+    #expect(queue.waiting == 4)
+  }
+
+  @Test func `a request makes way for another principal only if that one can wait then`() {
+    var queue = makeQueue(AdmissionPolicy(queueBytes: 100), ready: [("a", 1)])
+    for id in 1...3 as ClosedRange<UInt64> { _ = queue.arrive(id, principal: "bulk", draw: 0, bytes: 50, now: .zero) }
+    #expect(queue.waitingBytes == 100)
+    #expect(
+      queue.arrive(4, principal: "other", draw: 0, bytes: 51, now: .zero)
+        == [.refuse(4, .queueFull(.bytes, waiting: 2, retryAfter: nil))])
+    #expect(
+      queue.arrive(5, principal: "other", draw: 0, bytes: 50, isHoldable: false, now: .zero)
+        == [.refuse(5, .queueFull(.totalBytes, waiting: 2, retryAfter: nil))])
+    #expect(
+      queue.arrive(6, principal: "other", draw: 0, bytes: 50, now: .zero)
+        == [.refuse(3, .queueFull(.bytes, waiting: 2, retryAfter: nil))])
+    #expect(queue.waitingBytes == 100)
+  }
+
+  @Test func `a request that a replica did not take makes way for nobody`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 2), ready: [("a", 2)])
+    for id in 1...2 as ClosedRange<UInt64> { _ = queue.arrive(id, principal: "bulk", draw: 0, now: .zero) }
+    for id in 1...2 as ClosedRange<UInt64> { #expect(queue.bounced(id, pause: .seconds(1), now: .zero) == []) }
+    #expect(
+      queue.arrive(3, principal: "other", draw: 0, now: .zero)
+        == [.refuse(3, .queueFull(.length, waiting: 2, retryAfter: nil))])
+  }
+
   @Test func `a request that some replicas cannot take does not hold up the others`() {
     var queue = makeQueue(ready: [("a", 1), ("b", 1)])
     #expect(queue.arrive(1, draw: 0, now: .zero).dispatched == [1])

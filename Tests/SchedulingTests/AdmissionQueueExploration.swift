@@ -18,6 +18,9 @@ private struct Facts: Hashable {
 
   func waiting(of principal: String) -> [UInt64] { waiting.filter { principals[$0] == principal }.sorted() }
 
+  /// Whether a request waits that no replica can take.
+  var isUnserved: Bool { !waiting.isEmpty && ready.isEmpty }
+
   /// Without the past, which has no effect on what follows: fewer states to visit.
   var open: Facts {
     var facts = self
@@ -58,6 +61,8 @@ private struct World {
   var facts = Facts()
   var queue: AdmissionQueue
   var wrong: [String] = []
+  /// Whether the last event asked for a replica.
+  private var isWoken = false
 
   init(arrivals: UInt64, replicas: Int) {
     maxArrivals = arrivals
@@ -78,6 +83,8 @@ private struct World {
   }
 
   mutating func perform(_ event: Event) {
+    let wasUnserved = facts.isUnserved
+    isWoken = false
     switch event {
     case .arrive(let principal):
       facts.arrived += 1
@@ -86,6 +93,7 @@ private struct World {
       facts.arrivals[id] = facts.now
       facts.wait(id, principal)
       obey(queue.arrive(id, principal: principal, draw: 0, bytes: Self.bytes, now: now))
+      if facts.ready.isEmpty, !isWoken { wrong.append("\(id) does not ask for a replica") }
     case .end(let id):
       end(id)
       obey(queue.left(id, now: now))
@@ -112,6 +120,7 @@ private struct World {
       facts.now += 1
       obey(queue.tick(now: now))
     }
+    if facts.isUnserved, !wasUnserved, !isWoken { wrong.append("a request waits, and no replica is asked for") }
     check()
   }
 
@@ -134,8 +143,28 @@ private struct World {
         facts.turns.append(principal)
         facts.stopWaiting(id)
         facts.atReplica[id] = replica
-      case .refuse(let id, _): end(id)
-      case .wake, .drained: break
+      case .refuse(let id, let why):
+        if case .queueFull = why { checkFairness(refusing: id) }
+        end(id)
+      case .wake: isWoken = true
+      case .drained: break
+      }
+    }
+  }
+
+  /// Checks which request a full queue refuses: the one that has just arrived, or the newest one of a principal that has
+  /// more.
+  private mutating func checkFairness(refusing id: UInt64) {
+    let (newcomer, refused) = (facts.principals[facts.arrived] ?? "", facts.principals[id] ?? "")
+    let (own, others) = (facts.waiting(of: newcomer), facts.waiting(of: refused))
+    if id != facts.arrived {
+      if others.count <= own.count { wrong.append("\(id) makes way for a principal that has as many") }
+      if others.last(where: { facts.bounces[$0] == nil }) != id { wrong.append("\(id) is not the newest") }
+    } else if Self.bytes * (facts.waiting.count - 1) <= Self.policy.queueBytes {
+      for principal in ["a", "b"] where principal != newcomer {
+        let all = facts.waiting(of: principal)
+        guard all.count > own.count, all.contains(where: { facts.bounces[$0] == nil }) else { continue }
+        wrong.append("\(id) is refused, although \(principal) has more")
       }
     }
   }
@@ -149,6 +178,10 @@ private struct World {
     if queue.waiting != facts.waiting.count { wrong.append("\(queue.waiting) wait, not \(facts.waiting.count)") }
     if queue.dispatched != facts.atReplica.count { wrong.append("the number of requests at replicas is wrong") }
     if !facts.waiting.isEmpty, names.contains(where: isFree) { wrong.append("a request waits beside a free place") }
+    if queue.needsReplica != facts.isUnserved { wrong.append("a replica is needed, or not, wrongly") }
+    let awaited = queue.awaited(now: now)
+    if facts.isUnserved, awaited != ["v1"] { wrong.append("the needed replica is unknown") }
+    if !facts.ready.isEmpty, !awaited.isEmpty { wrong.append("a replica is awaited although one serves") }
     if queue.waitingBytes != Self.bytes * facts.waiting.count { wrong.append("\(queue.waitingBytes) bytes are held") }
     // A request that a replica did not take is not refused for the bounds.
     let bounded = facts.waiting.count { facts.bounces[$0] == nil }
@@ -169,7 +202,7 @@ private struct World {
 
 @Suite struct AdmissionQueueExploration {
   @Test(arguments: [(4, 1), (3, 2)] as [(UInt64, Int)])
-  func `in every order of events, principals take turns and nobody waits beside a free place`(
+  func `in every order of events, principals take turns, nobody waits beside a free place, and a wake follows need`(
     arrivals: UInt64, replicas: Int
   ) {
     var visited: Set<Facts> = []

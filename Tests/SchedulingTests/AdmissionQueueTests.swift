@@ -82,19 +82,27 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
       queue.arrive(1, draw: 0, now: .zero) == [
         .refuse(1, .queueFull(.length, waiting: 0, retryAfter: nil)), .wake,
       ])
-    #expect(queue.awaited == ["v1"] && !queue.needsReplica)
+    #expect(queue.awaited(now: .zero) == ["v1"] && !queue.needsReplica)
     _ = queue.replicaReady("a", entity: "v1", capacity: 1, now: .zero)
-    #expect(queue.awaited == [])
+    #expect(queue.awaited(now: .zero) == [])
     var failing = makeQueue(AdmissionPolicy(maxWaiting: 0))
     _ = failing.arrive(1, draw: 0, now: .zero)
     _ = failing.setUnavailable(reason: "it does not start", now: .zero)
-    #expect(failing.awaited == [], "it is not started again before somebody asks")
+    #expect(failing.awaited(now: .zero) == [], "it is not started again before somebody asks")
+  }
+
+  @Test func `a request that may not wait asks for a replica only for as long as others could wait`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 0, maxWait: .seconds(10)))
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .seconds(5))
+    #expect(queue.awaited(now: .milliseconds(14_999)) == ["v1"])
+    #expect(queue.awaited(now: .seconds(15)) == [])
   }
 
   @Test func `a request knows whether it had to wait for a replica`() {
     var queue = makeQueue()
     _ = queue.arrive(1, draw: 0, now: .zero)
-    #expect(queue.awaited == ["v1"])
+    #expect(queue.awaited(now: .zero) == ["v1"])
     _ = queue.replicaReady("a", entity: "v1", capacity: 1, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .zero)
     #expect(queue.hasMetNoReplica(1))

@@ -1,8 +1,16 @@
 import CanonicalJSON
 import Glibc
+import Synchronization
 import Testing
 
 @testable import ServingPlane
+
+/// The statuses of responses.
+private final class Statuses: Sendable {
+  private let state = Mutex<[Int]>([])
+  var all: [Int] { state.withLock { $0 } }
+  func add(_ status: Int) { state.withLock { $0.append(status) } }
+}
 
 @Suite(.serialized)
 struct AdoptionTests {
@@ -35,6 +43,39 @@ struct AdoptionTests {
       }
     }
     #expect(try data.replicaProcesses().isEmpty)
+  }
+
+  @Test func `a query for one served entity may wait while a plane looks for its replicas`() async throws {
+    let data = TestData()
+    let path = "/serving-endpoints/chat/served-models/main/invocations"
+    try await withMemoryBackend { backend in
+      let killed = try await withPlane(data, end: .abrupt, adjust: { $0.backend = backend }) { plane in
+        _ = try await plane.register("hello", try data.model())
+        _ = try await plane.create("chat", [entity("hello", 1, name: "main")])
+        _ = try await plane.waitUntilSettled("chat")
+        return plane
+      }
+      let port = try #require(killed.url.split(separator: ":").last.flatMap { Int($0) })
+      let early = PlaneClient(url: killed.url, token: killed.token)
+      let statuses = Statuses()
+      backend.onFind {
+        let answer = try? await early.chat("chat", path: path, maxWait: "0")
+        statuses.add(answer?.status ?? 0)
+      }
+      try await withPlane(
+        data,
+        adjust: {
+          $0.backend = backend
+          $0.port = port
+        }
+      ) { plane in
+        #expect(statuses.all == [503], "it could have waited, and did not want to")
+        let sentence = try await plane.chat("chat", path: path).sentence
+        #expect(sentence == "Hello from memory")
+        #expect(backend.starts == 1)
+      }
+      await early.http.shutdown()
+    }
   }
 
   @Test func `an update continues where the killed plane left it`() async throws {

@@ -30,7 +30,7 @@ struct EnvironmentRuleTests {
     "TRITON_PTXAS_PATH", "TRITON_CACHE_MANAGER", "TRITON_CACHE_DIR", "HSA_TOOLS_LIB", "OMPI_MCA_plm_rsh_agent",
     "RAY_RUNTIME_ENV_HOOK", "MLFLOW_PYTHON_BIN",
     // Of the plane itself.
-    "PORT", "SETPOINT_REPLICA", "SETPOINT_ANYTHING",
+    "PORT", "SETPOINT_REPLICA", "SETPOINT_ANYTHING", "Setpoint_Plane", "setpoint_engine_args", "setpoint_anything",
     // Devices.
     "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER", "ZE_AFFINITY_MASK",

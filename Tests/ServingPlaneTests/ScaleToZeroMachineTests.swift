@@ -9,6 +9,7 @@ private struct Harness {
   var machine: EndpointMachine
   var now: Duration = .zero
   var load = RequestLoad(idleFor: .zero)
+  var room: Int?
   var asked: [EndpointMachine.Action] = []
   private let counter = Counter()
 
@@ -27,7 +28,7 @@ private struct Harness {
   }
 
   private var context: EndpointMachine.EventContext {
-    EndpointMachine.EventContext(now: now, wall: 1000, room: nil, load: load) { [counter] in
+    EndpointMachine.EventContext(now: now, wall: 1000, room: room, load: load) { [counter] in
       counter.value += 1
       return "r\(counter.value)"
     }
@@ -218,6 +219,67 @@ struct ScaleToZeroMachineTests {
     #expect(harness.started == ["r3"])
     harness.replica("r3", became: .ready)
     #expect(harness.machine.isReady && harness.machine.record.sleep == [:])
+  }
+
+  @Test func `the back-off of wakes starts anew after a replica was ready for long`() throws {
+    var harness = try Harness.asleep(served(1))
+    func failedWake(_ harness: inout Harness) throws -> Duration {
+      harness.ask("main")
+      let id = try #require(harness.started.first)
+      harness.replica(id, failed: "out of memory")
+      harness.answer()
+      let again = try #require(harness.machine.lookAgainAt)
+      let wait = again - harness.now
+      harness.idle(for: wait)
+      return wait
+    }
+    var waits = [try failedWake(&harness), try failedWake(&harness)]
+    harness.ask("main")
+    let good = try #require(harness.started.first)
+    harness.replica(good, became: .ready)
+    harness.answer()
+    harness.now += .seconds(540)
+    harness.idle(for: .seconds(60))
+    #expect(harness.asked.contains(.drain(id: good)))
+    harness.replica(good, became: .stopped)
+    waits.append(try failedWake(&harness))
+    #expect(waits == [.seconds(5), .seconds(10), .seconds(5)])
+  }
+
+  @Test func `a wake without a free GPU ends with its demand`() throws {
+    var harness = try Harness.asleep(served(1))
+    harness.room = 0
+    harness.ask("main")
+    #expect(harness.started == [] && harness.machine.startPhase == "waiting for a free GPU")
+    harness.look()
+    #expect(!harness.isAsleep, "the request still waits")
+    // Its client leaves.
+    harness.answer()
+    harness.look()
+    #expect(harness.isAsleep && harness.asked.contains(.save))
+    harness.room = 1
+    harness.idle(for: .seconds(3600))
+    #expect(harness.started == [], "nobody asks for it")
+    harness.ask("main")
+    #expect(harness.started.count == 1)
+  }
+
+  @Test func `a wake without a free GPU, for a share of the traffic, lasts as long as there is traffic`() throws {
+    var harness = Harness()
+    try harness.put(served(1, name: "a", traffic: 90), served(2, name: "b", traffic: 10, scalesToZero: false))
+    for id in harness.started { harness.replica(id, became: .ready) }
+    harness.idle(for: .seconds(60))
+    let old = harness.states.first { $0.value == .draining }?.key ?? ""
+    harness.replica(old, became: .stopped)
+    harness.room = 0
+    harness.now += .seconds(1)
+    harness.load = RequestLoad(idleFor: .milliseconds(10))
+    harness.look()
+    #expect(!harness.isAsleep && harness.started == [])
+    harness.idle(for: .seconds(59))
+    #expect(!harness.isAsleep)
+    harness.idle(for: .seconds(1))
+    #expect(harness.isAsleep && harness.started == [])
   }
 
   @Test func `after a restart of the plane, what slept sleeps, and what was being woken is`() throws {

@@ -44,6 +44,9 @@ struct ScaleToZeroTests {
           try await eventually("a replica is started") { backend.starts == 2 }
           let waking = try await plane.get("chat").json
           #expect(waking.state["ready"] == "READY", "\(waking.activeEntity.deploymentMessage)")
+          try await eventually("ten requests wait") {
+            try await plane.chat("chat", maxWait: "0").message.contains("and 10 more requests are waiting")
+          }
           backend.setLoading(false)
           return try await group.reduce(into: [PlaneClient.ClientResponse]()) { $0.append($1) }
         }

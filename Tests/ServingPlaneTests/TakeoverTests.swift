@@ -229,6 +229,41 @@ struct TakeoverTests {
     }
   }
 
+  @Test func `a request that waits for a start is refused at a takeover, and can be sent again`() async throws {
+    let data = TestData()
+    try await withMemoryBackend { backend in
+      var settings = data.settings
+      settings.backend = backend
+      settings.runtimeDirectory = data.runtimeParent
+      settings.handoverIdle = .seconds(2)
+      let adjusted = settings
+      try await withPlane(data, adjust: { $0 = adjusted }) { plane in
+        _ = try await plane.register("hello", try data.model())
+        let sleepy = entity("hello", 1, environment: ["SETPOINT_PLANE": #"{"idleAfter":"1s"}"#], scalesToZero: true)
+        _ = try await plane.create("chat", [sleepy])
+        _ = try await plane.wait("chat") { $0.activeEntity.deploymentMessage.hasPrefix("Scaled to zero") }
+        try await eventually("its replica has ended") { backend.remaining.isEmpty }
+        backend.setLoading(true)
+        let load = Load()
+        try await withThrowingTaskGroup(of: Void.self) { requests in
+          requests.addTask { load.note(try await plane.chat("chat")) }
+          try await eventually("a replica is started") { backend.starts == 2 }
+          var next = adjusted
+          next.takesOver = true
+          try await withNext(data, next) { _ in
+            try await eventually("it is answered") { load.answered + load.failures.count == 1 }
+            backend.setLoading(false)
+            let sentence = try await plane.chat("chat").sentence
+            #expect(sentence == "Hello from memory")
+          }
+          try await requests.waitForAll()
+        }
+        let refusal = try #require(load.failures.first)
+        #expect(refusal.hasPrefix("503 ") && refusal.contains("another process has taken over"), "\(refusal)")
+      }
+    }
+  }
+
   /// Runs a second plane on the same data.
   private func withNext(
     _ data: TestData, _ settings: PlaneConfiguration, _ body: @Sendable @escaping (String) async throws -> Void

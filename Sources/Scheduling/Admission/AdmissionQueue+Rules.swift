@@ -26,19 +26,43 @@ extension AdmissionQueue {
   }
 
   /// Returns why a request for which there is no place may not wait for one.
-  func refusalToWait(_ request: AdmissionRequest, isHoldable: Bool, now: Duration) -> AdmissionRefusal? {
+  ///
+  /// - Parameter displaced: the request that is refused if this one waits.
+  func refusalToWait(
+    _ request: AdmissionRequest, displacing displaced: AdmissionRequest?, isHoldable: Bool, now: Duration
+  ) -> AdmissionRefusal? {
     if request.deadline(policy) <= now { return timedOut(request, now: now) }
     let bound: QueueBound
-    if waiting >= policy.maxWaiting {
-      bound = .length
-    } else if waitingBytes + request.bytes > policy.queueBytes {
-      bound = .bytes
+    if let exceeded = exceededBound(by: request, displacing: displaced) {
+      bound = exceeded
     } else if !isHoldable {
       bound = .totalBytes
     } else {
       return nil
     }
     return .queueFull(bound, waiting: waiting, retryAfter: rate.time(for: waiting + 1))
+  }
+
+  private func exceededBound(by request: AdmissionRequest, displacing displaced: AdmissionRequest?) -> QueueBound? {
+    if waiting - (displaced == nil ? 0 : 1) >= policy.maxWaiting { return .length }
+    return waitingBytes - (displaced?.bytes ?? 0) + request.bytes > policy.queueBytes ? .bytes : nil
+  }
+
+  /// Returns the request that makes way in a full queue: the newest of the principal with the most, if that principal
+  /// still has at least as many as the one of the new request afterwards. And the bound that is reached.
+  func displaced(by request: AdmissionRequest) -> (request: AdmissionRequest, bound: QueueBound)? {
+    guard let bound = exceededBound(by: request, displacing: nil),
+      waitingRequests.count(of: request.principal) + 1 < waitingRequests.mostOfOnePrincipal,
+      let newest = waitingRequests.newestOfLargestPrincipal,
+      // The bounds do not apply to a request that a replica did not take.
+      newest.attempts == 0, newest.avoided.isEmpty
+    else { return nil }
+    return (newest, bound)
+  }
+
+  mutating func refuse(displaced request: AdmissionRequest, for bound: QueueBound, now: Duration) -> [Action] {
+    guard waitingRequests.remove(request.id) != nil else { return [] }
+    return refuse(request, .queueFull(bound, waiting: waiting, retryAfter: rate.time(for: waiting + 1)), now: now)
   }
 
   private func timedOut(_ request: AdmissionRequest, now: Duration) -> AdmissionRefusal {

@@ -5,9 +5,10 @@
 /// never go back.
 ///
 /// It guarantees that a replica never has more requests than its capacity, that the requests of one principal for the
-/// same served entity are sent in order of arrival, that waiting principals take turns, that no request waits while a
-/// place for it is free, and that each request ends exactly once: by ``finished(_:now:)`` after a dispatch, by
-/// ``left(_:now:)``, or by a refusal. A place is taken at dispatch and given back in `release`, nowhere else.
+/// same served entity are sent in order of arrival, that waiting principals take turns, that none of them keeps the
+/// others out of a full queue, that no request waits while a place for it is free, and that each request ends exactly
+/// once: by ``finished(_:now:)`` after a dispatch, by ``left(_:now:)``, or by a refusal. A place is taken at dispatch and
+/// given back in `release`, nowhere else.
 ///
 /// With n waiting requests, an event takes O(log n), plus a look at each replica. Only what concerns all requests takes
 /// longer: a changed split of the traffic, a changed policy, and the end.
@@ -40,8 +41,9 @@ package struct AdmissionQueue: Sendable {
   var rate: ServiceRate
   var unavailableReason: String?
   var isClosed = false
-  /// The served entities without a replica for which a request came that could not wait. Who comes next finds a replica.
-  private var missed: Set<String> = []
+  /// The served entities without a replica for which a request came that could not wait, and when the last one came.
+  /// Who comes next finds a replica.
+  private var missed: [String: Duration] = [:]
   /// The time since which nothing waits and nothing is in flight; nil while something is.
   package internal(set) var idleSince: Duration?
 
@@ -84,15 +86,18 @@ package struct AdmissionQueue: Sendable {
     if let entity, let replica = replicas.choose(for: request, in: entity, now: now) {
       return actions + [dispatch(request, to: replica)]
     }
-    if let refusal = refusalToWait(request, isHoldable: isHoldable, now: now) {
+    let displaced = displaced(by: request)
+    if let refusal = refusalToWait(request, displacing: displaced?.request, isHoldable: isHoldable, now: now) {
       let refused = actions + refuse(request, refusal, now: now)
       guard !isServed, let entity else { return refused }
-      missed.insert(entity)
+      missed[entity] = now
       return refused + [.wake]
     }
     request.hasMetNoReplica = !isServed
     waitingRequests.append(request, to: entity, deadline: request.deadline(policy))
-    return isServed ? actions : actions + [.wake]
+    var others: [Action] = []
+    if let displaced { others = refuse(displaced: displaced.request, for: displaced.bound, now: now) }
+    return actions + others + (isServed ? [] : [.wake])
   }
 
   /// Handles the end of a dispatched request: it was answered completely, or its upstream failed permanently.
@@ -154,7 +159,7 @@ package struct AdmissionQueue: Sendable {
   ) -> [Action] {
     measure(now)
     replicas.ready(id, entity: entity, capacity: capacity)
-    missed.remove(entity)
+    missed[entity] = nil
     unavailableReason = nil
     reroute()
     return dispatchWaiting(now: now)
@@ -188,7 +193,7 @@ package struct AdmissionQueue: Sendable {
   package mutating func setTraffic(_ weights: [(entity: String, weight: Int)], now: Duration) -> [Action] {
     traffic.set(weights)
     reroute()
-    missed = missed.filter { knows($0) }
+    missed = missed.filter { knows($0.key) }
     return dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
@@ -205,7 +210,7 @@ package struct AdmissionQueue: Sendable {
   /// can take are then refused at once instead of waiting. A replica that becomes ready clears it, and so does nil.
   package mutating func setUnavailable(reason: String?, now: Duration) -> [Action] {
     unavailableReason = reason
-    if reason != nil { missed = [] }
+    if reason != nil { missed = [:] }
     return refuseUnroutable(now: now)
   }
 
@@ -255,10 +260,12 @@ package struct AdmissionQueue: Sendable {
   /// Whether the request at a replica had to wait because no replica served its entity when it arrived.
   package func hasMetNoReplica(_ id: RequestID) -> Bool { inFlight[id]?.request.hasMetNoReplica ?? false }
 
-  /// The served entities that requests need and of which no replica takes requests.
-  package var awaited: Set<String> {
+  /// Returns the served entities that requests need and of which no replica takes requests. A request that could not
+  /// wait counts for as long as others may wait.
+  package func awaited(now: Duration) -> Set<String> {
     let waitedFor = waitingRequests.lanesWithRequests.compactMap { waitingRequests.entity(of: $0) }
-    return missed.union(waitedFor.filter { !isServed($0) })
+    let missing = missed.filter { now < $0.value + policy.maxWait }
+    return Set(waitedFor.filter { !isServed($0) }).union(missing.keys)
   }
 
   /// Whether a request is waiting that no current replica can take.

@@ -55,6 +55,7 @@ struct WaitingRequests: Sendable {
   private var linesOfLane = SlotLists(count: 0)
   /// One list with all lanes; the first has the next turn.
   private var lanesInTurn = SlotLists(count: 1)
+  private var principals = WaitingPrincipals()
   /// The size of all bodies.
   private(set) var bytes = 0
 
@@ -63,6 +64,17 @@ struct WaitingRequests: Sendable {
   var nextDeadline: Duration? { deadlines.first?.time }
 
   func contains(_ id: UInt64) -> Bool { ids.find(id) != nil }
+
+  // MARK: Principals
+
+  /// The number of a principal's requests.
+  func count(of principal: String) -> Int { principals.count(of: principal) }
+
+  /// The number of requests of the principal with the most.
+  var mostOfOnePrincipal: Int { principals.most }
+
+  /// The newest request of the principal with the most.
+  var newestOfLargestPrincipal: AdmissionRequest? { principals.newestOfLargest.map { requests[$0] } }
 
   // MARK: Lanes
 
@@ -109,6 +121,7 @@ struct WaitingRequests: Sendable {
   /// Adds a request that has arrived after all others of its principal.
   mutating func append(_ request: AdmissionRequest, to entity: String?, deadline: Duration) {
     let slot = insert(request, deadline: deadline)
+    principals.append(slot, of: request.principal)
     requestsOfLine.append(slot, to: line(for: request, in: entity))
   }
 
@@ -116,6 +129,7 @@ struct WaitingRequests: Sendable {
   /// principal has the next turn.
   mutating func putBack(_ request: AdmissionRequest, to entity: String?, deadline: Duration) {
     let slot = insert(request, deadline: deadline)
+    principals.prepend(slot, of: request.principal)
     let line = line(for: request, in: entity)
     // Only others that were put back have arrived before it, so this is short.
     var next = requestsOfLine.first(of: line)
@@ -155,6 +169,7 @@ struct WaitingRequests: Sendable {
       requestsOfLine.remove(slot)
       if requestsOfLine.count(of: line) == 0 { remove(line: line) }
     }
+    principals.remove(slot)
     deadlines.remove(slot)
     ids.remove(slot)
     bytes -= request.bytes

@@ -30,6 +30,8 @@ struct SlotLists: Sendable {
 
   func first(of list: Int) -> Int? { lists[list].first == Self.none ? nil : lists[list].first }
 
+  func last(of list: Int) -> Int? { lists[list].last == Self.none ? nil : lists[list].last }
+
   mutating func makeRoom(for slot: Int) {
     while links.count <= slot { links.append(Link()) }
   }

@@ -170,6 +170,7 @@ struct EndpointMachine: Sendable {
         case .start(let launch):
           actions += start(launch, context, &room)
         case .drain(let id):
+          forgetFailures(before: id, now: context.now)
           replicas[id]?.state = .draining
           stops.append(.drain(id: id))
         case .stop(let id):
@@ -202,6 +203,12 @@ struct EndpointMachine: Sendable {
       actions.append(.route)
     }
     return actions + stops
+  }
+
+  /// Forgets the failures of a launch before a replica that was ready for long enough and did not fail.
+  private mutating func forgetFailures(before id: String, now: Duration) {
+    guard let launch = replicas[id]?.launch, let since = readySince[id], let crash = crashes[launch] else { return }
+    if crash.last <= since, now - since >= CrashRecord.stableAfter { crashes[launch] = nil }
   }
 
   private mutating func start(_ key: String, _ context: EventContext, _ room: inout Int?) -> [Action] {
@@ -246,7 +253,7 @@ struct EndpointMachine: Sendable {
       config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: record.update.target != nil,
       load: load, ready: Set(states.filter { $0.state == .ready }.map(\.launch)),
       standing: Set(states.filter { $0.state == .ready || $0.state.isComing }.map(\.launch)),
-      retryAt: crashes.mapValues { $0.retryAt(planner.backoff) }, now: now)
+      withoutRoom: Set(withoutRoom), retryAt: crashes.mapValues { $0.retryAt(planner.backoff) }, now: now)
     let sleep = sleepPolicy.update(record.sleep, in: situation)
     guard sleep != record.sleep else { return false }
     record.sleep = sleep

@@ -14,12 +14,14 @@ enum EnvironmentRule {
 
   private static let setByPlane = "the serving plane sets it"
 
-  /// The verdict on a variable. Case is ignored, as some programs ignore it.
-  static func verdict(on name: String) -> Verdict {
-    let name = name.uppercased()
-    if name == EngineFlags.variable || name == PlaneArguments.variable { return .allowed }
-    if planeNames.contains(name) || name.hasPrefix("SETPOINT_") {
-      return .refused(why: setByPlane)
+  /// The verdict on a variable. Case is ignored, as some programs ignore it, but not for the variables that the plane
+  /// itself reads: it finds them only by their exact names.
+  static func verdict(on variable: String) -> Verdict {
+    if variable == EngineFlags.variable || variable == PlaneArguments.variable { return .allowed }
+    let name = variable.uppercased()
+    if planeNames.contains(name) || variable.hasPrefix("SETPOINT_") { return .refused(why: setByPlane) }
+    if name.hasPrefix("SETPOINT_") {
+      return .refused(why: "names that begin with SETPOINT_, in any case, belong to the serving plane")
     }
     if name.contains("VISIBLE_DEVICES") || deviceNames.contains(name) {
       return .refused(why: "the serving plane assigns the devices of a replica")

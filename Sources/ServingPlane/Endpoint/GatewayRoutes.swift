@@ -30,7 +30,7 @@ struct GatewayRoutes {
   /// Adds an endpoint. Its requests wait, or are refused, until its routing is published.
   ///
   /// - Parameters:
-  ///   - routing: its routing, of which only the limits and the reason to refuse requests apply yet.
+  ///   - routing: its routing, of which everything except the replicas applies at once.
   ///   - demand: called, possibly often, when a request waits that no replica can take.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   mutating func add(
@@ -41,6 +41,8 @@ struct GatewayRoutes {
       policy: defaults.overridden(by: routing.plane).admission, eventLoop: eventLoop, heldBytes: heldBytes,
       demand: demand, redact: redact)
     admissions[record.id] = admission
+    // So that its served entities are known before the plane has found its replicas.
+    admission.setTraffic(routing.shares.map { ($0.entity, $0.weight) })
     admission.setUnavailable(reason: routing.unavailable)
     admission.setDeploying(deploying)
     table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))

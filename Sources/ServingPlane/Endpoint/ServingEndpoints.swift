@@ -51,6 +51,8 @@ actor ServingEndpoints {
   private var found: [ReplicaRecord] = []
   /// Replicas whose record cannot be read, by ID; also until then.
   private var damagedReplicas: [String] = []
+  /// Whether the replicas on record have been processed. Before that, nothing may start: it may run already.
+  private var isResumed = false
   /// The plane that this one has replaced. It may still have requests at any replica.
   var previousPlane: PreviousPlane?
   /// A signal for each request, or for several, that waits and that no replica can take.
@@ -110,6 +112,7 @@ actor ServingEndpoints {
       let adoption = ReplicaAdoption(backend: backend, records: found, sparesUnwanted: previousPlane != nil)
       found = []
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
+      isResumed = true
       for id in machines.keys.sorted() { await act(on: id) { $0.tick($1) } }
     }
   }
@@ -139,6 +142,7 @@ actor ServingEndpoints {
   /// Wakes the endpoints whose requests wait for a replica. Called after each ``demand``.
   func meetDemand() async {
     await changes.run {
+      guard isResumed else { return }
       for id in machines.keys.sorted() { await check(id) { !$0.awaited.isEmpty } }
     }
   }
@@ -153,7 +157,7 @@ actor ServingEndpoints {
   /// Checks what waits for time or GPUs, what is idle, and replicas that were told to stop. Called periodically.
   func tick() async {
     await changes.run {
-      guard !isStopping else { return }
+      guard isResumed, !isStopping else { return }
       let now = clock.now - origin
       for id in machines.keys.sorted() { await check(id) }
       for record in replicas.living where machines[record.endpoint] == nil {
@@ -177,6 +181,14 @@ actor ServingEndpoints {
       isStopping = true
       isReleased = true
       return true
+    }
+  }
+
+  /// Refuses the requests that no replica can take. After a takeover, this plane learns of no other replica.
+  func refuseUnserved() {
+    for id in machines.keys {
+      gateway.admission(of: id)?.setUnavailable(
+        reason: "another process has taken over the serving plane, and starts its replicas; retry later")
     }
   }
 

@@ -2,7 +2,8 @@
 enum SleepState: String, Hashable, Codable, Sendable {
   /// It has no replicas until a request needs one. → waking
   case asleep
-  /// Its first replica is starting; the others follow once that one is ready. → awake; asleep, if it fails
+  /// Its first replica is starting; the others follow once that one is ready. → awake; asleep, if it fails, or if it
+  /// has no room and is no longer needed
   case waking
 }
 
@@ -33,6 +34,8 @@ struct SleepPolicy: Sendable {
     let ready: Set<String>
     /// The launches with a replica that is ready or will be.
     let standing: Set<String>
+    /// The launches that wait for free GPUs.
+    let withoutRoom: Set<String>
     /// The end of the back-off of each launch that failed.
     let retryAt: [String: Duration]
     let now: Duration
@@ -63,7 +66,9 @@ struct SleepPolicy: Sendable {
     case .asleep?: return mustWake(launch, situation) ? .waking : .asleep
     case nil: return isIdle(situation) ? .asleep : nil
     case .waking?:
-      guard situation.ready.contains(launch) else { return hasFailed(launch, situation) ? .asleep : .waking }
+      guard situation.ready.contains(launch) else {
+        return hasFailed(launch, situation) || isUnneeded(launch, situation) ? .asleep : .waking
+      }
       begin(now: situation.now)
       return nil
     }
@@ -78,13 +83,26 @@ struct SleepPolicy: Sendable {
 
   private func mustWake(_ launch: String, _ situation: Situation) -> Bool {
     if let retryAt = situation.retryAt[launch], retryAt > situation.now { return false }
-    let entities = situation.config.entities.filter { $0.launch.key == launch }
-    if entities.contains(where: { situation.load.awaited.contains($0.name) }) { return true }
-    // Its share of the traffic goes to others, so nobody waits for it.
-    guard entities.contains(where: { $0.traffic > 0 }), let since = asleepSince[launch],
-      situation.config.entities.contains(where: { $0.traffic > 0 && situation.ready.contains($0.launch.key) })
-    else { return false }
+    if isAwaited(launch, situation) { return true }
+    guard isReplaced(launch, situation), let since = asleepSince[launch] else { return false }
     return situation.load.idleFor.map { $0 < situation.now - since } ?? true
+  }
+
+  private func isAwaited(_ launch: String, _ situation: Situation) -> Bool {
+    situation.config.entities.contains { $0.launch.key == launch && situation.load.awaited.contains($0.name) }
+  }
+
+  /// Whether a launch's share of the traffic goes to others meanwhile, so that nobody waits for it.
+  private func isReplaced(_ launch: String, _ situation: Situation) -> Bool {
+    let sharing = situation.config.entities.filter { $0.traffic > 0 }
+    return sharing.contains { $0.launch.key == launch }
+      && sharing.contains { situation.ready.contains($0.launch.key) }
+  }
+
+  /// Whether a launch that waits for free GPUs is no longer needed: it would later take them for nobody.
+  private func isUnneeded(_ launch: String, _ situation: Situation) -> Bool {
+    guard situation.withoutRoom.contains(launch), !situation.standing.contains(launch) else { return false }
+    return !isAwaited(launch, situation) && (!isReplaced(launch, situation) || isIdle(situation))
   }
 
   private func hasFailed(_ launch: String, _ situation: Situation) -> Bool {

@@ -85,6 +85,8 @@ struct TakeoverListener: Sendable {
     }
     await abandon()
     gate.handOver(to: successor)
+    // Only now: a request that is sent again must reach the new plane.
+    await endpoints.refuseUnserved()
     server.stopListening()
     sockets.close()
     data.unlock()

@@ -32,6 +32,7 @@ final class MemoryBackend: ReplicaBackend {
     var onToken: @Sendable () -> Void = {}
     /// Whether no engine is healthy yet.
     var isLoading = false
+    var onFind: @Sendable () async -> Void = {}
   }
 
   private let state = Mutex(State())
@@ -74,6 +75,9 @@ final class MemoryBackend: ReplicaBackend {
   /// Calls this before each token that is generated.
   func onToken(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onToken = action } }
 
+  /// Performs this before replicas are found again, while the plane starts.
+  func onFind(_ action: @escaping @Sendable () async -> Void) { state.withLock { $0.onFind = action } }
+
   // MARK: The backend
 
   let accelerators = Accelerators.none
@@ -98,6 +102,8 @@ final class MemoryBackend: ReplicaBackend {
   }
 
   func find(_ records: [ReplicaRecord]) async -> [String: any RunningReplica] {
+    let onFind = state.withLock { $0.onFind }
+    await onFind()
     var running: [String: any RunningReplica] = [:]
     for record in records {
       guard let name = record.handle.members["unit"]?.stringValue, let found = unit(name), found.exit == nil else {

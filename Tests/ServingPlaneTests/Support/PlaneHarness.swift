@@ -155,11 +155,14 @@ struct PlaneClient: Sendable {
     var message: String { json["message"]?.stringValue ?? "" }
   }
 
+  private var usualHeaders: [HTTPField] {
+    [HTTPField("Authorization", "Bearer " + token), HTTPField("Content-Type", "application/json")]
+  }
+
   func call(
     _ method: String, _ path: String, _ body: JSONValue? = nil, headers: [HTTPField]? = nil
   ) async throws -> ClientResponse {
-    let headers =
-      headers ?? [HTTPField("Authorization", "Bearer " + token), HTTPField("Content-Type", "application/json")]
+    let headers = headers ?? usualHeaders
     let response = try await http.execute(
       HTTPRequest(method: method, url: url + path, headers: headers, body: body?.bytes()))
     let bytes = try await response.body.collect()
@@ -213,10 +216,13 @@ struct PlaneClient: Sendable {
   }
 
   /// The endpoint's message for users.
-  func chat(_ name: String, path: String? = nil) async throws -> ClientResponse {
+  ///
+  /// - Parameter maxWait: how long the request may wait for a replica.
+  func chat(_ name: String, path: String? = nil, maxWait: String? = nil) async throws -> ClientResponse {
     try await call(
       "POST", path ?? "/serving-endpoints/\(name)/invocations",
-      ["messages": [["role": "user", "content": "Hi"]], "max_tokens": 20])
+      ["messages": [["role": "user", "content": "Hi"]], "max_tokens": 20],
+      headers: usualHeaders + (maxWait.map { [HTTPField("X-Setpoint-Max-Wait", $0)] } ?? []))
   }
 
   private static func config(_ entities: [JSONValue], _ traffic: [String: Int]?) -> JSONValue {
