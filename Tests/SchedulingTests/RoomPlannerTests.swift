@@ -95,7 +95,8 @@ private func waiting(
       endpoint.yieldsLater = 1
       return endpoint
     }
-    let plan = planner.plan([updating("a", since: .zero), updating("b", since: .seconds(1))], free: 0, now: .seconds(9))
+    let both = [updating("a", since: .zero), updating("b", since: .seconds(1))]
+    let plan = planner.plan(both, free: 0, now: .seconds(9))
     #expect(plan.share(of: "a").reclaimable == 1)
     #expect(plan.share(of: "b").reclaimable == 0)
   }
