@@ -13,7 +13,7 @@ import Testing
   }
 
   private static let worlds: [(slots: Int, scales: [Bool], crashes: Int)] = [
-    (1, [true, true], 1), (2, [true, true], 0), (2, [false, true], 1),
+    (1, [true, true], 1), (1, [true, false], 1), (2, [true, true], 0), (2, [false, true], 1),
   ]
 
   @Test(arguments: worlds, [true, false])
@@ -36,7 +36,7 @@ import Testing
           numbers[key] = number
           visits.append(Visit(world: following, parent: next, event: event))
         }
-        if event.isProgress { visits[number].before.append(next) }
+        if world.isProgress(event) { visits[number].before.append(next) }
         guard following.wrong.isEmpty else {
           Issue.record("\(following.wrong) after \(trace(to: next, in: visits) + [event])")
           return
@@ -44,7 +44,8 @@ import Testing
       }
       next += 1
     }
-    checkThatAllSettle(visits)
+    // One that never stops may hold the only slot for good.
+    if bounds.scales.count(where: { !$0 }) < bounds.slots { checkThatAllSettle(visits) }
     let isNewReached = visits.contains { $0.world.servesNew }
     #expect(isNewReached == isNewSound)
     print("room: \(visits.count) states with \(bounds.slots) slots, scaling \(bounds.scales), sound: \(isNewSound)")

@@ -35,6 +35,9 @@ private struct Endpoint {
     replicas.count { $0.launch == launch(version) && ($0.state == .ready || $0.state.isComing) }
   }
 
+  /// Whether it serves, or would if its replica ran.
+  var isAwake: Bool { serving != nil && !isAsleep && !isWaking }
+
   var ready: Replica? {
     serving.flatMap { version in replicas.first { $0.launch == launch(version) && $0.state == .ready } }
   }
@@ -45,7 +48,7 @@ private struct Endpoint {
 
   func room(now: Duration) -> EndpointRoom {
     let launches = Set([serving, target].compactMap { $0.map(launch) })
-    let mayYield = scales && serving != nil && target == nil && !isAsleep && !isWaking
+    let mayYield = scales && isAwake && target == nil
     return use.endpoint(
       name, replicas: replicas.filter { !$0.state.isOver },
       scaling: RoomUse.Scaling(
@@ -57,8 +60,9 @@ private struct Endpoint {
 /// What can happen in a ``RoomWorld``. The number is the endpoint's.
 enum RoomEvent: Hashable {
   case ask(Int)
-  /// The request is answered, or whoever sent it hangs up.
+  /// The request at a replica ends.
   case end(Int)
+  /// Whoever sent a request that waits hangs up.
   case hangUp(Int)
   case ready(Int, String)
   case fail(Int, String)
@@ -66,14 +70,6 @@ enum RoomEvent: Hashable {
   case gone(Int, String)
   case update
   case minute
-
-  /// Whether it happens by itself at some time, without a fault, and without a client who gives up.
-  var isProgress: Bool {
-    switch self {
-    case .end, .ready, .fail, .gone, .minute: true
-    case .ask, .hangUp, .crash, .update: false
-    }
-  }
 }
 
 /// Two endpoints on a machine with a few slots, and what was wrong with them.
@@ -129,22 +125,39 @@ struct RoomWorld {
       } else if endpoint.request == .waiting {
         request = "waiting"
       }
+      let mayStop = endpoint.scales && endpoint.isAwake
       let isTurnOver = endpoint.servingSince.map { now - $0 >= Self.swapEvery } ?? false
       return Key.EndpointKey(
         versions: [endpoint.serving, endpoint.target],
         flags: [
-          endpoint.isAsleep, endpoint.isWaking, isTurnOver, endpoint.use.waitingSince != nil,
-          endpoint.isBackingOff(Self.planner.backoff, now: now), now - endpoint.idleSince >= .seconds(60),
+          endpoint.isAsleep, endpoint.isWaking, mayStop && isTurnOver, endpoint.use.waitingSince != nil,
+          endpoint.isBackingOff(Self.planner.backoff, now: now),
+          mayStop && endpoint.request == nil && now - endpoint.idleSince >= .seconds(60),
         ], replicas: endpoint.replicas.map { "\($0.launch) \($0.state)" }.sorted(), request: request,
         owned: endpoint.use.owned)
     }
+    return Key(endpoints: keys, orders: orders, left: [crashesLeft, updatesLeft])
+  }
+
+  /// Which endpoint came first, where that has an effect.
+  private var orders: [Bool] {
     let (one, other) = (endpoints[0], endpoints[1])
-    return Key(
-      endpoints: keys,
-      orders: [
-        (one.use.waitingSince ?? .zero) <= (other.use.waitingSince ?? .zero), one.idleSince <= other.idleSince,
-        (one.servingSince ?? .zero) <= (other.servingSince ?? .zero),
-      ], left: [crashesLeft, updatesLeft])
+    let mayStop = endpoints.allSatisfy { $0.scales && $0.isAwake }
+    let areIdle = endpoints.allSatisfy { $0.request == nil }
+    var orders = [false, mayStop && areIdle && one.idleSince <= other.idleSince, false]
+    if let first = one.use.waitingSince, let second = other.use.waitingSince { orders[0] = first <= second }
+    if mayStop, let first = one.servingSince, let second = other.servingSince { orders[2] = first <= second }
+    return orders
+  }
+
+  /// Whether an event happens by itself at some time: without a fault, without a client who gives up, and although a
+  /// replica that takes requests always has one.
+  func isProgress(_ event: RoomEvent) -> Bool {
+    switch event {
+    case .end(let index): endpoints[index].request != endpoints[index].ready.map { Endpoint.Request.at($0.id) }
+    case .ready, .fail, .gone, .minute: true
+    case .ask, .hangUp, .crash, .update: false
+    }
   }
 
   /// All that can happen next.
@@ -175,6 +188,7 @@ struct RoomWorld {
 
   mutating func perform(_ event: RoomEvent) {
     wrong = []
+    now += .milliseconds(1)
     switch event {
     case .ask(let index): endpoints[index].request = .waiting
     case .end(let index), .hangUp(let index): endRequest(of: index)
@@ -255,6 +269,7 @@ struct RoomWorld {
       endpoints[index].use.note(
         next.withoutRoom, serving: current.set(current.serving, count: current.isAsleep ? 0 : 1),
         target: current.set(current.target), replicas: current.replicas, now: now)
+      hasChanged = hasChanged || endpoints[index].use != current.use
       guard isTurned else { break }
     }
     if endpoints[index].request == .waiting, let ready = endpoints[index].ready {
@@ -283,12 +298,18 @@ struct RoomWorld {
         endpoints[index].servingSince = now
         isTurned = true
       case .declareFailed(let version, _, let cause):
-        if version != 2 || isNewSound, cause != "bad" { wrong.append("a version that fits failed: \(cause)") }
+        let isBroken = cause == "bad" || (version == 2 && !isNewSound)
+        if !isBroken, canFit(index) { wrong.append("a version that fits failed: \(cause)") }
         endpoints[index].target = nil
         isTurned = true
       }
     }
     return isTurned
+  }
+
+  /// Whether the endpoints that do not scale to zero leave an endpoint a slot.
+  private func canFit(_ index: Int) -> Bool {
+    endpoints.indices.count { $0 != index && !endpoints[$0].scales } < slots
   }
 
   private mutating func end(_ index: Int, _ id: String, _ state: ReplicaState) {
@@ -347,7 +368,9 @@ struct RoomWorld {
     if free > 0, let room = rooms.first(where: { $0.waitingSince != nil }) {
       wrong.append("\(room.id) waits beside a free slot")
     }
-    for endpoint in endpoints {
+    for (endpoint, room) in zip(endpoints, rooms) {
+      let held = endpoint.replicas.count { !$0.state.isOver }
+      if endpoint.isAwake, room.kept + held == 0 { wrong.append("\(endpoint.name) has lost its slot") }
       for version in 1...2 where endpoint.standing(version) > 1 { wrong.append("\(endpoint.name) was started twice") }
     }
   }

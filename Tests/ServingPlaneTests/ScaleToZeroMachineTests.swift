@@ -29,11 +29,9 @@ private struct Harness {
       idleAfter: .seconds(60))
   }
 
-  private var context: EndpointMachine.EventContext {
-    context(givesUp: false)
-  }
+  private var context: EndpointMachine.EventContext { makeContext(givesUp: false) }
 
-  private func context(givesUp: Bool) -> EndpointMachine.EventContext {
+  private func makeContext(givesUp: Bool) -> EndpointMachine.EventContext {
     EndpointMachine.EventContext(
       now: now, wall: 1000, room: room, reclaimable: reclaimable, givesUp: givesUp, load: load
     ) { [counter] in
@@ -43,7 +41,7 @@ private struct Harness {
   }
 
   /// Lets another endpoint need the places of what scales to zero.
-  mutating func giveUp() { asked = machine.tick(context(givesUp: true)) }
+  mutating func giveUp() { asked = machine.tick(makeContext(givesUp: true)) }
 
   mutating func put(_ entities: PlaneEntity...) throws(APIError) {
     let version = machine.record.nextVersion

@@ -64,8 +64,8 @@ package struct RoomUse: Hashable, Sendable {
       waitingSince: waitingSince, isUrgent: isUpdating || isUrgent(replicas, scaling), isUpdating: isUpdating,
       scales: scaling.isComplete,
       yields: scaling.yielding.isEmpty ? 0 : Self.standing(replicas, of: scaling.yielding) + spare,
-      yieldsLater: Self.standing(replicas, of: scaling.launches) + spare, idleFor: idleFor,
-      servingSince: servingSince)
+      yieldsLater: Self.standing(replicas, of: scaling.launches) + (scaling.isComplete ? vacant : 0),
+      idleFor: idleFor, servingSince: servingSince)
   }
 
   /// Whether more than a further replica beside others of the same launch waits for a place.
