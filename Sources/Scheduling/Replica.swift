@@ -6,7 +6,8 @@ package struct Replica: Hashable, Sendable, Identifiable {
   package let id: String
   package let launch: String
   package var state: ReplicaState
-  /// The number of the machine's places that it holds until it has ended: its accelerators.
+  /// The number of the machine's places that it holds until it has ended: its accelerators, or a
+  /// slot.
   package let places: Int
 
   package init(id: String, launch: String, state: ReplicaState, places: Int = 1) {

@@ -6,7 +6,8 @@ package struct EntityReplicas: Hashable, Sendable {
   package let launch: String
   /// The desired number of replicas.
   package let count: Int
-  /// The number of the machine's places that each of them takes: its accelerators, or none on a CPU.
+  /// The number of the machine's places that each of them takes: its accelerators, or a slot on a CPU, if those are
+  /// limited.
   package let places: Int
 
   package init(entity: String, launch: String, count: Int, places: Int = 1) {
@@ -81,15 +82,18 @@ package struct ReplicaPlanner: Hashable, Sendable {
   ///   - serving: the config that receives traffic; nil before the first one.
   ///   - target: the config of an update in progress; nil if there is none, or to cancel the update.
   ///   - room: the number of free places of the machine; nil for no limit.
-  ///   - freeing: the number of places held by other endpoints' replicas that are ending.
+  ///   - freeing: the number of places that other endpoints are about to free.
+  ///   - reclaimable: the number of places that other endpoints may free at some time, those included.
+  ///   - unit: what a place is, for messages.
   ///   - crashes: the failures of each launch. A launch's record is to be removed when a config with it is accepted, so
   ///     that a config sent again gets new attempts.
   package func plan(
     serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], room: Int?, freeing: Int = 0,
-    crashes: [String: CrashRecord], now: Duration
+    reclaimable: Int = 0, unit: RoomUnit = .gpu, crashes: [String: CrashRecord], now: Duration
   ) -> ReplicaPlan {
     var round = PlanningRound(
-      replicas: replicas, room: room, freeing: freeing, crashes: crashes, backoff: backoff, now: now)
+      replicas: replicas, room: room, freeing: freeing, reclaimable: reclaimable, unit: unit, crashes: crashes,
+      backoff: backoff, now: now)
     round.learnPlaces([serving, target])
     round.removeEnded()
     if let target, let failure = failure(of: target, serving: serving, replicas: replicas, crashes: crashes) {
@@ -130,6 +134,8 @@ private struct PlanningRound {
   let replicas: [Replica]
   var room: Int?
   let freeing: Int
+  let reclaimable: Int
+  let unit: RoomUnit
   let crashes: [String: CrashRecord]
   let backoff: Backoff
   let now: Duration
@@ -137,11 +143,14 @@ private struct PlanningRound {
   private var places: [String: Int] = [:]
 
   init(
-    replicas: [Replica], room: Int?, freeing: Int, crashes: [String: CrashRecord], backoff: Backoff, now: Duration
+    replicas: [Replica], room: Int?, freeing: Int, reclaimable: Int, unit: RoomUnit, crashes: [String: CrashRecord],
+    backoff: Backoff, now: Duration
   ) {
     self.replicas = replicas
     self.room = room.map { max(0, $0) }
     self.freeing = max(0, freeing)
+    self.reclaimable = max(self.freeing, reclaimable)
+    self.unit = unit
     self.crashes = crashes
     self.backoff = backoff
     self.now = now
@@ -191,10 +200,9 @@ private struct PlanningRound {
       wanted[$0.launch] == nil && $0.places > 0 && ($0.state == .ready || $0.state.isComing)
     }
     let short = placesShort
-    if short > freeing + old.reduce(0, { $0 + $1.places }),
-      let entity = target.entities.first(where: { plan.withoutRoom.contains($0.launch) })
-    {
-      return fail(target, entity, short: short - freeing - old.reduce(0) { $0 + $1.places })
+    let possible = reclaimable + old.reduce(0) { $0 + $1.places }
+    if short > possible, let entity = target.entities.first(where: { plan.withoutRoom.contains($0.launch) }) {
+      return fail(target, entity, short: short - possible)
     }
     makeRoom(short - freeing, from: old)
     // The serving config is repaired only with the room that the target leaves, back-off or not: more would be in the
@@ -220,8 +228,8 @@ private struct PlanningRound {
     plan = ReplicaPlan()
     removeEnded()
     let cause = """
-      not enough resources on this machine: \(short) more \(short == 1 ? "GPU is" : "GPUs are") needed, even with \
-      the replicas of the current config stopped
+      not enough resources on this machine: \(short) more \(unit.name(short)) \(short == 1 ? "is" : "are") needed, \
+      even with the replicas of the current config stopped
       """
     plan.steps.append(.declareFailed(version: target.version, entity: entity.entity, cause: cause))
   }

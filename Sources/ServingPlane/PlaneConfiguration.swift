@@ -39,6 +39,10 @@ package struct PlaneConfiguration: Sendable {
   /// larger.
   package var maximumReplicas: Int?
   package static let replicasWithoutGPUs = 16
+  /// How many replicas may run at once on a machine without GPUs; nil for any number.
+  package var slots: Int?
+  /// How long an endpoint that scales to zero serves, although others wait for its places, while it has requests.
+  package var swapEvery: Duration = .seconds(30)
   /// The GPUs of the machine; nil for those that nvidia-smi lists.
   var accelerators: Accelerators?
   /// What replicas run on; nil for the processes of this machine.

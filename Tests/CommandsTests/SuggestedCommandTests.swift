@@ -77,6 +77,7 @@ import Testing
       (["--takeover", "--data=d", "--python", "python3.12", "-v"], ["--python", "python3.12", "-v"]),
       (["--python=/opt/v/bin/python", "--listen=[::1]:1"], ["--python", "/opt/v/bin/python", "--listen=[::1]:1"]),
       (["--max-replicas", "2", "--data"], ["--max-replicas", "2"]),
+      (["--slots", "2", "--swap-every=5s"], ["--slots", "2", "--swap-every=5s"]),
     ] as [([String], [String])])
   func `the command that starts a plane again has its options`(given: [String], kept: [String]) {
     #expect(ServeOptions.forRestart(given, isInBackground: false) == kept)

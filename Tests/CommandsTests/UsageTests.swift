@@ -129,6 +129,7 @@ import Testing
       (["serve", "--port", "99999"], "--port", "write a port from 0 to 65535"),
       (["serve", "--request-memory", "much"], "--request-memory", "write a number of bytes like 64Mi"),
       (["serve", "--idle-after", "soon"], "--idle-after", "write a time like 90s"),
+      (["serve", "--swap-every", "often"], "--swap-every", "write a time like 90s"),
       (["serve", "--held-bytes", "much"], "--held-bytes", "write a number of bytes like 64Mi"),
     ] as [([String], String, String)])
   func `a value that cannot be parsed is refused with the expected form`(

@@ -260,7 +260,7 @@ struct EndpointMachineTests {
     #expect(harness.asked.contains(.drain(id: "r1")))
     // Requests wait for the new one instead of being refused.
     #expect(harness.machine.routing.unavailable == nil)
-    #expect(harness.machine.withoutRoom.count == 1)
+    #expect(harness.machine.roomUse.withoutRoom.count == 1)
     harness.room = 1
     harness.replica("r1", became: .stopped)
     #expect(harness.started == ["r2"])
@@ -338,7 +338,7 @@ struct EndpointMachineTests {
     harness.freeing = 1
     try harness.put(served(1))
     #expect(harness.started == [])
-    #expect(harness.machine.withoutRoom.count == 1)
+    #expect(harness.machine.roomUse.withoutRoom.count == 1)
     harness.freeing = 0
     harness.room = 4
     harness.tick(after: .seconds(1))

@@ -32,9 +32,6 @@ import Testing
       record("a", devices: [0, 1]), record("b", endpoint: "wiki", devices: [2]), record("c", devices: [3], ended: 5))
     #expect(replicas.devicesInUse == 3)
     #expect(replicas.living.map(\.id).sorted() == ["a", "b"])
-    #expect(replicas.devicesFreed(besides: "chat") { _ in true } == 1)
-    #expect(replicas.devicesFreed(besides: "wiki") { $0.id == "b" } == 0)
-    #expect(replicas.devicesFreed(besides: nil) { _ in true } == 3)
   }
 
   @Test func `only the logs of the last few ended replicas of an endpoint are kept`() {

@@ -10,6 +10,8 @@ private struct Harness {
   var now: Duration = .zero
   var load = RequestLoad(idleFor: .zero)
   var room: Int?
+  /// Places that other endpoints may free.
+  var reclaimable = 0
   var asked: [EndpointMachine.Action] = []
   private let counter = Counter()
 
@@ -27,12 +29,19 @@ private struct Harness {
       idleAfter: .seconds(60))
   }
 
-  private var context: EndpointMachine.EventContext {
-    EndpointMachine.EventContext(now: now, wall: 1000, room: room, load: load) { [counter] in
+  private var context: EndpointMachine.EventContext { makeContext(givesUp: false) }
+
+  private func makeContext(givesUp: Bool) -> EndpointMachine.EventContext {
+    EndpointMachine.EventContext(
+      now: now, wall: 1000, room: room, reclaimable: reclaimable, givesUp: givesUp, load: load
+    ) { [counter] in
       counter.value += 1
       return "r\(counter.value)"
     }
   }
+
+  /// Lets another endpoint need the places of what scales to zero.
+  mutating func giveUp() { asked = machine.tick(makeContext(givesUp: true)) }
 
   mutating func put(_ entities: PlaneEntity...) throws(APIError) {
     let version = machine.record.nextVersion
@@ -373,5 +382,91 @@ struct ScaleToZeroMachineTests {
     harness.load = RequestLoad(idleFor: .milliseconds(10))
     harness.look()
     #expect(harness.started.count == 1)
+  }
+
+  @Test func `an endpoint whose place another one needs is stopped in order, and its requests wake it again`() throws {
+    var harness = Harness()
+    try harness.put(served(1))
+    harness.replica("r1", became: .ready)
+    harness.load = RequestLoad(idleFor: nil)
+    harness.giveUp()
+    #expect(harness.asked == [.save, .route, .drain(id: "r1")] && harness.isAsleep)
+    harness.room = 0
+    harness.ask("main")
+    #expect(harness.started == [] && harness.machine.startPhase == "waiting for room")
+    harness.replica("r1", became: .stopped)
+    #expect(harness.started == [], "the place is the other one's")
+    harness.room = 1
+    harness.look()
+    #expect(harness.started == ["r2"])
+  }
+
+  @Test func `an endpoint that does not scale to zero, or is being updated, does not give its place up`() throws {
+    var kept = Harness()
+    try kept.put(served(1, scalesToZero: false))
+    kept.replica("r1", became: .ready)
+    kept.giveUp()
+    #expect(kept.asked == [] && kept.states == ["r1": .ready])
+    var updating = Harness()
+    try updating.put(served(1))
+    updating.replica("r1", became: .ready)
+    try updating.put(served(2))
+    updating.giveUp()
+    #expect(updating.states["r1"] == .ready && !updating.isAsleep)
+  }
+
+  @Test func `a wake that waits for room ends when nobody waits for it any more`() throws {
+    var harness = try Harness.asleep(served(1))
+    harness.room = 0
+    harness.ask("main")
+    #expect(harness.machine.roomUse.waitingSince == harness.now)
+    harness.answer()
+    harness.look()
+    #expect(harness.isAsleep && harness.machine.roomUse.waitingSince == nil)
+    harness.room = 1
+    harness.look()
+    #expect(harness.started == [])
+  }
+
+  @Test func `a first start waits for room that another endpoint can free, and fails if none can`() throws {
+    var waiting = Harness()
+    waiting.room = 0
+    waiting.reclaimable = 1
+    try waiting.put(served(1))
+    #expect(waiting.started == [] && waiting.machine.record.update.target != nil)
+    #expect(waiting.machine.room(waiting.load) { _ in true }.isUrgent)
+    waiting.room = 1
+    waiting.look()
+    #expect(waiting.started == ["r1"])
+    var failing = Harness()
+    failing.room = 0
+    try failing.put(served(1))
+    guard case .failed = failing.machine.record.update else {
+      Issue.record("it waits for room that nobody can free")
+      return
+    }
+  }
+
+  @Test func `a replica that is replaced without room for both leaves its place to the new one, and gets it back`()
+    throws
+  {
+    var harness = Harness()
+    harness.room = 1
+    try harness.put(served(1))
+    harness.room = 0
+    harness.replica("r1", became: .ready)
+    try harness.put(served(2))
+    #expect(harness.asked.contains(.drain(id: "r1")) && harness.machine.routing.unavailable == nil)
+    #expect(harness.machine.room(harness.load) { _ in true }.freeing == 0)
+    #expect(harness.machine.room(harness.load) { $0 != "r1" }.kept == 1)
+    harness.room = 1
+    harness.replica("r1", became: .stopped)
+    #expect(harness.started == ["r2"] && harness.machine.startPhase == "starting")
+    harness.replica("r2", failed: "broken weights")
+    #expect(harness.machine.room(harness.load) { _ in true }.kept == 1)
+    harness.idle(for: .seconds(5))
+    harness.replica("r3", failed: "broken weights")
+    #expect(harness.started == ["r4"] && harness.machine.replicas["r4"]?.launch == served(1).launch.key)
+    #expect(harness.machine.record.active?.version == 1)
   }
 }

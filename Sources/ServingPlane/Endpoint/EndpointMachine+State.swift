@@ -38,14 +38,22 @@ extension EndpointMachine {
   /// Whether an entity of the active config is scaled to zero or being woken; nil if it is awake.
   func sleep(of entity: PlaneEntity) -> SleepState? { record.sleep[entity.launch.key] }
 
-  /// How far the replica is that requests to the active config wait for; nil if none is starting.
+  /// How far the replica is that requests to the active config wait for; nil if none is starting. If the active config
+  /// had to make room for an update, that is one of the update's.
   var startPhase: String? {
-    let launches = Set((record.active?.entities ?? []).map(\.launch.key))
+    var launches = Set((record.active?.entities ?? []).map(\.launch.key))
+    let isServing = replicas.values.contains { $0.state == .ready && launches.contains($0.launch) }
+    if let target = record.update.target, record.active != nil, !isServing {
+      launches.formUnion(target.entities.map(\.launch.key))
+    }
     let states = replicas.values.filter { launches.contains($0.launch) }.map(\.state)
     if states.contains(.loading) { return "loading weights" }
     if states.contains(where: \.isComing) { return "starting" }
-    return withoutRoom.contains(where: launches.contains) ? "waiting for a free GPU" : nil
+    return roomUse.withoutRoom.contains(where: launches.contains) ? Self.waitingForRoom : nil
   }
+
+  /// The phase of a start that has no place on the machine yet.
+  static let waitingForRoom = "waiting for room"
 
   /// The number of an entity's replicas that can answer requests.
   func readyCount(_ entity: PlaneEntity) -> Int {

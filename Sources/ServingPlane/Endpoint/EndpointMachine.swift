@@ -26,14 +26,20 @@ struct EndpointMachine: Sendable {
     let now: Duration
     /// Milliseconds since 1970.
     let wall: Int64
-    /// Free GPUs of this machine; nil on a machine without GPUs.
+    /// The free places of this machine that the endpoint may take; nil if it is not bounded.
     let room: Int?
-    /// GPUs that replicas of other endpoints are about to free.
+    /// Places that other endpoints are about to free.
     var freeing = 0
+    /// Places that other endpoints may free at some time, those included.
+    var reclaimable = 0
+    /// Whether what scales to zero must be put to sleep now, for another endpoint.
+    var givesUp = false
     /// What the gateway knows of the endpoint's requests.
     var load = RequestLoad()
-    /// The number of GPUs that a replica of a workload type needs.
+    /// The number of places that a replica of a workload type needs.
     var places: (String) -> Int = { _ in 1 }
+    /// What a place is.
+    var unit = RoomUnit.gpu
     /// Generates the ID of a new replica.
     let newID: () -> String
   }
@@ -42,14 +48,14 @@ struct EndpointMachine: Sendable {
   private(set) var replicas: [String: Replica] = [:]
   /// When to check again even if nothing happens: the end of a back-off.
   private(set) var lookAgainAt: Duration?
-  /// Launches that wait for free GPUs.
-  private(set) var withoutRoom: [String] = []
+  /// The machine's places that are the endpoint's own, and those that it waits for.
+  private(set) var roomUse = RoomUse()
   private(set) var crashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
   /// When a replica of each launch last became ready: earlier failures are resolved.
   private(set) var lastWell: [String: Duration] = [:]
   private var published = Routing()
-  private var sleepPolicy = SleepPolicy()
+  private(set) var sleepPolicy = SleepPolicy()
   /// Why requests for a launch that is scaled to zero are refused: its last start has failed, and its back-off lasts.
   private(set) var startFailure: String?
   private let planner: ReplicaPlanner
@@ -128,7 +134,7 @@ struct EndpointMachine: Sendable {
     return self.replica(id, became: .failed(cause: failure.description), context)
   }
 
-  /// Reacts to elapsed time or to freed GPUs. Replicas that were told to stop and still run are told again.
+  /// Reacts to elapsed time, to freed places, or to another endpoint's need of them. Replicas that were told to stop and still run are told again.
   mutating func tick(_ context: EventContext) -> [Action] {
     let again: [Action] = replicas.values.sorted { $0.id < $1.id }.compactMap { replica in
       switch replica.state {
@@ -140,10 +146,10 @@ struct EndpointMachine: Sendable {
     return settle(context) + again
   }
 
-  /// Whether a check is due: for elapsed time, for missing GPUs, for a replica that is leaving, or for something to be
+  /// Whether a check is due: for elapsed time, for missing places, for a replica that is leaving, or for something to be
   /// scaled to zero or woken.
   func isDue(now: Duration, load: RequestLoad = RequestLoad()) -> Bool {
-    if lookAgainAt.map({ $0 <= now }) == true || !withoutRoom.isEmpty { return true }
+    if lookAgainAt.map({ $0 <= now }) == true || roomUse.waitingSince != nil { return true }
     if replicas.values.contains(where: \.state.isLeaving) { return true }
     var next = self
     return next.updateSleep(now: now, load)
@@ -152,16 +158,18 @@ struct EndpointMachine: Sendable {
   // MARK: Deciding
 
   private mutating func settle(_ context: EventContext) -> [Action] {
-    var actions: [Action] = updateSleep(now: context.now, context.load) ? [.save] : []
+    let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
+    var actions: [Action] = hasChanged ? [.save] : []
     var stops: [Action] = []
     var room = context.room
+    var withoutRoom: [String] = []
     // Each round performs at most one switch of the config, of which there are at most two: the bound is only a
     // safeguard.
     for _ in 0..<4 {
       let plan = planner.plan(
         serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
-        replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: context.freeing, crashes: crashes,
-        now: context.now)
+        replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: context.freeing,
+        reclaimable: context.reclaimable, unit: context.unit, crashes: crashes, now: context.now)
       lookAgainAt = plan.lookAgainAt
       withoutRoom = plan.withoutRoom
       var turned = false
@@ -197,6 +205,9 @@ struct EndpointMachine: Sendable {
       record.updated = context.wall
       if !actions.contains(.save) { actions.append(.save) }
     }
+    roomUse.note(
+      withoutRoom, serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
+      replicas: Array(replicas.values), now: context.now)
     noteStartFailure(now: context.now)
     if routing != published {
       published = routing
@@ -244,16 +255,17 @@ struct EndpointMachine: Sendable {
   // MARK: Scaling to zero
 
   /// Puts launches of the active config to sleep, and wakes them. Returns whether the record has changed.
-  private mutating func updateSleep(now: Duration, _ load: RequestLoad) -> Bool {
+  private mutating func updateSleep(now: Duration, _ load: RequestLoad, givesUp: Bool = false) -> Bool {
     guard let active = record.active, !record.sleep.isEmpty || active.entities.contains(where: \.scaleToZero) else {
       return false
     }
     let states = replicas.values
     let situation = SleepPolicy.Situation(
       config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: record.update.target != nil,
-      load: load, ready: Set(states.filter { $0.state == .ready }.map(\.launch)),
+      givesUp: givesUp, load: load, ready: Set(states.filter { $0.state == .ready }.map(\.launch)),
       standing: Set(states.filter { $0.state == .ready || $0.state.isComing }.map(\.launch)),
-      withoutRoom: Set(withoutRoom), retryAt: crashes.mapValues { $0.retryAt(planner.backoff) }, now: now)
+      withoutRoom: Set(roomUse.withoutRoom),
+      retryAt: crashes.mapValues { $0.retryAt(planner.backoff) }, now: now)
     let sleep = sleepPolicy.update(record.sleep, in: situation)
     guard sleep != record.sleep else { return false }
     record.sleep = sleep

@@ -121,11 +121,15 @@ struct EndpointView {
     switch sleep {
     case .asleep: words.append("the next request starts a replica")
     case .waking:
-      let phase = machine.withoutRoom.contains(entity.launch.key) ? "waiting for a free GPU" : startPhase(entity)
+      let phase = waitsForRoom(entity) ? EndpointMachine.waitingForRoom : startPhase(entity)
       words.append("a request is starting a replica" + (phase.map { ": \($0)" } ?? ""))
     }
     guard let failure = machine.lastFailure(entity) else { return state(DeploymentState.ready, words, entity) }
     return state(DeploymentState.recovering, words + ["the last start failed: \(failure)"], entity)
+  }
+
+  private func waitsForRoom(_ entity: PlaneEntity) -> Bool {
+    machine.roomUse.withoutRoom.contains(entity.launch.key)
   }
 
   private func startPhase(_ entity: PlaneEntity) -> String? {
@@ -140,8 +144,8 @@ struct EndpointView {
     let ready = machine.readyCount(entity)
     guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
-    if machine.withoutRoom.contains(entity.launch.key) {
-      words.append("waiting for a free GPU")
+    if waitsForRoom(entity) {
+      words.append(EndpointMachine.waitingForRoom)
     } else if let phase = startPhase(entity) {
       words.append(phase)
     }

@@ -31,9 +31,4 @@ struct ReplicaBook: Sendable {
 
   /// The number of accelerators that replicas hold. One that is leaving holds its own until it has ended.
   var devicesInUse: Int { Set(living.flatMap(\.devices)).count }
-
-  /// The number of accelerators that replicas of other endpoints are about to free.
-  func devicesFreed(besides endpoint: String?, isLeaving: (ReplicaRecord) -> Bool) -> Int {
-    Set(living.filter { $0.endpoint != endpoint && isLeaving($0) }.flatMap(\.devices)).count
-  }
 }

@@ -35,17 +35,14 @@ extension ServingEndpoints {
     for record in replicas.surplus(of: endpoint, keeping: settings.keptOutputs) { await forget(record) }
   }
 
-  /// The current time and GPUs, for an endpoint's machine.
+  /// The current time and the endpoint's share of the machine, for its machine.
   func context(for machine: EndpointMachine?) -> EndpointMachine.EventContext {
-    let accelerators = backend.accelerators
-    let freeing = replicas.devicesFreed(besides: machine?.record.id) { record in
-      machines[record.endpoint]?.replicas[record.id]?.state.isLeaving ?? true
-    }
+    let share = roomPlan?.share(of: machine?.record.id ?? "")
     return EndpointMachine.EventContext(
-      now: clock.now - origin, wall: wallClock(),
-      room: accelerators.gpus.isEmpty ? nil : max(0, accelerators.gpus.count - replicas.devicesInUse),
-      freeing: freeing, load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: accelerators.places,
-      newID: Self.randomHex)
+      now: clock.now - origin, wall: wallClock(), room: share?.room, freeing: share?.freeing ?? 0,
+      reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false,
+      load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: machineRoom.places(for:),
+      unit: machineRoom.unit, newID: Self.randomHex)
   }
 
   /// What the gateway knows of an endpoint's requests.

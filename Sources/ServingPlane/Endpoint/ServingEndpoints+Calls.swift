@@ -152,10 +152,10 @@ extension ServingEndpoints {
   // MARK: Reading requests
 
   private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
-    try await BlockingWork.brief.run { [models, secrets, backend, maximumReplicas] () throws(APIError) in
+    try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
-        secretFinding: { secrets.finding(in: $0) }, machineFinding: backend.accelerators.finding,
+        secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
         maximumReplicas: maximumReplicas)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }

@@ -120,7 +120,7 @@ extension ServingEndpoints {
     guard machines[record.endpoint] != nil else {
       await forget(record)
       if replicas.of(record.endpoint).isEmpty { forgetEndpoint(record.endpoint) }
-      return
+      return await useFreeRoom()
     }
     await keep(record)
     await prune(record.endpoint)
@@ -128,6 +128,7 @@ extension ServingEndpoints {
       guard let failure = record.failure else { return machine.replica(id, became: .stopped, context) }
       return machine.replica(id, failed: failure, chance: Double.random(in: 0..<1), context)
     }
+    await useFreeRoom()
   }
 
   // MARK: Adoption
@@ -139,8 +140,9 @@ extension ServingEndpoints {
       await keep(record)
       let state: ReplicaState = record.wasReady ? .ready : .starting
       let context = context(for: machines[record.endpoint])
+      let places = machineRoom.places(of: record)
       machines[record.endpoint]?.adopt(
-        Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), context)
+        Replica(id: record.id, launch: record.launch.key, state: state, places: places), context)
       run(record, await version(of: record.launch), .adoption(replica))
       log.info("replica adopted", metadata: facts(of: record))
     case .leaving(let record, let replica):

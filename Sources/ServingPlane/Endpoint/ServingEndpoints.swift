@@ -13,8 +13,8 @@ import ServingAPI
 /// its result at its next start. Waiting for the store's disk happens off the actor (``BlockingWork``); therefore every
 /// change goes through ``changes``, and reads bypass it.
 ///
-/// One actor, because a decision depends on an endpoint, its replicas and the accelerators of the whole machine at the
-/// same time. Each has its own type: ``EndpointMachine``, ``ReplicaBook``, ``GatewayRoutes``, ``StoreWriter``.
+/// One actor, because a decision depends on an endpoint, its replicas and the places of the whole machine at the same
+/// time. Each has its own type: ``EndpointMachine``, ``ReplicaBook``, ``GatewayRoutes``, ``StoreWriter``.
 actor ServingEndpoints {
   let store: EndpointStore
   let models: ModelDirectory
@@ -144,6 +144,7 @@ actor ServingEndpoints {
     await changes.run {
       guard isResumed else { return }
       for id in machines.keys.sorted() { await check(id) { !$0.awaited.isEmpty } }
+      await makeRoom()
     }
   }
 
@@ -154,12 +155,13 @@ actor ServingEndpoints {
     await act(on: id) { $0.tick($1) }
   }
 
-  /// Checks what waits for time or GPUs, what is idle, and replicas that were told to stop. Called periodically.
+  /// Checks what waits for time or places, what is idle, and replicas that were told to stop. Called periodically.
   func tick() async {
     await changes.run {
       guard isResumed, !isStopping else { return }
       let now = clock.now - origin
       for id in machines.keys.sorted() { await check(id) }
+      await makeRoom()
       for record in replicas.living where machines[record.endpoint] == nil {
         supervisor.stop(record.id, .drain(settings.deletionGrace))
       }

@@ -17,7 +17,8 @@ struct RequestLoad: Hashable, Sendable {
 
 /// Decides which launches of an endpoint are scaled to zero, and when they are woken. A value that keeps only times.
 ///
-/// All launches that scale to zero are put to sleep together, once the whole endpoint has been idle. Each is woken by a
+/// All launches that scale to zero are put to sleep together, once the whole endpoint has been idle, or if another
+/// endpoint needs their places. Each is woken by a
 /// request that waits for it. A launch whose share of the traffic goes to other replicas meanwhile is woken by any
 /// request, so that the split of the traffic is soon right again.
 struct SleepPolicy: Sendable {
@@ -29,12 +30,14 @@ struct SleepPolicy: Sendable {
     let idleAfter: Duration
     /// Whether another config is being deployed. Nothing is put to sleep then.
     let isUpdating: Bool
+    /// Whether another endpoint needs the places of what scales to zero.
+    let givesUp: Bool
     let load: RequestLoad
     /// The launches with a replica that is ready.
     let ready: Set<String>
     /// The launches with a replica that is ready or will be.
     let standing: Set<String>
-    /// The launches that wait for free GPUs.
+    /// The launches that wait for a place on the machine.
     let withoutRoom: Set<String>
     /// The end of the back-off of each launch that failed.
     let retryAt: [String: Duration]
@@ -42,7 +45,7 @@ struct SleepPolicy: Sendable {
   }
 
   /// When a config was activated, or a launch was woken, for the last time. Idle time counts from then at the earliest.
-  private var awakeSince: Duration?
+  private(set) var awakeSince: Duration?
   private var asleepSince: [String: Duration] = [:]
 
   /// Notes that a config was activated, or that the plane has found it so at its start.
@@ -64,7 +67,7 @@ struct SleepPolicy: Sendable {
   private mutating func next(_ state: SleepState?, of launch: String, _ situation: Situation) -> SleepState? {
     switch state {
     case .asleep?: return mustWake(launch, situation) ? .waking : .asleep
-    case nil: return isIdle(situation) ? .asleep : nil
+    case nil: return isIdle(situation) || mustGiveUp(situation) ? .asleep : nil
     case .waking?:
       guard situation.ready.contains(launch) else {
         return hasFailed(launch, situation) || isUnneeded(launch, situation) ? .asleep : .waking
@@ -80,6 +83,8 @@ struct SleepPolicy: Sendable {
     }
     return min(idleFor, situation.now - (awakeSince ?? situation.now)) >= situation.idleAfter
   }
+
+  private func mustGiveUp(_ situation: Situation) -> Bool { situation.givesUp && !situation.isUpdating }
 
   private func mustWake(_ launch: String, _ situation: Situation) -> Bool {
     if let retryAt = situation.retryAt[launch], retryAt > situation.now { return false }
@@ -99,9 +104,11 @@ struct SleepPolicy: Sendable {
       && sharing.contains { situation.ready.contains($0.launch.key) }
   }
 
-  /// Whether a launch that waits for free GPUs is no longer needed: it would later take them for nobody.
+  /// Whether a launch that waits for a place is no longer needed: it would later take the place for nobody.
   private func isUnneeded(_ launch: String, _ situation: Situation) -> Bool {
-    guard situation.withoutRoom.contains(launch), !situation.standing.contains(launch) else { return false }
+    guard situation.withoutRoom.contains(launch), !situation.standing.contains(launch), !situation.isUpdating else {
+      return false
+    }
     return !isAwaited(launch, situation) && (!isReplaced(launch, situation) || isIdle(situation))
   }
 

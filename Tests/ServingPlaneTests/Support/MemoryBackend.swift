@@ -27,8 +27,12 @@ final class MemoryBackend: ReplicaBackend {
     var starts = 0
     var terminated: [String] = []
     var logs: [String: String] = [:]
+    /// The most replicas that ever ran at once.
+    var peak = 0
     /// Why no replica can start; nil if one can.
     var refusal: ReplicaFailure?
+    /// The only model version that cannot; nil for all.
+    var refusedVersion: Int?
     var onToken: @Sendable () -> Void = {}
     /// Whether no engine is healthy yet.
     var isLoading = false
@@ -45,6 +49,8 @@ final class MemoryBackend: ReplicaBackend {
   var remaining: [String] { state.withLock { $0.units.values.map(\.replica).sorted() } }
   /// How often a replica was started.
   var starts: Int { state.withLock { $0.starts } }
+  /// The most replicas that ever ran at once.
+  var peak: Int { state.withLock { $0.peak } }
   /// The replicas that were asked to shut down.
   var terminated: [String] { state.withLock { $0.terminated } }
   /// The replicas whose log is kept, sorted.
@@ -67,7 +73,13 @@ final class MemoryBackend: ReplicaBackend {
   /// Adds a replica that no record names.
   func addStray(_ replica: String) { state.withLock { $0.units["stray-" + replica] = Unit(replica: replica) } }
 
-  func refuse(_ failure: ReplicaFailure?) { state.withLock { $0.refusal = failure } }
+  /// Refuses to start replicas, only of one model version if there is one given, until it is called with nil.
+  func refuse(_ failure: ReplicaFailure?, version: Int? = nil) {
+    state.withLock { state in
+      state.refusal = failure
+      state.refusedVersion = version
+    }
+  }
 
   /// Keeps every engine from becoming healthy, until it is called with false.
   func setLoading(_ isLoading: Bool) { state.withLock { $0.isLoading = isLoading } }
@@ -90,11 +102,16 @@ final class MemoryBackend: ReplicaBackend {
   }
 
   func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica {
-    if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+    let refusal = state.withLock { state -> ReplicaFailure? in
+      let isMeant = state.refusedVersion == nil || state.refusedVersion == record.launch.version
+      return isMeant ? state.refusal : nil
+    }
+    if let refusal { throw refusal }
     let name = state.withLock { state -> String in
       state.starts += 1
       let name = "unit-\(state.starts)"
       state.units[name] = Unit(replica: record.id)
+      state.peak = max(state.peak, state.units.values.count { $0.exit == nil })
       state.logs[record.id] = "INFO Starting to load model m\n"
       return name
     }

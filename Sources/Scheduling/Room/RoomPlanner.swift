@@ -1,0 +1,148 @@
+/// What the machine's planner knows of an endpoint.
+package struct EndpointRoom: Hashable, Sendable, Identifiable {
+  package let id: String
+  /// Free places that are kept for it.
+  package var kept = 0
+  /// Places that its ending replicas will free for anyone.
+  package var freeing = 0
+  /// Places that it lacks beyond its own.
+  package var lacking = 0
+  /// When it began to wait for places; nil if it waits for none.
+  package var waitingSince: Duration?
+  /// Whether others give places up for it. Not for a further replica beside one that serves.
+  package var isUrgent = false
+  /// Whether a config is being deployed.
+  package var isUpdating = false
+  /// Whether all its replicas may be stopped while it is idle.
+  package var scales = false
+  /// Places that it would give up now if it had to.
+  package var yields = 0
+  /// Places that it may give up at some time.
+  package var yieldsLater = 0
+  /// How long it has had no request; nil while it has one.
+  package var idleFor: Duration?
+  /// When its config was activated or it was woken for the last time.
+  package var servingSince: Duration?
+}
+
+extension EndpointRoom {
+  package init(_ id: String) { self.init(id: id) }
+}
+
+/// One endpoint's share of the machine.
+package struct RoomShare: Hashable, Sendable {
+  /// The places that it may take now.
+  package var room = 0
+  /// The places that others are freeing for it, or would as soon as it waits.
+  package var freeing = 0
+  /// The places that may become free for it at all, however long that takes.
+  package var reclaimable = 0
+  /// Whether it must put to sleep what scales to zero.
+  package var givesUp = false
+}
+
+/// Shares a machine's places between endpoints: a pure function of what each has and lacks.
+///
+/// Endpoints that lack places stand in line, in order of the time since which they wait; a further replica beside one
+/// that serves comes after all others. For the first in line, what scales to zero is put to sleep: endpoints without
+/// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that is
+/// being updated keeps its places until the update has ended. Nobody in line overtakes, except those for whom no
+/// endpoint could ever make room.
+package struct RoomPlanner: Hashable, Sendable {
+  /// How long an endpoint with requests serves before it gives its places up for another one.
+  package var swapEvery: Duration
+
+  package init(swapEvery: Duration = .seconds(30)) { self.swapEvery = swapEvery }
+
+  /// Returns the plan.
+  /// - Parameters:
+  ///   - free: the number of places that no replica holds.
+  ///   - freeing: the number of places of ending replicas that belong to none of the endpoints.
+  package func plan(_ endpoints: [EndpointRoom], free: Int, freeing: Int = 0, now: Duration) -> RoomPlan {
+    RoomPlan(endpoints, free: free, freeing: freeing, swapEvery: swapEvery, now: now)
+  }
+}
+
+/// Who gets which places of the machine now.
+package struct RoomPlan: Sendable {
+  /// The endpoints that must put to sleep what scales to zero.
+  package private(set) var givingUp: Set<String> = []
+  private let endpoints: [EndpointRoom]
+  private let free: Int
+  /// The free places that are kept for nobody.
+  private let common: Int
+  private let freeing: Int
+  /// The endpoints that lack places and may get them, in order.
+  private var line: [EndpointRoom] = []
+
+  fileprivate init(_ endpoints: [EndpointRoom], free: Int, freeing: Int, swapEvery: Duration, now: Duration) {
+    self.endpoints = endpoints
+    self.free = max(0, free)
+    self.freeing = freeing
+    common = max(0, free - endpoints.reduce(0) { $0 + $1.kept })
+    let waiting = endpoints.filter { $0.waitingSince != nil && $0.lacking > 0 }
+    line = waiting.filter { canBeMet($0) }.sorted { one, other in
+      if one.isUrgent != other.isUrgent { return one.isUrgent }
+      return (one.waitingSince ?? now, one.id) < (other.waitingSince ?? now, other.id)
+    }
+    givingUp = yielding(to: line, swapEvery: swapEvery, now: now)
+  }
+
+  /// Returns an endpoint's share. One that is not in line, or unknown yet, comes after those that are.
+  package func share(of id: String) -> RoomShare {
+    let own = endpoints.first { $0.id == id }
+    let others = endpoints.filter { $0.id != id }
+    let ahead = line.prefix { $0.id != id }
+    let promised = ahead.reduce(0) { $0 + $1.lacking }
+    let leaving = others.reduce(freeing) { $0 + $1.freeing }
+    let idle = others.reduce(0) { $0 + (isIdle($1) ? $1.yields : 0) }
+    // Of two updates that wait for each other, only the earlier one may.
+    let stuck = Set(ahead.filter(\.isUpdating).map(\.id))
+    let later = others.reduce(0) { $0 + (stuck.contains($1.id) ? 0 : $1.yieldsLater) }
+    let lent = min(common, ahead.reduce(0) { $0 + ($1.scales ? $1.lacking : 0) })
+    return RoomShare(
+      room: min(free, (own?.kept ?? 0) + max(0, common - promised)),
+      freeing: max(0, leaving + idle - max(0, promised - common)), reclaimable: leaving + later + lent,
+      givesUp: givingUp.contains(id))
+  }
+
+  /// Whether the endpoint's places can ever become free for it.
+  private func canBeMet(_ endpoint: EndpointRoom) -> Bool {
+    let possible = endpoints.reduce(common + freeing) { sum, other in
+      sum + other.freeing + (other.id == endpoint.id ? 0 : other.yieldsLater)
+    }
+    return endpoint.lacking <= possible
+  }
+
+  private func isIdle(_ endpoint: EndpointRoom) -> Bool {
+    endpoint.yields > 0 && !endpoint.isUpdating && endpoint.idleFor != nil
+  }
+
+  private func yielding(to line: [EndpointRoom], swapEvery: Duration, now: Duration) -> Set<String> {
+    let idle = endpoints.filter(isIdle).sorted {
+      ($1.idleFor ?? .zero, $0.id) < ($0.idleFor ?? .zero, $1.id)
+    }
+    let busy = endpoints.filter { endpoint in
+      guard endpoint.yields > 0, !endpoint.isUpdating, endpoint.idleFor == nil, let since = endpoint.servingSince
+      else { return false }
+      return now - since >= swapEvery
+    }.sorted { ($0.servingSince ?? now, $0.id) < ($1.servingSince ?? now, $1.id) }
+    var candidates = idle + busy
+    var places = endpoints.reduce(common + freeing) { $0 + $1.freeing }
+    var chosen: Set<String> = []
+    for endpoint in line where endpoint.isUrgent {
+      var taken: [EndpointRoom] = []
+      var found = places
+      for candidate in candidates where candidate.id != endpoint.id && found < endpoint.lacking {
+        taken.append(candidate)
+        found += candidate.yields
+      }
+      // Nobody stops for one who still could not start, and nobody behind it in the line gets the places.
+      guard found >= endpoint.lacking else { break }
+      places = found - endpoint.lacking
+      chosen.formUnion(taken.map(\.id))
+      candidates.removeAll { chosen.contains($0.id) }
+    }
+    return chosen
+  }
+}

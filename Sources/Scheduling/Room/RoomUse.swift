@@ -1,0 +1,91 @@
+/// The places of the machine that one endpoint owns, and those that it waits for. A value that is told of each plan.
+///
+/// A place that a replica has had is the endpoint's own until the endpoint needs fewer: a replica that crashed, or that
+/// an update replaces, leaves its place to the next one, and not to another endpoint.
+package struct RoomUse: Hashable, Sendable {
+  /// What the endpoint's configs say about scaling to zero.
+  package struct Scaling: Hashable, Sendable {
+    /// The launches that scale to zero.
+    package var launches: Set<String>
+    /// Those that may be put to sleep now; none during an update.
+    package var yielding: Set<String>
+    /// Whether all its launches scale to zero.
+    package var isComplete: Bool
+
+    package init(launches: Set<String> = [], yielding: Set<String> = [], isComplete: Bool = false) {
+      self.launches = launches
+      self.yielding = yielding
+      self.isComplete = isComplete
+    }
+  }
+
+  /// The number of places that are the endpoint's own.
+  package private(set) var owned = 0
+  /// The launches that should start but have no place, once for each replica.
+  package private(set) var withoutRoom: [String] = []
+  /// When the endpoint began to wait for places; nil if it waits for none.
+  package private(set) var waitingSince: Duration?
+  /// The number of places that those launches take.
+  private var lacking = 0
+
+  package init() {}
+
+  /// Records the outcome of a plan.
+  ///
+  /// - Parameter replicas: the endpoint's replicas after the plan's steps.
+  package mutating func note(
+    _ withoutRoom: [String], serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], now: Duration
+  ) {
+    let entities = (serving?.entities ?? []) + (target?.entities ?? [])
+    let places = Dictionary(entities.map { ($0.launch, $0.places) }, uniquingKeysWith: { one, _ in one })
+    self.withoutRoom = withoutRoom
+    lacking = withoutRoom.reduce(0) { $0 + places[$1, default: 1] }
+    waitingSince = withoutRoom.isEmpty ? nil : waitingSince ?? now
+    owned = min(max(owned, Self.standing(replicas)), max(Self.wanted(serving), Self.wanted(target)))
+  }
+
+  /// Returns what the machine's planner needs to know of the endpoint.
+  ///
+  /// - Parameters:
+  ///   - idleFor: how long it has had no request; nil while it has one.
+  ///   - servingSince: when its config was activated or it was woken for the last time.
+  package func endpoint(
+    _ id: String, replicas: [Replica], scaling: Scaling, isUpdating: Bool, idleFor: Duration?,
+    servingSince: Duration?
+  ) -> EndpointRoom {
+    let standing = Self.standing(replicas)
+    let leaving = replicas.reduce(0) { $0 + ($1.state.isLeaving ? $1.places : 0) }
+    let vacant = max(0, owned - standing)
+    let kept = max(0, vacant - leaving)
+    let replaced = min(leaving, vacant)
+    let spare = scaling.isComplete ? kept : 0
+    return EndpointRoom(
+      id: id, kept: kept, freeing: leaving - replaced, lacking: max(0, lacking - kept - replaced),
+      waitingSince: waitingSince, isUrgent: isUpdating || isUrgent(replicas, scaling), isUpdating: isUpdating,
+      scales: scaling.isComplete,
+      yields: scaling.yielding.isEmpty ? 0 : Self.standing(replicas, of: scaling.yielding) + spare,
+      yieldsLater: Self.standing(replicas, of: scaling.launches) + (scaling.isComplete ? vacant : 0),
+      idleFor: idleFor, servingSince: servingSince)
+  }
+
+  /// Whether more than a further replica beside others of the same launch waits for a place.
+  private func isUrgent(_ replicas: [Replica], _ scaling: Scaling) -> Bool {
+    withoutRoom.contains { launch in
+      !scaling.launches.contains(launch) || Self.standing(replicas.filter { $0.launch == launch }) == 0
+    }
+  }
+
+  /// The places of replicas that serve or are about to.
+  private static func standing(_ replicas: [Replica], of launches: Set<String>? = nil) -> Int {
+    replicas.reduce(0) { sum, replica in
+      guard replica.state == .ready || replica.state.isComing, launches?.contains(replica.launch) ?? true else {
+        return sum
+      }
+      return sum + replica.places
+    }
+  }
+
+  private static func wanted(_ set: ReplicaSet?) -> Int {
+    (set?.entities ?? []).reduce(0) { $0 + $1.count * $1.places }
+  }
+}

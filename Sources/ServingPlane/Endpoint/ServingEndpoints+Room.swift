@@ -1,0 +1,35 @@
+import Scheduling
+
+// The machine's places: which endpoint gets them next, and which gives its own up.
+extension ServingEndpoints {
+  var machineRoom: MachineRoom { MachineRoom(accelerators: backend.accelerators, slots: settings.slots) }
+
+  /// How the places are shared now; nil if there is no bound.
+  var roomPlan: RoomPlan? {
+    guard let free = machineRoom.free(beside: replicas) else { return nil }
+    let endpoints = machines.values.map { machine in
+      // Its machine is told of the end of a replica only after this.
+      machine.room(load(of: machine.record.id)) { replicas[$0]?.ended == nil }
+    }
+    // Replicas of deleted endpoints, and others that are drained without belonging to one.
+    let freeing = replicas.living.filter { machines[$0.endpoint]?.replicas[$0.id] == nil }
+    return RoomPlanner(swapEvery: settings.swapEvery).plan(
+      endpoints, free: free, freeing: freeing.reduce(0) { $0 + machineRoom.places(of: $1) }, now: clock.now - origin)
+  }
+
+  /// Lets the endpoints start that waited for places which are free now.
+  func useFreeRoom() async {
+    for id in waitingForRoom { await act(on: id) { $0.tick($1) } }
+  }
+
+  /// Lets endpoints give up their places for those that wait.
+  func makeRoom() async {
+    guard !waitingForRoom.isEmpty, let plan = roomPlan else { return }
+    for id in plan.givingUp.sorted() { await act(on: id) { $0.tick($1) } }
+  }
+
+  /// The endpoints that wait for places.
+  private var waitingForRoom: [String] {
+    machines.filter { $0.value.roomUse.waitingSince != nil }.keys.sorted()
+  }
+}

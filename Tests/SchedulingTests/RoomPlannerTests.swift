@@ -1,0 +1,121 @@
+import Scheduling
+import Testing
+
+/// An endpoint that serves with one place and scales to zero.
+private func serving(_ id: String, idleFor: Duration? = nil, since: Duration = .zero, places: Int = 1) -> EndpointRoom {
+  var endpoint = EndpointRoom(id)
+  endpoint.scales = true
+  endpoint.yields = places
+  endpoint.yieldsLater = places
+  endpoint.idleFor = idleFor
+  endpoint.servingSince = since
+  return endpoint
+}
+
+/// An endpoint without replicas that waits for places.
+private func waiting(
+  _ id: String, since: Duration, places: Int = 1, isUrgent: Bool = true, isUpdating: Bool = false
+) -> EndpointRoom {
+  var endpoint = EndpointRoom(id)
+  endpoint.lacking = places
+  endpoint.waitingSince = since
+  endpoint.isUrgent = isUrgent
+  endpoint.isUpdating = isUpdating
+  endpoint.scales = true
+  return endpoint
+}
+
+@Suite struct RoomPlannerTests {
+  private let planner = RoomPlanner(swapEvery: .seconds(30))
+
+  private func givingUp(_ endpoints: [EndpointRoom], free: Int = 0, now: Duration = .seconds(10)) -> [String] {
+    planner.plan(endpoints, free: free, now: now).givingUp.sorted()
+  }
+
+  @Test func `free places go to whoever has waited longest, and a further replica comes last`() {
+    let plan = planner.plan(
+      [
+        waiting("a", since: .seconds(3)), waiting("b", since: .seconds(2)),
+        waiting("more", since: .seconds(1), isUrgent: false),
+      ], free: 2, now: .seconds(10))
+    #expect(["b", "a", "more", "new"].map { plan.share(of: $0).room } == [2, 1, 0, 0])
+    #expect(plan.givingUp.isEmpty)
+  }
+
+  @Test func `a place that is kept for an endpoint is no other one's`() {
+    var crashed = EndpointRoom("crashed")
+    crashed.kept = 1
+    let plan = planner.plan([crashed, waiting("a", since: .zero)], free: 1, now: .seconds(10))
+    #expect(plan.share(of: "crashed").room == 1 && plan.share(of: "a").room == 0)
+  }
+
+  @Test func `the endpoint that has been idle longest gives its places up, and no more than needed do`() {
+    let others = [
+      serving("short", idleFor: .seconds(1)), serving("long", idleFor: .seconds(9)), serving("busy"),
+    ]
+    #expect(givingUp(others + [waiting("a", since: .zero)]) == ["long"])
+    #expect(givingUp(others + [waiting("a", since: .zero), waiting("b", since: .seconds(1))]) == ["long", "short"])
+    #expect(givingUp(others) == [])
+    #expect(givingUp(others + [waiting("a", since: .zero)], free: 1) == [])
+    #expect(givingUp(others + [waiting("more", since: .zero, isUrgent: false)]) == [])
+  }
+
+  @Test func `nobody stops while enough places are being freed, or if what stops would not be enough`() {
+    var leaving = EndpointRoom("leaving")
+    leaving.freeing = 1
+    let idle = serving("idle", idleFor: .seconds(9))
+    #expect(givingUp([leaving, idle, waiting("a", since: .zero)]) == [])
+    #expect(givingUp([idle, waiting("four", since: .zero, places: 4), serving("busy", places: 3)]) == [])
+  }
+
+  @Test func `an endpoint with requests gives its places up only after its turn`() {
+    let endpoints = [serving("busy", since: .seconds(5)), waiting("a", since: .seconds(6))]
+    #expect(givingUp(endpoints, now: .seconds(34)) == [])
+    #expect(givingUp(endpoints, now: .seconds(35)) == ["busy"])
+  }
+
+  @Test func `an endpoint that does not scale to zero, or is being updated, gives nothing up`() {
+    let kept = EndpointRoom("kept")
+    var updating = serving("updating", idleFor: .seconds(9))
+    updating.isUpdating = true
+    #expect(givingUp([kept, updating, waiting("a", since: .zero)], now: .seconds(999)) == [])
+  }
+
+  @Test func `a place that the first in line still waits for is not given to the next, unless it never can be`() {
+    let line = [waiting("four", since: .zero, places: 4), waiting("a", since: .seconds(1))]
+    let later = planner.plan(line + [serving("busy", places: 3)], free: 1, now: .seconds(10))
+    #expect(later.share(of: "a").room == 0)
+    let never = planner.plan(line, free: 1, now: .seconds(10))
+    #expect(never.share(of: "a").room == 1)
+  }
+
+  @Test func `of two updates that wait for each other's places, the earlier one may wait`() {
+    func updating(_ id: String, since: Duration) -> EndpointRoom {
+      var endpoint = waiting(id, since: since, isUpdating: true)
+      endpoint.yieldsLater = 1
+      return endpoint
+    }
+    let both = [updating("a", since: .zero), updating("b", since: .seconds(1))]
+    let plan = planner.plan(both, free: 0, now: .seconds(9))
+    #expect(plan.share(of: "a").reclaimable == 1)
+    #expect(plan.share(of: "b").reclaimable == 0)
+  }
+
+  @Test func `an endpoint leaves its place to the replica that replaces the last one, until it needs none`() {
+    func set(_ count: Int) -> ReplicaSet {
+      ReplicaSet(version: 1, entities: [EntityReplicas(entity: "main", launch: "one", count: count)])
+    }
+    func kept(_ use: RoomUse, _ replicas: [Replica] = []) -> EndpointRoom {
+      use.endpoint(
+        "a", replicas: replicas, scaling: RoomUse.Scaling(), isUpdating: false, idleFor: nil, servingSince: nil)
+    }
+    var use = RoomUse()
+    let ready = Replica(id: "r", launch: "one", state: .ready)
+    use.note([], serving: set(1), target: nil, replicas: [ready], now: .zero)
+    #expect(kept(use, [ready]).kept == 0 && kept(use).kept == 1)
+    let leaving = Replica(id: "r", launch: "one", state: .draining)
+    #expect(kept(use, [leaving]).kept == 0 && kept(use, [leaving]).freeing == 0)
+    use.note([], serving: set(0), target: nil, replicas: [leaving], now: .zero)
+    #expect(kept(use, [leaving]).freeing == 1 && kept(use).kept == 0)
+  }
+}
