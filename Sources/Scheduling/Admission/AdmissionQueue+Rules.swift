@@ -29,7 +29,9 @@ extension AdmissionQueue {
   func refusalToWait(_ request: AdmissionRequest, isHoldable: Bool, now: Duration) -> AdmissionRefusal? {
     if request.deadline(policy) <= now { return timedOut(request, now: now) }
     let bound: QueueBound
-    if waiting >= policy.maxWaiting {
+    if request.bytes > policy.queueBytes {
+      bound = .body(limit: policy.queueBytes)
+    } else if waiting >= policy.maxWaiting {
       bound = .length
     } else if waitingBytes + request.bytes > policy.queueBytes {
       bound = .bytes
