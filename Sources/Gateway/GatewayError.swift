@@ -120,9 +120,12 @@ extension GatewayError {
     case .bytes:
       "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests are already waiting, and their bodies use all "
         + "memory for them; retry later, or add replicas"
+    case .body(let limit):
+      "the endpoint \"\(endpoint)\" has no free replica, and the request body is too large to be queued: the queue holds at "
+        + "most \(limit) bytes; \(waiting) requests are waiting; retry later, or send a smaller body"
     case .totalBytes:
-      "the serving plane is at its limit: the bodies of waiting requests use all memory for them; \(waiting) requests "
-        + "are waiting at the endpoint \"\(endpoint)\"; retry later, or start the plane with a larger --held-bytes"
+      "the serving plane is at its limit: the request body does not fit into its memory for queued bodies; \(waiting) "
+        + "requests are waiting at the endpoint \"\(endpoint)\"; retry later, or start the plane with a larger --held-bytes"
     }
   }
 

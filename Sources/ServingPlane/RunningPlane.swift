@@ -18,6 +18,8 @@ struct RunningPlane: Sendable {
   /// Set when another plane takes over, and when nothing of this one manages replicas any more.
   private let abandoned = Latch()
   private let unattended = Latch()
+  /// Set when this plane accepts requests, and none before it writes its log any more.
+  private let accepting = Latch()
 
   init(
     settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, sockets: PlaneSockets,
@@ -83,10 +85,11 @@ struct RunningPlane: Sendable {
     unlink(settings.takeoverPath)
   }
 
-  /// Limits the plane's own log for as long as it runs.
+  /// Limits the plane's own log. During a takeover, two planes write to it, and only one of them may limit it.
   private func limitLog() async {
     let (file, limit) = (OutputFile(settings.logPath), settings.logLimit)
-    while !Task.isCancelled {
+    await accepting.wait()
+    while !Task.isCancelled, !gate.isHandedOver {
       await BlockingWork.brief.run { file.rotate(limit: limit) }
       try? await Task.sleep(for: settings.timing.pollEvery)
     }
@@ -108,7 +111,10 @@ struct RunningPlane: Sendable {
     let listener = makeListener()
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
-        try await server.run(on: sockets.all) { await startup.open(after: previousPlane) }
+        try await server.run(on: sockets.all) {
+          await startup.open(after: previousPlane)
+          accepting.turnOn()
+        }
         return !gate.isHandedOver
       }
       group.addTask {

@@ -140,6 +140,18 @@ import Testing
     #expect(run.notes.contains(what) && run.notes.contains(next), "\(run)")
   }
 
+  @Test(
+    arguments: [
+      (["serve", "--queue-length=-1"], "--queue-length must not be negative"),
+      // A number this large is allowed.
+      (["serve", "--queue-length", "\(Int.max)", "--idle-timeout", "0"], "--idle-timeout must be at least 1s"),
+    ] as [([String], String)])
+  func `an option of serve outside its range is refused`(arguments: [String], words: String) async {
+    let run = await CommandRun(arguments)
+    #expect(run.code == 64)
+    #expect(run.notes.contains(words), "\(run)")
+  }
+
   @Test func `the suggested help command carries no options`() async {
     let run = await CommandRun(["validate", "-f", "x", "--rule", "nope=off"])
     #expect(run.notes.contains("\"setpoint validate --help\" shows its usage"), "\(run)")

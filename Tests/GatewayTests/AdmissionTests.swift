@@ -1,6 +1,8 @@
 import CanonicalJSON
+import HTTPSupport
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Scheduling
 import Synchronization
 import Testing
@@ -148,6 +150,27 @@ import Testing
       }
       #expect(await eventually { held.held == 0 })
     }
+  }
+
+  @Test func `a request that is refused at once holds no bytes any more when it is told`() {
+    let held = HeldBytes(limit: 100)
+    let admission = EndpointAdmission(
+      policy: AdmissionPolicy(), eventLoop: MultiThreadedEventLoopGroup.singleton.next(), heldBytes: held)
+    let seen = Mutex<Int?>(nil)
+    let request = AdmissionRequest(
+      principal: Principal(name: "tester"), entity: nil, bytes: 60, affinity: nil, maxWait: .zero)
+    _ = admission.admit(request) { _ in seen.withLock { $0 = held.held } }
+    #expect(seen.withLock { $0 } == 0)
+  }
+
+  @Test func `a body that is larger than the whole queue is refused as such`() async throws {
+    let harness = GatewayHarness(policy: AdmissionPolicy(queueBytes: 10))
+    try await harness.run { client in
+      let answer = try await client.post("/v1/chat/completions")
+      #expect(answer.status == 429 && answer.headers["retry-after"] == ["1"])
+      #expect(answer.body.contains("too large to be queued: the queue holds at most 10 bytes"), "\(answer.body)")
+    }
+    #expect(harness.wakes > 0)
   }
 
   @Test func `requests with the same first message go to the same replica with prefix affinity`() async throws {

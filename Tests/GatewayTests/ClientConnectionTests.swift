@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Scheduling
 import Synchronization
 import Testing
@@ -192,18 +193,69 @@ import Testing
     }
   }
 
-  @Test func `bodies of queued requests count until their answer begins`() async throws {
-    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
-    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+  @Test func `bodies of queued requests count until their replica answers, also after a comment to the client`()
+    async throws
+  {
+    var limits = GatewayLimits()
+    limits.heartbeat = .milliseconds(5)
+    let held = HeldBytes(limit: 1 << 20)
+    let (harness, replica, gate) = (GatewayHarness(limits: limits, heldBytes: held), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("hi")
+    }) { port in
       try await harness.run { client in
-        async let answer = client.post("/v1/chat/completions")
-        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
-        #expect(harness.clients.heldBytes == TestClient.hello.utf8.count)
-        harness.ready("r1", port: port)
-        let status = try await answer.status
-        #expect(status == 200)
-        #expect(harness.clients.heldBytes == 0)
+        try await client.open("/v1/chat/completions", TestClient.streamed) { parts in
+          let size = TestClient.streamed.utf8.count
+          let comment = try await parts.nextText()
+          #expect(comment?.hasPrefix(": waiting for a replica") == true)
+          #expect(held.held == size)
+          // They no longer use the memory for bodies that are being received.
+          #expect(harness.clients.heldBytes == 0)
+          harness.ready("r1", port: port)
+          #expect(await eventually { harness.admission.snapshot.inFlight == 1 && held.held == size })
+          gate.open()
+          let rest = try await parts.rest()
+          #expect(rest.contains("hi") && held.held == 0)
+        }
       }
+    }
+  }
+
+  @Test func `a client that does not read the last response delays the end of the server only briefly`() async throws {
+    var limits = ClientLimits()
+    (limits.linger, limits.answerTimeout) = (.milliseconds(100), .seconds(3600))
+    var gatewayLimits = GatewayLimits()
+    gatewayLimits.maxBufferedResponse = 64 << 20
+    let harness = GatewayHarness(limits: gatewayLimits, clients: limits)
+    let (replica, gate) = (ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      // More than the kernel's buffers hold.
+      return Response(
+        status: .ok, headers: [.contentType: "text/plain"],
+        body: ResponseBody(byteBuffer: ByteBuffer(repeating: 0x78, count: 32 << 20)))
+    }) { port in
+      harness.ready("r1", port: port)
+      let connection = try await harness.run { client, server -> any Channel in
+        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+          .channelOption(.autoRead, value: false).channelOption(.socketOption(.so_rcvbuf), value: 4096)
+          .connect(host: "127.0.0.1", port: client.port).get()
+        let body = TestClient.hello
+        try await connection.writeAndFlush(
+          ByteBuffer(string: RawClient.post("Content-Length: \(body.utf8.count)\r\n") + body))
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        server.stopListening()
+        gate.open()
+        #expect(await eventually { harness.records.count == 1 })
+        // Until the event loop that made the record has written the response too.
+        for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
+        #expect(server.requestsUnderWay == 1)
+        return connection
+      }
+      // The server has ended: before, it would have waited for as long as its client reads nothing.
+      #expect(harness.clients.admitted == 0)
+      try? await connection.close()
     }
   }
 }

@@ -156,6 +156,28 @@ import Testing
     #expect(replica.load.total == 1 && harness.records.count == 1)
   }
 
+  @Test func `a refused body behind other queries costs none of them its response`() async throws {
+    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let query = RawClient.post("Content-Length: \(TestClient.hello.utf8.count)\r\n") + TestClient.hello
+        let broken = RawClient.post("Transfer-Encoding: chunked\r\nConnection: close\r\n") + "zz\r\n"
+        async let answers = RawClient(port: client.port).exchange(query + Self.list + broken)
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        gate.open()
+        let text = try await answers
+        let statuses = text.ranges(of: "HTTP/1.1 ").map { text[$0.upperBound...].prefix(3) }
+        #expect(statuses == ["200", "200", "400"], "\(text)")
+        #expect(text.contains("late") && text.contains(#""object":"list""#), "\(text)")
+        #expect(await eventually { harness.clients.heldBytes == 0 })
+      }
+    }
+  }
+
   @Test func `requests for the router are answered in their turn`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in

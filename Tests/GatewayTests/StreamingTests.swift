@@ -216,6 +216,38 @@ private func eventStream(
     #expect(harness.lastRecord?.status == 200 && harness.lastRecord?.errorCode == "TEMPORARILY_UNAVAILABLE")
   }
 
+  @Test func `a stream behind busy replicas gets no comment while another one waits for a replica`() async throws {
+    var limits = GatewayLimits()
+    limits.heartbeat = .milliseconds(5)
+    let (harness, replica, gate) = (GatewayHarness(limits: limits), ScriptedReplica(), Gate())
+    harness.admission.setTraffic([("m-1", 100), ("m-2", 0)])
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port, capacity: 1)
+      try await harness.run { client in
+        async let first = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        async let busy = client.post("/v1/chat/completions", TestClient.streamed)
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        try await client.open("/serving-endpoints/chat/served-models/m-2/invocations") { parts in
+          for _ in 0..<5 {
+            let comment = try await parts.nextText()
+            #expect(comment?.hasPrefix(": waiting for a replica") == true)
+          }
+        }
+        // It can still be refused with its own status.
+        harness.admission.close()
+        let refused = try await busy
+        #expect(refused.status == 503, "\(refused.body)")
+        gate.open()
+        let text = try await first.text
+        #expect(text == "late")
+      }
+    }
+  }
+
   @Test func `a replica that is silent for too long is given up`() async throws {
     var limits = GatewayLimits()
     limits.silence = .milliseconds(100)

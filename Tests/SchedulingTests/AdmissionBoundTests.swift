@@ -113,6 +113,16 @@ extension [AdmissionQueue.Action] {
     #expect(queue.waitingBytes == 0)
   }
 
+  @Test func `a body beyond the bound of the queue is refused as such, also if no request waits`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 0, queueBytes: 100), ready: [("a", 1)])
+    #expect(queue.arrive(1, draw: 0, bytes: 101, now: .zero).dispatched == [1])
+    #expect(
+      queue.arrive(2, draw: 0, bytes: 101, now: .zero).refusal
+        == .queueFull(.body(limit: 100), waiting: 0, retryAfter: nil))
+    #expect(
+      queue.arrive(3, draw: 0, bytes: 100, now: .zero).refusal == .queueFull(.length, waiting: 0, retryAfter: nil))
+  }
+
   @Test func `a body that may not be held is refused only if the request has to wait`() {
     var queue = makeQueue(ready: [("a", 1)])
     #expect(queue.arrive(1, draw: 0, bytes: 5, isHoldable: false, now: .zero).dispatched == [1])
@@ -189,6 +199,17 @@ extension [AdmissionQueue.Action] {
   }
 
   // MARK: Replicas
+
+  @Test func `a request is unserved while no replica serves its own entity`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.setTraffic([("v1", 100), ("v2", 0)], now: .zero)
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    _ = queue.arrive(3, pinnedTo: "v2", draw: 0, now: .zero)
+    #expect(!queue.isUnserved(1) && !queue.isUnserved(2) && queue.isUnserved(3) && !queue.isUnserved(4))
+    #expect(queue.replicaReady("b", entity: "v2", capacity: 1, now: .zero) == [.dispatch(3, "b")])
+    #expect(!queue.isUnserved(3))
+  }
 
   @Test func `a replica in trouble rests, and is tried again afterwards`() {
     var queue = makeQueue(ready: [("a", 4), ("b", 4)])

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Glibc
+import LibCurl
 import Synchronization
 import Testing
 

@@ -20,7 +20,9 @@ struct ClientOptions: ParsableArguments {
       "How long no request may arrive at an endpoint with scaleToZero before its replicas stop.", valueName: "TIME"))
   var idleAfter = TimeSpan(seconds: 30 * 60)
   @Option(
-    help: ArgumentHelp("Memory for the bodies of the queued requests of all endpoints.", valueName: "BYTES"))
+    help: ArgumentHelp(
+      "Memory for the bodies of requests that are queued or wait for a replica's response, for all endpoints.",
+      valueName: "BYTES"))
   var heldBytes = ByteCount(bytes: 512 << 20)
   @Option(
     help: ArgumentHelp(
@@ -28,7 +30,7 @@ struct ClientOptions: ParsableArguments {
         + "allows, at most 10000)", valueName: "N"))
   var maxConnections: Int?
   @Option(
-    help: ArgumentHelp("Memory for the bodies of all requests, such as 64Mi.", valueName: "BYTES"))
+    help: ArgumentHelp("Memory for the request bodies that are being received, such as 64Mi.", valueName: "BYTES"))
   var requestMemory = ByteCount(bytes: ClientLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)
@@ -46,12 +48,10 @@ struct ClientOptions: ParsableArguments {
   var minimumRate = ByteCount(bytes: ClientLimits().minimumRate)
 
   func validate() throws {
-    for (name, number) in [
-      ("--replica-concurrency", replicaConcurrency), ("--max-connections", maxConnections),
-      ("--queue-length", queueLength + 1),
-    ] {
+    for (name, number) in [("--replica-concurrency", replicaConcurrency), ("--max-connections", maxConnections)] {
       if let number, number < 1 { throw ValidationError("\(name) must be a positive number.") }
     }
+    if queueLength < 0 { throw ValidationError("--queue-length must not be negative.") }
     for (name, time) in [
       ("--queue-wait", queueWait), ("--idle-after", idleAfter), ("--idle-timeout", idleTimeout),
       ("--header-timeout", headerTimeout), ("--body-timeout", bodyTimeout), ("--answer-timeout", answerTimeout),

@@ -31,7 +31,7 @@ package final class EndpointAdmission: Sendable {
   package let exitReasons: ReplicaExitReasons
   private let state: Mutex<State>
   private let eventLoop: any EventLoop
-  private let heldBytes: HeldBytes
+  let heldBytes: HeldBytes
   private let chance: @Sendable () -> Double
   private let demand: @Sendable () -> Void
   private let trouble: @Sendable (_ replica: String) -> Void
@@ -40,8 +40,8 @@ package final class EndpointAdmission: Sendable {
 
   /// - Parameters:
   ///   - eventLoop: provides the time and runs the deadlines.
-  ///   - heldBytes: the bodies of the waiting requests of all endpoints; nil for those of this one alone, without a
-  ///     bound of their own.
+  ///   - heldBytes: the bodies of the requests of all endpoints; nil for those of this one alone, without a bound of their
+  ///     own.
   ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
@@ -177,8 +177,8 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// Whether a request waits that no current replica can take.
-  var needsReplica: Bool { state.withLock { $0.queue.needsReplica } }
+  /// Whether the request waits and no current replica can take it.
+  func isUnserved(_ id: AdmissionQueue.RequestID) -> Bool { state.withLock { $0.queue.isUnserved(id) } }
 
   /// The served entities that can be requested.
   var entities: [String] { state.withLock { $0.queue.entities } }
@@ -200,8 +200,7 @@ package final class EndpointAdmission: Sendable {
     let draw = chance()
     // Reserved before the queue counts them, so that endpoints together never exceed the bound.
     let isHoldable = heldBytes.reserve(request.bytes)
-    defer { if isHoldable { heldBytes.add(-request.bytes) } }
-    return update { state, now in
+    return update(reserved: isHoldable ? request.bytes : 0) { state, now in
       let id = state.nextID
       state.nextID += 1
       state.waiters[id] = deliver
@@ -262,12 +261,15 @@ package final class EndpointAdmission: Sendable {
     update { state, now in (event(&state, now), ()) }
   }
 
-  private func update<Value>(_ event: (inout State, Duration) -> ([AdmissionQueue.Action], Value)) -> Value {
+  /// - Parameter reserved: bytes that were already added to ``heldBytes``, for a request that may wait.
+  private func update<Value>(
+    reserved: Int = 0, _ event: (inout State, Duration) -> ([AdmissionQueue.Action], Value)
+  ) -> Value {
     let now = Self.time(of: eventLoop)
     let (effects, value) = state.withLock { state in
       let held = state.queue.waitingBytes
       let (actions, value) = event(&state, now)
-      heldBytes.add(state.queue.waitingBytes - held)
+      heldBytes.add(state.queue.waitingBytes - held - reserved)
       let effects = Self.perform(actions, on: &state)
       armTimer(&state, now: now)
       return (effects, value)

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The size of the bodies of the waiting requests of all endpoints, and its bound.
+/// The size of the bodies of the requests of all endpoints that wait, or are at a replica that has not answered; and its
+/// bound, which only requests that would have to wait must keep.
 package final class HeldBytes: Sendable {
   private let limit: Int
   private let total = Atomic<Int>(0)

@@ -11,14 +11,15 @@ extension QueryExchange {
   }
 
   private func beat() {
-    guard case .waiting(_, let model, _) = state else { return }
+    guard case .waiting(_, let model, let id?) = state else { return }
     let admission = model.endpoint.admission
     // Behind busy replicas, a request can still be refused with its own status.
-    if admission.needsReplica, client.isWritable {
+    if admission.isUnserved(id), client.isWritable {
       if !isHeadSent {
         var head = responseHead(.ok, ["content-type": "text/event-stream; charset=utf-8", "x-request-id": requestID])
         // Its wait is not over.
         head.headers.remove(name: "x-setpoint-queue-ms")
+        head.headers.remove(name: "x-setpoint-cold-start-ms")
         client.write(.head(head))
         isHeadSent = true
       }

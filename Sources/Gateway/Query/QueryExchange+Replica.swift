@@ -17,6 +17,7 @@ extension QueryExchange {
       refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure, startPhase: phase))
     case .admitted(let ticket):
       self.ticket = ticket
+      keep(body, for: model.endpoint)
       record.entity = ticket.replica.entity
       record.version = ticket.replica.version
       record.replica = ticket.replica.id
@@ -27,6 +28,17 @@ extension QueryExchange {
       }
       send(body, model, ticket, onNewConnection: false)
     }
+  }
+
+  /// Counts the body while a replica may still refuse it and another one needs it.
+  private func keep(_ body: QueryBody, for endpoint: QueryableEndpoint) {
+    bytesAtReplica = body.bytes.readableBytes
+    endpoint.admission.heldBytes.add(bytesAtReplica)
+  }
+
+  func releaseBody() {
+    endpoint?.admission.heldBytes.add(-bytesAtReplica)
+    bytesAtReplica = 0
   }
 
   /// The entity may have got replicas of another version during the wait, or this one may not have the adapter yet.
@@ -64,6 +76,7 @@ extension QueryExchange {
       }
       let stream = StreamedResponse(head, for: model)
       state = .streaming(stream, exchange)
+      releaseBody()
       if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica)))) }
     case (.piece(let bytes), .streaming(let stream, _)):
       if stream.append(bytes) { record.timeToFirstToken = elapsed }
@@ -145,6 +158,7 @@ extension QueryExchange {
   ) {
     lastFailure = why
     self.ticket = nil
+    releaseBody()
     asked = .now()
     state = .waiting(body, model, ticket.id)
     model.endpoint.admission.bounce(ticket, pause: pause) { [self] admission in onLoop { $0.admitted(admission) } }

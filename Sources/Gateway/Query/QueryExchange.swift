@@ -46,6 +46,8 @@ final class QueryExchange: @unchecked Sendable {
   /// Why the request is refused once its body is complete, or once it is clear that it will not be soon.
   private var refusal: GatewayError?
   var ticket: AdmissionTicket?
+  /// The size of the body while it is kept for a replica that has not answered.
+  var bytesAtReplica = 0
   var endpoint: QueryableEndpoint?
   var lastFailure: String?
   /// The number of exchanges with replicas.
@@ -149,6 +151,7 @@ final class QueryExchange: @unchecked Sendable {
       asked = .now()
       state = .waiting(body, model, nil)
       let admission = model.endpoint.admission
+      client.handOverBody()
       let request = AdmissionRequest(
         principal: principal, entity: model.entity, bytes: body.bytes.readableBytes,
         affinity: affinityKey(admission.affinity, body), maxWait: maxWait)
@@ -211,6 +214,7 @@ final class QueryExchange: @unchecked Sendable {
     if isOver { return }
     state = .over
     heartbeat?.cancel()
+    releaseBody()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
     guard target.isRecorded else { return }
     record.status = isHeadSent && status != 499 ? 200 : status

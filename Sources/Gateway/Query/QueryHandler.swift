@@ -110,6 +110,9 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   var isWritable: Bool { context?.channel.isWritable ?? true }
 
+  /// For the query: its body is complete, and counted by its endpoint's admission from now on.
+  func handOverBody() { context?.triggerUserOutboundEvent(BodyHandedOver(), promise: nil) }
+
   /// For the query: its response is complete.
   func finish() {
     query = nil
@@ -149,6 +152,7 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { clientLeft() }
     if event is LastResponse { waiting.removeAll() }
+    if event is IncompleteRequest { dropLastRequest() }
     context.fireUserInboundEventTriggered(event)
   }
 
@@ -162,6 +166,13 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
       context.write(wrapOutboundOut(.end(nil)), promise: nil)
     } else {
       clientLeft()
+    }
+  }
+
+  /// The one whose body is incomplete waits behind others.
+  private func dropLastRequest() {
+    while let part = waiting.popLast() {
+      if case .head = part { return }
     }
   }
 

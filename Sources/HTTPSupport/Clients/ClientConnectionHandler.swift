@@ -18,6 +18,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   private let clients: ClientConnections
+  /// Whether the next handler holds back each request until the one before it is answered.
+  private let holdsRequests: Bool
   private var limits: ClientLimits { clients.limits }
   /// Nil before it is added, and after the connection has ended.
   private var activity: ConnectionActivity?
@@ -28,13 +30,13 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   /// Requests whose head was received and whose response is not finished. Callers may pipeline requests.
   private var unanswered = 0
-  /// Those of them that the listener counts as in progress.
+  /// Those of them that the listener counts as in progress, and a last response that is not sent.
   private var counted = 0
   /// Whether a head was received and its body is incomplete.
   private var isReceiving = false
   /// Whether the head of the current response was sent.
   private var hasResponseBegun = false
-  /// Bytes of bodies held, for each request whose response has not started.
+  /// Bytes of bodies held, for each request whose response has not started; 0 once its handler has taken them over.
   private var held: CircularBuffer<Int> = []
   /// When the connection became idle.
   private var idleSince = NIODeadline.uptimeNanoseconds(0)
@@ -63,7 +65,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   private var lingersSince: NIODeadline?
   private var closePromise: EventLoopPromise<Void>?
 
-  init(_ clients: ClientConnections) { self.clients = clients }
+  init(_ clients: ClientConnections, holdsRequests: Bool) {
+    self.clients = clients
+    self.holdsRequests = holdsRequests
+  }
 
   // MARK: Coming and going
 
@@ -115,15 +120,20 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     case .ifIdle: guard unanswered == 0 || lingersSince != nil else { return }
     case .ifIdleFor(let time):
       guard unanswered == 0, lingersSince == nil, context.eventLoop.now - idleSince >= time else { return }
-    // One that lingers closes soon by itself, when the last response has arrived.
-    case .always: guard lingersSince == nil else { return }
+    case .always where lingersSince != nil:
+      // It closes soon by itself when the last response has arrived, unless its caller does not read.
+      context.eventLoop.scheduleTask(in: TimeAmount(limits.linger)) { [self] in self.context?.close(promise: nil) }
+      return
+    case .always: break
     }
     context.close(promise: nil)
   }
 
-  private func stopCounting() {
-    clients.requestsEnded(counted)
-    counted = 0
+  /// Counts no more than `open` requests as in progress.
+  private func stopCounting(beyond open: Int = 0) {
+    guard counted > open else { return }
+    clients.requestsEnded(counted - open)
+    counted = open
   }
 
   // MARK: Requests
@@ -167,7 +177,6 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if event is LastResponse { return beginLastResponse() }
     context.fireUserInboundEventTriggered(event)
     if lingersSince != nil, case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { finish() }
   }
@@ -231,6 +240,15 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     held.removeAll()
   }
 
+  func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    guard event is BodyHandedOver else { return context.triggerUserOutboundEvent(event, promise: promise) }
+    if let first = held.indices.first, !hasResponseBegun {
+      clients.held.giveBack(held[first])
+      held[first] = 0
+    }
+    promise?.succeed()
+  }
+
   // MARK: Answers
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -264,8 +282,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     closesAfterResponse = true
     if unanswered > 1 {
       unanswered = 1
-      clients.requestsEnded(counted - 1)
-      counted = 1
+      stopCounting(beyond: 1)
       isDropping = true
       isReceiving = false
       body = nil
@@ -278,11 +295,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   private func answered() {
     unanswered = max(0, unanswered - 1)
-    if counted > unanswered {
-      counted -= 1
-      clients.requestsEnded(1)
-    }
     hasResponseBegun = false
+    // The last response counts until it is sent.
+    if unanswered > 0 || !closesAfterResponse { stopCounting(beyond: unanswered) }
     guard unanswered == 0, let context else { return }
     idleSince = context.eventLoop.now
     if headSince != nil { headSince = idleSince }
@@ -300,7 +315,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    unread = context.channel.isWritable ? nil : Span(since: context.eventLoop.now, bytes: waitingBytes)
+    if !context.channel.isWritable {
+      unread = Span(since: context.eventLoop.now, bytes: waitingBytes)
+    } else if lingersSince == nil {
+      unread = nil
+    }
+    // Nothing more is written to one that lingers, so it stays under watch until everything is sent.
     context.fireChannelWritabilityChanged()
   }
 
@@ -316,6 +336,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
       pendingRefusal = error
       return
     }
+    if unanswered > 1, holdsRequests { return dropIncomplete(error) }
     guard !hasResponseBegun, unanswered <= 1 else { return context.close(promise: nil) }
     let text = ByteBuffer(bytes: error.json.bytes())
     var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: error.status))
@@ -331,6 +352,20 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     if unanswered > 0 { context.fireErrorCaught(error) }
   }
 
+  /// Drops the request that is arriving behind others, whose responses come first.
+  private func dropIncomplete(_ error: RequestError) {
+    pendingRefusal = error
+    unanswered -= 1
+    stopCounting(beyond: unanswered)
+    if let last = held.popLast() { clients.held.giveBack(last) }
+    isReceiving = false
+    body = nil
+    readBuffer = .small
+    // Only the dropped request can have said so: nothing is accepted behind one that does.
+    closesAfterResponse = false
+    context?.fireUserInboundEventTriggered(IncompleteRequest())
+  }
+
   // MARK: The end
 
   /// Sends what is pending, closes the sending side, and for a while drops whatever the caller still sends.
@@ -340,12 +375,13 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     readBuffer = .small
     // The body of a refused request is held until its handler releases it.
     if unanswered == 0 { giveBackAll() }
-    stopCounting()
     activity?.becameIdle(at: context.eventLoop.now)
     context.flush()
     let left = waitingBytes
     unread = left > 0 ? Span(since: context.eventLoop.now, bytes: left) : nil
-    context.close(mode: .output, promise: nil)
+    let sent = context.eventLoop.makePromise(of: Void.self)
+    sent.futureResult.whenComplete { [self] _ in stopCounting() }
+    context.close(mode: .output, promise: sent)
     context.read()
   }
 

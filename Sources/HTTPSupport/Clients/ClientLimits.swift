@@ -14,8 +14,8 @@ package struct ClientLimits: Hashable, Sendable {
   package var answerTimeout: Duration = .seconds(30)
   /// Bytes per second.
   package var minimumRate = 1024
-  /// Bytes of request bodies held across all connections: those being received, those queued, and those whose response
-  /// has not started.
+  /// Bytes of request bodies held across all connections: those being received, and those whose response has not
+  /// started, unless their handler counts them itself (``BodyHandedOver``).
   package var heldBytes = 64 << 20
   /// How long to read and drop what the caller still sends after the final response: closing a connection with unread
   /// bytes loses the response.

@@ -14,7 +14,8 @@ package struct ClientHTTPChannel: ServerChildChannel {
   private let clients: ClientConnections
   private let makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)?
 
-  /// - Parameter makeHandler: makes a handler for each connection, which sees requests before the router does.
+  /// - Parameter makeHandler: makes a handler for each connection, which sees requests before the router does. It must
+  ///   hold back a request until the one before it is answered, and drop it on ``IncompleteRequest``.
   package init(
     _ base: HTTP1Channel, clients: ClientConnections,
     makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil
@@ -32,7 +33,7 @@ package struct ClientHTTPChannel: ServerChildChannel {
       .flatMapThrowing { value in
         let pipeline = channel.pipeline.syncOperations
         let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-        let connection = ClientConnectionHandler(clients)
+        let connection = ClientConnectionHandler(clients, holdsRequests: makeHandler != nil)
         try pipeline.addHandler(connection, position: .after(decoder))
         if let makeHandler { try pipeline.addHandler(makeHandler(), position: .after(connection)) }
         return value

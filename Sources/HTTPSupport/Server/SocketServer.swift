@@ -60,7 +60,8 @@ package final class SocketServer: Sendable {
   /// The rest of a request's body broke off while its response was being written.
   private struct BrokenRequest: Error {}
 
-  /// The number of requests whose head was received and whose response is not completely written.
+  /// The number of requests whose head was received and whose response is not completely written, and of last responses
+  /// that are not completely sent.
   package var requestsUnderWay: Int { clients.requests }
 
   /// The number of open connections.
@@ -138,6 +139,7 @@ package final class SocketServer: Sendable {
   /// Closes the connections that have been idle for this long.
   package func closeIdle(for time: Duration) { clients.close(.ifIdleFor(TimeAmount(time))) }
 
-  /// Closes every connection, regardless of its activity.
+  /// Closes every connection, regardless of its activity. A last response may still be read for
+  /// ``ClientLimits/linger``.
   package func closeAll() { clients.close(.always) }
 }

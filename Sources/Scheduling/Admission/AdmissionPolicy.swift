@@ -29,7 +29,9 @@ package enum QueueBound: Hashable, Sendable {
   case length
   /// The size of the bodies of the endpoint's waiting requests.
   case bytes
-  /// The size of the bodies of the waiting requests of all endpoints.
+  /// The same, by its own body alone: it cannot wait even if no other request does.
+  case body(limit: Int)
+  /// The size of the bodies of the requests of all endpoints.
   case totalBytes
 }
 

@@ -33,7 +33,9 @@ extension AdmissionQueue {
   ) -> AdmissionRefusal? {
     if request.deadline(policy) <= now { return timedOut(request, now: now) }
     let bound: QueueBound
-    if let exceeded = exceededBound(by: request, displacing: displaced) {
+    if request.bytes > policy.queueBytes {
+      bound = .body(limit: policy.queueBytes)
+    } else if let exceeded = exceededBound(by: request, displacing: displaced) {
       bound = exceeded
     } else if !isHoldable {
       bound = .totalBytes

@@ -273,6 +273,12 @@ package struct AdmissionQueue: Sendable {
     waitingRequests.lanesWithRequests.contains { !isServed(waitingRequests.entity(of: $0)) }
   }
 
+  /// Whether the request waits and no current replica can take it.
+  package func isUnserved(_ id: RequestID) -> Bool {
+    guard let lane = waitingRequests.lane(of: id) else { return false }
+    return !isServed(waitingRequests.entity(of: lane))
+  }
+
   /// The entities of the traffic split, in its order, followed by those of other replicas.
   package var entities: [String] {
     traffic.entities + replicas.entities.subtracting(traffic.entities).sorted()

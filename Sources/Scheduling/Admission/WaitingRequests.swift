@@ -81,6 +81,12 @@ struct WaitingRequests: Sendable {
   /// The lanes with requests, in turn.
   var lanesWithRequests: some Sequence<Int> { lanesInTurn.slots(in: 0) }
 
+  /// Returns the lane of a request; nil if it does not wait.
+  func lane(of id: UInt64) -> Int? {
+    guard let slot = ids.find(id), let line = requestsOfLine.list(of: slot) else { return nil }
+    return linesOfLane.list(of: line)
+  }
+
   /// The served entity that a lane's requests wait for; nil if the endpoint has none for them.
   func entity(of lane: Int) -> String? { lanes[lane]?.entity }
 
