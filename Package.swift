@@ -70,7 +70,8 @@ let package = Package(
     .target(
       name: "Gateway",
       dependencies: [
-        "HTTPSupport", "Scheduling", "CanonicalJSON", "Durations", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+        "HTTPSupport", "Scheduling", "CanonicalJSON", "Durations", hummingbird, hummingbirdCore, nioCore, nioPosix,
+        nioHTTP1,
         httpTypes,
       ]),
 
