@@ -24,8 +24,10 @@ import Testing
     "kind: ServingEndpoint\nx: [\n",
     "- a\n", "apiVersion: serving.setpoint.dev/v2\n", "metadata: {name: \"-\"}\n",
   ]) func `findings are limited in number and bytes for any documents`(document: String) {
-    let text = String(repeating: document + "---\n", count: 20_000)
-    let set = ManifestSet.read((0..<30).map { (file: "f\($0).yaml", bytes: Array(text.utf8)) })
+    func flood(_ count: Int) -> [UInt8] { Array(String(repeating: document + "---\n", count: count).utf8) }
+    // One very long file, and many that are too long together.
+    let files = [flood(20_000)] + Array(repeating: flood(500), count: 29)
+    let set = ManifestSet.read(files.enumerated().map { (file: "f\($0.offset).yaml", bytes: $0.element) })
     #expect(!set.isComplete && set.findings.count <= 1001 && bytes(set) < 600 << 10)
     if set.omittedFindings > 0 {
       #expect(set.findings.last?.message == "\(set.omittedFindings) more findings are not listed")
