@@ -259,7 +259,7 @@ struct ScaleToZeroMachineTests {
     var harness = try Harness.asleep(served(1))
     harness.room = 0
     harness.ask("main")
-    #expect(harness.started == [] && harness.machine.startPhase == "waiting for a free GPU")
+    #expect(harness.started == [] && harness.machine.startPhase == "waiting for room")
     harness.look()
     #expect(!harness.isAsleep, "the request still waits")
     // Its client leaves.
