@@ -135,7 +135,7 @@ package struct KnownMessage: Hashable, Sendable {
 
   /// Missing objects that may be created later: a version, a secret.
   private static let absences = [
-    // A plane says itself where to write the value.
+    // A plane's own message says where to write the value.
     KnownMessage(
       .theirs, "a secret is missing", isAbsence: true, equivalents: ["no secret"],
       [["there is no secret", "on this plane"]]),

@@ -77,7 +77,7 @@ package struct ServedEntity: Hashable, Sendable {
     return copy
   }
 
-  /// Returns the entity with the settings for a plane of `other`, which are the endpoint's, not a version's; without any
+  /// Returns the entity with the plane's settings of `other`, which are the endpoint's, not a version's; without any
   /// if it is nil.
   package func sharingPlane(of other: ServedEntity?) -> ServedEntity {
     var copy = self

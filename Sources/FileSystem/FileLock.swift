@@ -8,7 +8,7 @@ internal import Synchronization
   internal import Darwin
 #endif
 
-/// A lock on a file, which one process at a time has.
+/// A lock on a file that one process at a time can hold.
 ///
 /// The lock is the kernel's (`flock(2)`): it ends with ``release()`` or with its process, however that ends. It belongs
 /// to the open file, not to its name: if the file is deleted or replaced, another process may lock the new one, which
@@ -16,7 +16,7 @@ internal import Synchronization
 package final class FileLock: Sendable {
   package enum Mode: Hashable, Sendable {
     case exclusive
-    /// Several processes have it at a time, and none has the exclusive lock.
+    /// Several processes can hold it at a time, while none holds the exclusive lock.
     case shared
   }
 

@@ -68,7 +68,7 @@ extension GatewayError {
       "the request body is larger than \(limit) bytes, the limit of this server")
   }
 
-  /// - Parameter startPhase: how far the start of a replica is, if one is starting.
+  /// - Parameter startPhase: the phase of the starting replica, if there is one.
   static func refused(
     _ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?, startPhase: String?
   ) -> GatewayError {
@@ -86,7 +86,7 @@ extension GatewayError {
     case .timedOut(let wait, let waiting, false, _):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no replica that answers for \(DurationText.text(wait))"
+        "the endpoint \"\(endpoint)\" had no ready replica for \(DurationText.text(wait))"
           + (startPhase.map { " (\($0))" } ?? "") + ", and \(waiting) more requests are waiting; retry later",
         retryAfter: 5)
     case .unavailable(let reason):

@@ -11,7 +11,7 @@ package struct CrashRecord: Hashable, Sendable {
   /// The random number that spreads the delays, drawn once per failure so that the retry time does not change.
   package private(set) var chance: Double
 
-  /// The time of being ready after which earlier failures no longer count.
+  /// How long a replica must be ready before earlier failures no longer count.
   package static let stableAfter: Duration = .seconds(600)
 
   /// Records that a replica of a launch failed.

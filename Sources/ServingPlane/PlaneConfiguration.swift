@@ -18,12 +18,12 @@ package struct PlaneConfiguration: Sendable {
   package var environment: [String: String]
   /// The parent of the replicas' temporary folders. Short: a socket's path has at most 108 bytes.
   package var temporaryPath = "/tmp"
-  /// The requests that a replica takes at once, unless its endpoint's config says otherwise; more wait in the endpoint's
+  /// The concurrent requests per replica, unless its endpoint's config says otherwise; more wait in the endpoint's
   /// queue. Nil for as many as its engine batches.
   package var requestsPerReplica: Int?
   /// How many requests may wait at an endpoint, and for how long, unless its config says otherwise.
   package var admission = AdmissionPolicy()
-  /// How long no request may arrive at an endpoint before it is scaled to zero, unless its config says otherwise.
+  /// How long an endpoint must be idle before it is scaled to zero, unless its config says otherwise.
   package var idleAfter: Duration = .seconds(30 * 60)
   /// The maximum size of the bodies of all requests that are queued or wait for a replica's response, in bytes; further
   /// requests are not queued.
@@ -42,7 +42,7 @@ package struct PlaneConfiguration: Sendable {
   package static let replicasWithoutGPUs = 16
   /// How many replicas may run at once on a machine without GPUs; nil for any number.
   package var slots: Int?
-  /// How long an endpoint that scales to zero serves, although others wait for its places, while it has requests.
+  /// How long an endpoint that scales to zero serves while it has requests and others wait for its places.
   package var swapEvery: Duration = .seconds(30)
   /// The GPUs of the machine; nil for those that nvidia-smi lists.
   var accelerators: Accelerators?

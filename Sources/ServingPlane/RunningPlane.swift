@@ -18,7 +18,7 @@ struct RunningPlane: Sendable {
   /// Set when another plane takes over, and when nothing of this one manages replicas any more.
   private let abandoned = Latch()
   private let unattended = Latch()
-  /// Set when this plane accepts requests, and none before it writes its log any more.
+  /// Set when this plane accepts requests, and no previous plane writes to the log any more.
   private let accepting = Latch()
 
   init(

@@ -16,7 +16,7 @@ import Testing
       #expect(
         run.output.contains(": interrupted: nothing is in progress; the last POST was refused: There is no secret"),
         "\(run)")
-      #expect(run.output.contains("next: run the same command to try again"), "\(run)")
+      #expect(run.output.contains("next: run the same command to retry"), "\(run)")
       let history = await harness.run("history", "support-chat").output
       #expect(history.contains("not accepted: There is no secret") && !history.contains("in progress"), "\(history)")
     }

@@ -53,7 +53,7 @@ import Testing
       (["diff"], "\"setpoint diff --help\" shows its usage"),
       (["query", "chat"], "\"setpoint query --help\" shows its usage"),
       (["query", "chat", "hello", "world"], "quote the message: \"setpoint query chat 'hello world'\""),
-      (["query", "--stream", "chat", "hello", "world"], "quote a message of several words"),
+      (["query", "--stream", "chat", "hello", "world"], "quote the message if it has several words"),
     ] as [([String], String)])
   func `an invalid command line is refused with the correct form`(arguments: [String], next: String) async {
     let run = await CommandRun(arguments)

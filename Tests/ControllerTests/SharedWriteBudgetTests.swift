@@ -82,14 +82,14 @@ import Testing
     #expect(await create("b", budget("two", warnings), waits: false) == false)
   }
 
-  @Test func `a damaged file is started anew with one warning`() async throws {
+  @Test func `a damaged file is replaced with one warning`() async throws {
     let warnings = Warnings()
     _ = await create("a", budget("one", warnings), waits: false)
     try scratch.write("not a budget at all", to: try #require(try scratch.names.first))
     environment.advance(.seconds(11))
     #expect(await create("b", budget("two", warnings), waits: false) == false)
     #expect(creates == 10)
-    #expect(warnings.all.count == 1 && warnings.all.first?.contains("it is damaged, and is started anew") == true)
+    #expect(warnings.all.count == 1 && warnings.all.first?.contains("it is damaged and will be replaced") == true)
     #expect(await create("c", budget("three", warnings), waits: true), "the file is valid again")
     #expect(warnings.all.count == 1)
   }

@@ -91,7 +91,7 @@ import Testing
       let start = ContinuousClock.now
       let answer = try await client.post("/v1/chat/completions")
       #expect(answer.status == 503 && answer.headers["retry-after"] == ["5"])
-      #expect(answer.body.contains("(loading weights, 0 s)"), "\(answer.body)")
+      #expect(answer.body.contains("(loading weights, 0s)"), "\(answer.body)")
       #expect(answer.json["error_code"] == "TEMPORARILY_UNAVAILABLE")
       #expect(.now - start >= .milliseconds(80))
     }

@@ -188,7 +188,7 @@ private func eventStream(
       try await harness.run { client in
         let text = try await client.open("/v1/chat/completions") { parts in
           let first = try await parts.nextText()
-          #expect(first == ": waiting for a replica (loading weights, 0 s)\n\n")
+          #expect(first == ": waiting for a replica (loading weights, 0s)\n\n")
           harness.ready("r1", port: port)
           return try await parts.rest()
         }

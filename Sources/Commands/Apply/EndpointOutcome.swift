@@ -136,7 +136,7 @@ struct EndpointOutcome: Sendable {
     }
   }
 
-  /// Returns what to do after a failed call if something may be in progress nevertheless; nil: nothing is.
+  /// Returns what to do after a failed call if something may still be in progress; nil: nothing is.
   private static func nextAfterFailure(_ result: ConvergenceResult) -> String? {
     guard let last = result.last else { return nil }
     if last.recorded.memory.isConfigUncertain {
@@ -193,7 +193,7 @@ struct EndpointOutcome: Sendable {
         return ("the last \(method) failed: \(words); \(what) may continue at the provider", resume)
       }
       let state = earlierStep(last) ?? "nothing is in progress"
-      return ("\(state); the last \(method) was refused: \(words)", "run the same command to try again")
+      return ("\(state); the last \(method) was refused: \(words)", "run the same command to retry")
     }
     return last.recorded.memory.isConfigUncertain
       ? ("\(what) was sent, but got no response; it may continue at the provider", resume)

@@ -9,7 +9,7 @@ internal import ServingAPI
 extension CompletionKind {
   /// The names of live endpoints, queried from the provider that the command line names so far.
   ///
-  /// A shell waits for this at a key press: a provider that is slow to answer is as good as none.
+  /// A shell waits for this after a key press, so a provider that responds slowly is treated as unavailable.
   static var endpoints: CompletionKind { listed { try await $0.endpoints() } }
 
   /// The served entities of the endpoint that the command line names.

@@ -122,7 +122,7 @@ struct UsageProblem {
       next: "\"setpoint get\" lists the names; diff, apply, validate and run read files with -f")
   }
 
-  /// `setpoint query chat hello world`: a message of several words, not quoted.
+  /// `setpoint query chat hello world`: an unquoted message of several words.
   private var unquotedMessage: ErrorReport? {
     let (commands, rest) = path
     guard commands.last?.configuration.commandName == "query", message.contains("nexpected argument") else {
@@ -130,7 +130,7 @@ struct UsageProblem {
     }
     let words = rest.prefix { !$0.hasPrefix("-") }
     guard let name = words.first, words.count > 2 else {
-      return ErrorReport(message, next: "quote a message of several words; \"\(help)\" shows its usage")
+      return ErrorReport(message, next: "quote the message if it has several words; \"\(help)\" shows its usage")
     }
     let quoted = ["setpoint", "query", name, words.dropFirst().joined(separator: " ")] + rest.dropFirst(words.count)
     return ErrorReport(message, next: "quote the message: \"\(ShellWord.line(quoted))\"")

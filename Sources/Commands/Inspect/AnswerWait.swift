@@ -156,11 +156,11 @@ struct AnswerWait: Sendable {
     }
     let what = status == nil ? "\(endpoint) did not answer in time" : "\(endpoint) did not answer the request"
     guard status != nil else {
-      return ErrorReport(what, why: message, next: "give it more time with --timeout; " + Self.next(endpoint))
+      return ErrorReport(what, why: message, next: "wait longer with --timeout; " + Self.next(endpoint))
     }
     switch refusal.kind {
     case .throttled, .unavailable, .timeout:
-      return ErrorReport(what, place: place, why: message, next: "try again later; " + Self.next(endpoint))
+      return ErrorReport(what, place: place, why: message, next: "retry later; " + Self.next(endpoint))
     default: return ErrorReport(what, place: place, why: message, next: Self.next(endpoint))
     }
   }

@@ -56,7 +56,7 @@ struct DescribeCommand: AsyncParsableCommand {
 }
 
 extension DescribeCommand {
-  /// Whether the provider cannot be asked, whatever the endpoint is.
+  /// Whether the provider cannot be queried, regardless of the endpoint.
   private static func isOutage(_ error: any Error) -> Bool {
     switch error {
     case let error as TargetError: error.stoppedPlane != nil

@@ -68,13 +68,13 @@ struct WaitCommand: AsyncParsableCommand {
     }
   }
 
-  /// An endpoint that never existed is probably a misspelt one.
+  /// The name of an endpoint that never existed is probably misspelled.
   private func requireRecorded(_ connection: Connection) async throws {
     let recorded = try await state.readHistory().recordedEndpoints(host: connection.target.url).keys
     guard !recorded.contains(name) else { return }
     throw ErrorReport(
       "endpoint \(name) not found at \(connection.target.url)",
-      why: "this machine's history does not know it, so it may never have existed",
+      why: "it is not in this machine's history, so it may never have existed",
       next: await LiveEndpoint.next(forMissing: [name], connection.provider))
   }
 

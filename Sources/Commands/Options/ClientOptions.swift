@@ -17,11 +17,11 @@ struct ClientOptions: ParsableArguments {
   var queueWait = TimeSpan(seconds: 300)
   @Option(
     help: ArgumentHelp(
-      "How long no request may arrive at an endpoint with scaleToZero before its replicas stop.", valueName: "TIME"))
+      "How long an endpoint with scaleToZero must be idle before its replicas stop.", valueName: "TIME"))
   var idleAfter = TimeSpan(seconds: 30 * 60)
   @Option(
     help: ArgumentHelp(
-      "Memory for the bodies of requests that are queued or wait for a replica's response, for all endpoints.",
+      "Memory for the bodies of requests that are queued or wait for a replica's response, across all endpoints.",
       valueName: "BYTES"))
   var heldBytes = ByteCount(bytes: 512 << 20)
   @Option(

@@ -53,7 +53,7 @@ struct ProviderOptions: ParsableArguments {
   }
 
   /// Returns the provider's URL, under which its endpoints are recorded, and the connection to it. A plane that does not
-  /// run has only the former.
+  /// run has only a URL.
   func place() throws -> (url: String, connection: Result<Connection, TargetError>) {
     do {
       let connection = try connect()

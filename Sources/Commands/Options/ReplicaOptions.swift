@@ -14,7 +14,7 @@ struct ReplicaOptions: ParsableArguments {
   var slots: Int?
   @Option(
     help: ArgumentHelp(
-      "How long an endpoint with scaleToZero keeps its GPUs or slots while it has requests and others wait for them.",
+      "How long an endpoint with scaleToZero keeps its GPUs or slots while it has requests and others wait for room.",
       valueName: "TIME"))
   var swapEvery = TimeSpan(seconds: 30)
 

@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// The meaning of a text; on a color terminal, each meaning has a color.
+/// The meaning of a piece of text; on a color terminal, each meaning has a color.
 package enum TextStyle: Sendable, CaseIterable {
   case created
   case changed
@@ -23,7 +23,7 @@ package enum TextStyle: Sendable, CaseIterable {
   }
 }
 
-/// Colors texts, or leaves them unchanged if colors are not supported.
+/// Colors text, or leaves it unchanged if colors are not supported.
 package struct Palette: Hashable, Sendable {
   package let isColoured: Bool
 

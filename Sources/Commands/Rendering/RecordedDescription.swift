@@ -3,13 +3,13 @@ internal import Endpoints
 internal import History
 internal import Planning
 
-/// What is recorded of one endpoint, for `describe` if its live state is not available.
+/// What is recorded about one endpoint, for `describe` if its live state is not available.
 struct RecordedDescription {
   let name: String
   let target: String
   let recorded: RecordedMemory
   let events: [HistoryEvent]
-  /// The controllers' last reports on it.
+  /// The last reports of controllers about it.
   let statuses: [(fleet: FleetStatus, status: EndpointStatus)]
   let now: Timestamp
 

@@ -55,7 +55,7 @@ package enum StatusText {
     {
       words += ", checks every \(TimeText.span(seconds: interval.components.seconds))"
     }
-    // It changes nothing; the usual mode need not be named.
+    // An observing controller changes nothing; the default mode is not shown.
     if let mode = status.report.mode, mode != "enforce" { words += ", mode: \(mode)" }
     return words
   }
@@ -153,7 +153,7 @@ package enum StatusText {
     return "<\(span)"
   }
 
-  /// Returns the interval within which an endpoint is checked whose recorded next check is over; nil: its recorded times
+  /// Returns the interval within which an endpoint is checked if its recorded next check is over; nil: recorded times
   /// are exact. A check that changes nothing is not recorded.
   private static func interval(since nextAt: Timestamp?, of fleet: FleetStatus, _ now: Timestamp) -> String? {
     // A check takes some time, and is recorded up to a second later.

@@ -66,13 +66,13 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
     }
   }
 
-  /// Returns the error with the fleet's other controller, which may be what uses the port.
+  /// Returns the error with the fleet's other controller, which may be using the port.
   private func explained(_ error: ListenFailure, _ connection: Connection) throws -> any Error {
     let status = FileLease.status(of: provider.fleet, at: connection.target.url, in: try state.directory)
     guard case .held(let holder) = status else { return error }
     return ErrorReport(
       error.message,
       why: "a controller of fleet \"\(provider.fleet)\" is already running"
-        + (holder.map { " (\($0)) and may use the port" } ?? " and may use the port"), next: error.advice)
+        + (holder.map { " (\($0)) and may be using the port" } ?? " and may be using the port"), next: error.advice)
   }
 }

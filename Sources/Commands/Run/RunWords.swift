@@ -39,6 +39,6 @@ enum RunWords {
     "-f", "--filename", "--git-token-file", "--git-key-file", "--git-known-hosts", "--allowed-signers",
     "--listen-token-file", "--hook-secret-file", "--notify-url-file", "--notify-template", "--pause-file", "--state",
   ]
-  /// The options whose values are not written down as they were given.
+  /// The options whose values are not recorded as given.
   private static let changed = files.union(["--notify", "--git"])
 }

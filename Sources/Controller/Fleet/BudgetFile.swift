@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The file in which the processes of a state directory share the write budget of one provider.
 ///
-/// If it cannot be used, the budget is this process's own, and the user is told once: a budget is no reason to fail.
+/// If the file cannot be used, this process has its own budget, and warns once: a budget is not a reason to fail.
 package final class BudgetFile: Sendable {
   /// The name of this process in the file.
   let writer: String
@@ -24,7 +24,7 @@ package final class BudgetFile: Sendable {
   /// How long another process may keep the file locked before this one continues without it: it is locked only to be
   /// read and written, and callers block a thread while they wait.
   private static let patience: Duration = .milliseconds(10)
-  /// The number of misses that is a problem.
+  /// The number of misses in a row after which the user is warned.
   private static let mostMisses = 10
 
   /// - Parameters:
@@ -42,8 +42,8 @@ package final class BudgetFile: Sendable {
     self.warn = warn
   }
 
-  /// Changes what the file contains while no other process does. If it cannot be read now, what it last contained is
-  /// changed instead, and it is written the next time.
+  /// Changes the contents of the file while no other process does. If they cannot be read now, the last known contents
+  /// are changed instead, and written the next time.
   func update<Value: Sendable>(_ body: (inout WriteLedger) -> Value) -> Value {
     state.withLock { state in update(&state, body) }
   }
@@ -59,7 +59,7 @@ package final class BudgetFile: Sendable {
       return body(&state.ledger)
     }
     let former = WriteLedger(parsing: contents)
-    if let former { state.ledger = former } else { tell("it is damaged, and is started anew", &state) }
+    if let former { state.ledger = former } else { tell("it is damaged and will be replaced", &state) }
     let value = body(&state.ledger)
     guard state.ledger != former else { return value }
     do throws(SystemError) { try lock.replaceContents(with: state.ledger.bytes) } catch { tell("\(error)", &state) }
@@ -84,6 +84,6 @@ package final class BudgetFile: Sendable {
   private func tell(_ problem: String, _ state: inout State) {
     guard !state.isToldOfProblem else { return }
     state.isToldOfProblem = true
-    warn("the write budget is not shared with other processes for now: \(path): \(problem)")
+    warn("the write budget is currently not shared with other processes: \(path): \(problem)")
   }
 }

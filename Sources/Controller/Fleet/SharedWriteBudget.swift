@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The write budget of a provider, shared by all reconciliations of one process, and by all processes with the same
 /// file: no matter how many endpoints change concurrently, the provider's limit on writes per period is kept. Rollbacks
-/// go first: the other writes of all processes leave a token for each that waits.
+/// go first: the other writes of all processes leave a token for each rollback that waits.
 package final class SharedWriteBudget: Sendable {
   package let budget: ControllerOptions.WriteBudget
   private let state: Mutex<State>
@@ -37,7 +37,7 @@ package final class SharedWriteBudget: Sendable {
 
   /// Requests a write.
   ///
-  /// - Parameter urgent: whether it goes before all that are not.
+  /// - Parameter urgent: whether it goes before all writes that are not urgent.
   /// - Returns: nil if it may be sent now; otherwise how long to wait before requesting again.
   package func take(for name: String, urgent: Bool) -> Duration? {
     state.withLock { state in
@@ -61,7 +61,7 @@ package final class SharedWriteBudget: Sendable {
   }
 
   /// Runs a change of the bucket that takes the writes of other processes into account, and records this process's. A
-  /// write in flight is recorded as if it counted from when it was sent, in case that the process ends before it is over.
+  /// write in flight is recorded as if it counted from when it was sent, in case the process ends first.
   private func share<Value: Sendable>(
     _ state: inout State, urgent: Bool, _ body: (inout State, _ now: Duration) -> Value
   ) -> Value {
@@ -86,7 +86,7 @@ package final class SharedWriteBudget: Sendable {
       let now = elapsed()
       let former = state.bucket.urgentPlaces(now: now).count
       state.bucket.leave(name)
-      // Most wait for nothing: the file is changed only if other processes leave a token for it.
+      // Few have a place in line: the file is changed only if other processes leave a token for this one.
       guard state.bucket.urgentPlaces(now: now).count < former else { return }
       share(&state, urgent: false) { _, _ in }
     }

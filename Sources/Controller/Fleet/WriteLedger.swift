@@ -1,4 +1,4 @@
-/// The writes that count against a budget now, of all processes that share it, and the urgent writes that wait. Pure.
+/// The writes of all processes that currently count against a shared budget, and the urgent writes that wait. Pure.
 struct WriteLedger: Hashable, Sendable {
   struct Entry: Hashable, Sendable {
     /// When it no longer counts, in milliseconds since 1970.
@@ -38,7 +38,7 @@ struct WriteLedger: Hashable, Sendable {
   /// Returns how long the writes of other processes still count.
   ///
   /// - Parameters:
-  ///   - period: none counts for longer, whatever the clocks say.
+  ///   - period: no write counts for longer, whatever the clocks say.
   ///   - isUrgent: whether the caller's write is urgent; if not, the urgent writes that wait count too.
   func waits(ofOthersThan writer: String, period: Duration, urgent isUrgent: Bool, now: Int64) -> [Duration] {
     (isUrgent ? writes : writes + urgent).filter { $0.writer != writer && $0.endsAt > now }.map {

@@ -41,7 +41,7 @@ extension Preflight {
   /// The interval between checks. Registering a large model takes 20 to 30 minutes (serving-api.md Q38).
   private static let pause: Duration = .seconds(10)
 
-  /// Returns why a controller must not send a config, for now; nil: it may. A query that failed is no reason. Pure.
+  /// Returns why a controller must not send a config, for now; nil: it may. A failed query is not a reason. Pure.
   package static func refusal(_ findings: [PreflightFinding]) -> String? {
     let blocking = findings.filter { $0.outcome == .refused || $0.outcome == .waiting }
     return blocking.isEmpty ? nil : words(blocking)

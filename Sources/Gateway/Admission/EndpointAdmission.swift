@@ -14,7 +14,7 @@ package final class EndpointAdmission: Sendable {
     var waiters: [AdmissionQueue.RequestID: @Sendable (Admission) -> Void] = [:]
     var cutters: [AdmissionQueue.RequestID: @Sendable () -> Void] = [:]
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
-    /// How far the start of a replica is, and since when.
+    /// The phase of the starting replica, and when it began.
     var startPhase: (words: String, since: Duration)?
     var timer: (due: Duration, scheduled: Scheduled<Void>)?
   }
@@ -116,7 +116,7 @@ package final class EndpointAdmission: Sendable {
     update { state, now in state.queue.setUnavailable(reason: reason, now: now) }
   }
 
-  /// Says how far the start of the replica is that requests wait for, such as "loading weights"; nil if none is starting.
+  /// Sets the phase of the replica that requests wait for, such as "loading weights"; nil if none is starting.
   package func setStartPhase(_ words: String?) {
     let now = Self.time(of: eventLoop)
     state.withLock { state in
@@ -169,11 +169,11 @@ package final class EndpointAdmission: Sendable {
 
   // MARK: For the gateway
 
-  /// How far the start of a replica is, and for how long: `loading weights, 12 s`; nil if none is starting.
+  /// The phase of the starting replica, and how long it has lasted: `loading weights, 12s`; nil if none is starting.
   var startPhase: String? {
     let now = Self.time(of: eventLoop)
     return state.withLock { state in
-      state.startPhase.map { "\($0.words), \((now - $0.since).components.seconds) s" }
+      state.startPhase.map { "\($0.words), \((now - $0.since).components.seconds)s" }
     }
   }
 
@@ -223,7 +223,7 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// Reports that the replica has stopped sending in the middle of the request: it rests for `pause`.
+  /// Reports that the replica has stopped sending in the middle of the request: it is paused for `pause`.
   func stalled(_ ticket: AdmissionTicket, pause: Duration) {
     trouble(ticket.replica.id)
     update { state, now in

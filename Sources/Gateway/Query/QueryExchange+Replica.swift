@@ -102,7 +102,7 @@ extension QueryExchange {
     case (.failed(let failure), .failing(let body, let model, let ticket, let exchange, _, _)):
       failed(failure, body, model, ticket, exchange)
     case (.failed(let failure), .streaming(let stream, _)):
-      // It may break off just as the client leaves.
+      // It may break off just as the client disconnects.
       let reason = isClientGone ? .clientLeft : failure
       state = .interrupted(stream)
       client.flush()
@@ -165,7 +165,7 @@ extension QueryExchange {
     armHeartbeat()
   }
 
-  /// Looks up the reason that the replica ended, if it may have. One that has stalled rests.
+  /// Looks up the reason that the replica ended, if it may have. One that has stalled is paused.
   private func explain(_ failure: UpstreamFailure, _ act: @escaping @Sendable (QueryExchange, String?) -> Void) {
     if case .silent = failure, let endpoint, let ticket {
       endpoint.admission.stalled(ticket, pause: gateway.limits.unreachablePause)

@@ -24,7 +24,7 @@ final class QueryExchange: @unchecked Sendable {
     case failing(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange, HTTPResponseHead, ByteBuffer)
     /// A long response is being relayed.
     case streaming(StreamedResponse, UpstreamExchange)
-    /// A long response broke off, and the reason is being worked out elsewhere.
+    /// A long response broke off, and the reason is being determined elsewhere.
     case interrupted(StreamedResponse)
     case over
   }
@@ -194,7 +194,7 @@ final class QueryExchange: @unchecked Sendable {
     isClientGone = true
     let error = GatewayError(.clientLeft, endpoint: record.endpoint ?? "")
     switch state {
-    // What is being worked out elsewhere is ignored when it arrives.
+    // What is being determined elsewhere is ignored when it arrives.
     case .receiving, .suspended: refuse(error)
     case .over: break
     case .waiting(_, let model, let id):

@@ -169,7 +169,7 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
     }
   }
 
-  /// The one whose body is incomplete waits behind others.
+  /// Drops the request whose body is incomplete; it waits behind others.
   private func dropLastRequest() {
     while let part = waiting.popLast() {
       if case .head = part { return }

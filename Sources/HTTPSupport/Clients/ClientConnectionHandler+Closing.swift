@@ -1,6 +1,6 @@
 import NIOCore
 
-// The end of a connection: because it has to make room, the server stops, the last response was written, or something
+// The end of a connection: to make room, because the server stops, after the last response, or because something
 // has taken too long.
 extension ClientConnectionHandler {
   /// Closes the connection for its listener: for lack of room, or because the server stops.

@@ -73,7 +73,7 @@ extension ClientConnectionHandler {
     } else if lingersSince == nil {
       unread = nil
     }
-    // Nothing more is written to one that lingers, so it stays under watch until everything is sent.
+    // Nothing more is written to one that lingers, so it is checked until everything is sent.
     context.fireChannelWritabilityChanged()
   }
 

@@ -1,4 +1,4 @@
-/// The inbound event that the body of the request that was arriving is refused while requests before it wait for their
+/// The inbound event that the body of an arriving request is refused while requests before it wait for their
 /// responses. The handler that holds it back drops it; the connection refuses it in its turn.
 package struct IncompleteRequest: Sendable {
   package init() {}

@@ -133,7 +133,7 @@ extension Memory {
     attempt.flatMap { attempt in revisions.last { $0.number == attempt.revision }?.sourceCommit }
   }
 
-  /// What became of the open attempt if the provider never accepted it: not sent, or how often in vain.
+  /// What became of the open attempt if the provider never accepted it: not sent, or how often it was tried.
   fileprivate var givenUp: String {
     let backoff = backoffs[.config].flatMap { $0.digest == attempt?.digest ? $0 : nil }
     let times = backoff.map { $0.failures == 1 ? " once" : " \($0.failures) times" } ?? ""

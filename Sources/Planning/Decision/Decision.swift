@@ -48,7 +48,7 @@ package struct Decision: Hashable, Sendable {
 package enum PlanAction: String, Hashable, Sendable, CaseIterable {
   case create, update, rollback, delete, adopt, hold, none
 
-  /// Returns the action as people read it: a manifest that has an earlier config again is an update like any other.
+  /// Returns the action as shown to users: a manifest that has an earlier config again is an update like any other.
   package func shown(for reason: Reason.Code) -> PlanAction {
     self == .rollback && reason == .wentBack ? .update : self
   }
@@ -110,7 +110,7 @@ package struct Reason: Hashable, Sendable {
 }
 
 extension Reason.Code {
-  /// The reason as people read it. Programs read the raw value, which stays as it is.
+  /// The reason as shown to users. Programs read the raw value, which does not change.
   package var text: String {
     switch self {
     case .askedFor: "requested"

@@ -21,7 +21,7 @@ package struct FieldChange: Hashable, Sendable {
     isToHidden = false
   }
 
-  /// Creates a change of values of which some may be credentials, and are not kept.
+  /// Creates a change of values, some of which may be credentials and are not kept.
   ///
   /// - Parameter isHidden: whether a value may be a credential.
   init(path: String, from: String?, to: String?, effect: Effect, hiding isHidden: (String) -> Bool) {

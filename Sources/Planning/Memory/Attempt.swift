@@ -88,7 +88,7 @@ package struct Attempt: Hashable, Sendable {
     package let cause: CauseClass
     /// The provider's words.
     package let words: String
-    /// Whether the provider may have accepted the write nevertheless.
+    /// Whether the provider may have accepted the write anyway.
     package let mayHaveArrived: Bool
 
     package init(cause: CauseClass, words: String, mayHaveArrived: Bool = false) {

@@ -1,6 +1,6 @@
 package import Endpoints
 
-// What the provider may be doing for the open attempt, for people.
+// What the provider may be doing for the open attempt, for messages.
 extension Memory {
   /// Whether the open attempt's config was sent and may have been accepted although nothing confirms it: no response
   /// came, or the provider failed while it handled the call.

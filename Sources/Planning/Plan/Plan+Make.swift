@@ -45,7 +45,7 @@ extension Plan {
 extension PlanItem {
   /// Returns the decision that the plan shows, and the item that it is based on.
   ///
-  /// To record that an attempt came to nothing changes nothing at the provider: the plan shows what is done then, and
+  /// Recording that an attempt came to nothing changes nothing at the provider: the plan shows the step after it, and
   /// not an update that is not in progress.
   package func decided(_ now: Timestamp, _ options: DecisionOptions) -> (item: PlanItem, decision: Decision) {
     let first = decide(desired: desired, observed: observed, memory: memory, now: now, options: options)

@@ -41,8 +41,8 @@ package struct AdmissionQueue: Sendable {
   var rate: ServiceRate
   var unavailableReason: String?
   var isClosed = false
-  /// The served entities without a replica for which a request came that could not wait, and when the last one came.
-  /// Who comes next finds a replica.
+  /// The served entities without a replica for which a request arrived that could not wait, and when the last one did.
+  /// Later requests then find a replica.
   private var missed: [String: Duration] = [:]
   /// The time since which nothing waits and nothing is in flight; nil while something is.
   package internal(set) var idleSince: Duration?
@@ -81,7 +81,7 @@ package struct AdmissionQueue: Sendable {
     let entity = traffic.entity(for: request)
     let isServed = isServed(entity)
     if let unavailableReason, !isServed { return refuse(request, .unavailable(reason: unavailableReason), now: now) }
-    // A pause may have ended: those who wait come first.
+    // A pause may have ended: waiting requests come first.
     let actions = dispatchWaiting(now: now)
     if let entity, let replica = replicas.choose(for: request, in: entity, now: now) {
       return actions + [dispatch(request, to: replica)]

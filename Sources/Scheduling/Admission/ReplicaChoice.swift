@@ -115,7 +115,7 @@ struct ReplicaChoice: Sendable {
       let rank = ReplicaAffinity.rank(key, replica.hash)
       if preferred.map({ rank > $0.rank }) ?? true { preferred = (replica, rank) }
     }
-    // A free place is used even if all replicas that have one are over the bound: nobody waits beside it.
+    // A free place is used even if all replicas that have one are over the bound: no request waits while one is free.
     return (preferred?.replica ?? least)?.id
   }
 

@@ -16,8 +16,8 @@ struct TrafficSplit: Sendable {
     split = weights.map { Share(entity: $0.entity, weight: max(0, $0.weight)) }
   }
 
-  /// Divides the traffic among the entities with a serving replica: another one leaves its share to them. While none
-  /// has one, requests wait for that which the split selects. Returns whether this has changed.
+  /// Divides the traffic among the entities with a serving replica: the others leave their shares to them. While none
+  /// has one, requests wait for the entity that the split selects. Returns whether this has changed.
   mutating func share(among replicas: ReplicaChoice) -> Bool {
     let possible = split.filter { $0.weight > 0 }
     let serving = possible.filter { replicas.serves($0.entity) }

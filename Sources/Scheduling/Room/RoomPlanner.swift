@@ -37,19 +37,19 @@ package struct RoomShare: Hashable, Sendable {
   package var freeing = 0
   /// The places that may become free for it at all, however long that takes.
   package var reclaimable = 0
-  /// Whether it must put to sleep what scales to zero.
+  /// Whether it must put its launches that scale to zero to sleep.
   package var givesUp = false
 }
 
 /// Shares a machine's places between endpoints: a pure function of what each has and lacks.
 ///
-/// Endpoints that lack places stand in line, in order of the time since which they wait; a further replica beside one
-/// that serves comes after all others. For the first in line, what scales to zero is put to sleep: endpoints without
+/// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one
+/// that serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
 /// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that is
-/// being updated keeps its places until the update has ended. Nobody in line overtakes, except those for whom no
-/// endpoint could ever make room.
+/// being updated keeps its places until the update has ended. No endpoint is overtaken, except one for which no
+/// other endpoint could ever make room.
 package struct RoomPlanner: Hashable, Sendable {
-  /// How long an endpoint with requests serves before it gives its places up for another one.
+  /// How long an endpoint with requests serves before it gives up its places for another one.
   package var swapEvery: Duration
 
   package init(swapEvery: Duration = .seconds(30)) { self.swapEvery = swapEvery }
@@ -63,13 +63,13 @@ package struct RoomPlanner: Hashable, Sendable {
   }
 }
 
-/// Who gets which places of the machine now.
+/// Which endpoint gets which places of the machine now.
 package struct RoomPlan: Sendable {
-  /// The endpoints that must put to sleep what scales to zero.
+  /// The endpoints that must put their launches that scale to zero to sleep.
   package private(set) var givingUp: Set<String> = []
   private let endpoints: [EndpointRoom]
   private let free: Int
-  /// The free places that are kept for nobody.
+  /// The free places that are not kept for any endpoint.
   private let common: Int
   private let freeing: Int
   /// The endpoints that lack places and may get them, in order.
@@ -137,7 +137,7 @@ package struct RoomPlan: Sendable {
         taken.append(candidate)
         found += candidate.yields
       }
-      // Nobody stops for one who still could not start, and nobody behind it in the line gets the places.
+      // No endpoint stops for one that still could not start, and none behind it in line gets the places.
       guard found >= endpoint.lacking else { break }
       places = found - endpoint.lacking
       chosen.formUnion(taken.map(\.id))

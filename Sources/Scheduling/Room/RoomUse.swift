@@ -1,4 +1,4 @@
-/// The places of the machine that one endpoint owns, and those that it waits for. A value that is told of each plan.
+/// The places of the machine that one endpoint owns, and those that it waits for. Updated after each plan.
 ///
 /// A place that a replica has had is the endpoint's own until the endpoint needs fewer: a replica that crashed, or that
 /// an update replaces, leaves its place to the next one, and not to another endpoint.

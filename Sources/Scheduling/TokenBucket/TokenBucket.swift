@@ -72,14 +72,14 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     ordinary.leave(key)
   }
 
-  /// Sets the tokens that others have taken who share the limit, by how long it takes until each returns. Together with
-  /// the own ones, they may be more than ``capacity``.
+  /// Sets the tokens that others who share the limit have taken, by the time until each returns. Together with
+  /// this bucket's own, they may exceed ``capacity``.
   package mutating func setTakenByOthers(_ waits: [Duration], now: Duration) {
     advance(to: now)
     others = waits.sorted().map { clock + $0 }
   }
 
-  /// How long it takes until each taken token returns, without those in use and those that others have taken.
+  /// The time until each taken token returns, except those in use and those that others have taken.
   package func taken(now: Duration) -> [Duration] { returns.map { $0 - now }.filter { $0 > .zero } }
 
   /// How long the place of each urgent key in line lasts if the key does not ask again.

@@ -4,7 +4,7 @@ internal import Endpoints
 /// A serving plane on this machine, as it announces itself: a small file in the user's runtime directory with its
 /// address, its token file, and the Unix socket next to it through which commands connect.
 ///
-/// Only files that nobody but the user can write to are trusted: whoever could forge an announcement would receive the
+/// Only files that only the user can write to are trusted: anyone who could forge an announcement would receive the
 /// user's token, manifests and prompts. For the same reason, commands use the socket, not the port: anyone may take the
 /// port of a stopped plane.
 package struct LocalPlane: Hashable, Sendable {

@@ -64,7 +64,7 @@ struct ConfigReader {
       throw invalid("entity_version must be a version number, such as \"3\"; it is \"\(wire.entityVersion ?? "")\"")
     }
     guard EndpointName.isEntityName(name) else {
-      throw .invalid("served entity name '\(name)' must have 1 to 63 letters, digits, - and _")
+      throw .invalid("served entity name '\(name)' must consist of 1 to 63 letters, digits, - and _")
     }
     let type = wire.workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU"
     guard Self.workloadTypes.contains(type) else {
@@ -191,7 +191,7 @@ struct ConfigReader {
 enum EndpointName {
   /// The finding for an endpoint's name; nil if it is valid.
   static func finding(_ name: String) -> String? {
-    guard isEntityName(name) else { return "endpoint name '\(name)' must have 1 to 63 letters, digits, - and _" }
+    guard isEntityName(name) else { return "endpoint name '\(name)' must consist of 1 to 63 letters, digits, - and _" }
     return name.hasPrefix("databricks-") ? "endpoint names that begin with 'databricks-' are reserved" : nil
   }
 

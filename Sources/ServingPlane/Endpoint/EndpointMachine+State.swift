@@ -38,8 +38,8 @@ extension EndpointMachine {
   /// Whether an entity of the active config is scaled to zero or being woken; nil if it is awake.
   func sleep(of entity: PlaneEntity) -> SleepState? { record.sleep[entity.launch.key] }
 
-  /// How far the replica is that requests to the active config wait for; nil if none is starting. If the active config
-  /// had to make room for an update, that is one of the update's.
+  /// The phase of the replica that requests to the active config wait for; nil if none is starting. If the active config
+  /// had to make room for an update, this is one of the update's replicas.
   var startPhase: String? {
     var launches = Set((record.active?.entities ?? []).map(\.launch.key))
     let isServing = replicas.values.contains { $0.state == .ready && launches.contains($0.launch) }

@@ -32,7 +32,7 @@ struct EndpointMachine: Sendable {
     var freeing = 0
     /// Places that other endpoints may free at some time, those included.
     var reclaimable = 0
-    /// Whether what scales to zero must be put to sleep now, for another endpoint.
+    /// Whether the launches that scale to zero must be put to sleep now, for another endpoint.
     var givesUp = false
     /// What the gateway knows of the endpoint's requests.
     var load = RequestLoad()
@@ -59,7 +59,7 @@ struct EndpointMachine: Sendable {
   /// Why requests for a launch that is scaled to zero are refused: its last start has failed, and its back-off lasts.
   private(set) var startFailure: String?
   private let planner: ReplicaPlanner
-  /// How long no request may arrive before what scales to zero does, unless the config says otherwise.
+  /// How long the endpoint must be idle before it is scaled to zero, unless the config says otherwise.
   private let idleAfter: Duration
 
   init(
@@ -216,7 +216,7 @@ struct EndpointMachine: Sendable {
     return actions + stops
   }
 
-  /// Forgets the failures of a launch before a replica that was ready for long enough and did not fail.
+  /// Forgets a launch's failures before a replica that was ready for long enough and did not fail.
   private mutating func forgetFailures(before id: String, now: Duration) {
     guard let launch = replicas[id]?.launch, let since = readySince[id], let crash = crashes[launch] else { return }
     if crash.last <= since, now - since >= CrashRecord.stableAfter { crashes[launch] = nil }

@@ -21,7 +21,7 @@ enum EnvironmentRule {
     let name = variable.uppercased()
     if planeNames.contains(name) || variable.hasPrefix("SETPOINT_") { return .refused(why: setByPlane) }
     if name.hasPrefix("SETPOINT_") {
-      return .refused(why: "names that begin with SETPOINT_, in any case, belong to the serving plane")
+      return .refused(why: "names that begin with SETPOINT_, in upper or lower case, belong to the serving plane")
     }
     if name.contains("VISIBLE_DEVICES") || deviceNames.contains(name) {
       return .refused(why: "the serving plane assigns the devices of a replica")

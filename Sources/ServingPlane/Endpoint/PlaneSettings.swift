@@ -3,14 +3,14 @@ import Scheduling
 
 /// How an endpoint takes requests on this plane: what its own config says, otherwise the plane's options.
 struct PlaneSettings: Hashable, Sendable {
-  /// How long no request may arrive before all replicas stop, if the endpoint scales to zero.
+  /// How long the endpoint must be idle before all replicas stop, if it scales to zero.
   var idleAfter: Duration = .seconds(30 * 60)
   /// The maximum number of concurrent requests per replica; nil for as many as its engine batches.
   var concurrency: Int?
   /// How many requests may wait, for how long, and which replica takes them.
   var admission = AdmissionPolicy()
 
-  /// Returns the settings with those of an endpoint's config where it has any.
+  /// Returns the settings, overridden by those of an endpoint's config.
   func overridden(by own: PlaneArguments) -> PlaneSettings {
     var settings = self
     settings.idleAfter = own.idleAfter ?? idleAfter

@@ -51,8 +51,8 @@ extension ServingEndpoints {
     return RequestLoad(idleFor: snapshot.idleFor, awaited: snapshot.awaited)
   }
 
-  /// What the log says about a replica: its id, and its endpoint's name. The name is unknown if the endpoint was deleted
-  /// before the plane started; an endpoint's id means nothing to a user.
+  /// What the log says about a replica: its ID, and its endpoint's name. The name is unknown if the endpoint was deleted
+  /// before the plane started; an endpoint's ID means nothing to a user.
   func facts(of record: ReplicaRecord) -> Logger.Metadata {
     var facts: Logger.Metadata = ["replica": "\(record.id)"]
     if let name = machines[record.endpoint]?.record.name ?? deletedNames[record.endpoint] {

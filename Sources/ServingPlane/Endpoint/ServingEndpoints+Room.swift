@@ -1,6 +1,6 @@
 import Scheduling
 
-// The machine's places: which endpoint gets them next, and which gives its own up.
+// The machine's places: which endpoint gets them next, and which gives up its own.
 extension ServingEndpoints {
   var machineRoom: MachineRoom { MachineRoom(accelerators: backend.accelerators, slots: settings.slots) }
 
@@ -17,7 +17,7 @@ extension ServingEndpoints {
       endpoints, free: free, freeing: freeing.reduce(0) { $0 + machineRoom.places(of: $1) }, now: clock.now - origin)
   }
 
-  /// Lets the endpoints start that waited for places which are free now.
+  /// Lets endpoints that waited for places start replicas if places are free now.
   func useFreeRoom() async {
     for id in waitingForRoom { await act(on: id) { $0.tick($1) } }
   }

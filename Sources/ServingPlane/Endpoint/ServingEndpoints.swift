@@ -38,7 +38,7 @@ actor ServingEndpoints {
   let origin = ContinuousClock.now
   var machines: [String: EndpointMachine] = [:]
   var ids: [String: String] = [:]
-  /// The names of deleted endpoints whose replicas have not all ended, by the endpoint's id; for the log.
+  /// The names of deleted endpoints whose replicas have not all ended, by the endpoint's ID; for the log.
   var deletedNames: [String: String] = [:]
   var gateway: GatewayRoutes
   var replicas = ReplicaBook()
@@ -55,7 +55,7 @@ actor ServingEndpoints {
   private var isResumed = false
   /// The plane that this one has replaced. It may still have requests at any replica.
   var previousPlane: PreviousPlane?
-  /// A signal for each request, or for several, that waits and that no replica can take.
+  /// A signal that one or more requests wait that no replica can take.
   nonisolated let demand: AsyncStream<Void>
   let demandSignal: AsyncStream<Void>.Continuation
   /// Capacities by launch key.
@@ -186,11 +186,11 @@ actor ServingEndpoints {
     }
   }
 
-  /// Refuses the requests that no replica can take. After a takeover, this plane learns of no other replica.
+  /// Refuses the requests that no replica can take. After a takeover, this plane does not learn of new replicas.
   func refuseUnserved() {
     for id in machines.keys {
       gateway.admission(of: id)?.setUnavailable(
-        reason: "another process has taken over the serving plane, and starts its replicas; retry later")
+        reason: "another process has taken over the serving plane and is starting its replicas; retry later")
     }
   }
 

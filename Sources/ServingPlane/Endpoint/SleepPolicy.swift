@@ -20,7 +20,7 @@ struct RequestLoad: Hashable, Sendable {
 /// All launches that scale to zero are put to sleep together, once the whole endpoint has been idle, or if another
 /// endpoint needs their places. Each is woken by a
 /// request that waits for it. A launch whose share of the traffic goes to other replicas meanwhile is woken by any
-/// request, so that the split of the traffic is soon right again.
+/// request, so that the split of the traffic is soon correct again.
 struct SleepPolicy: Sendable {
   /// The facts on which a decision is based.
   struct Situation {
@@ -30,7 +30,7 @@ struct SleepPolicy: Sendable {
     let idleAfter: Duration
     /// Whether another config is being deployed. Nothing is put to sleep then.
     let isUpdating: Bool
-    /// Whether another endpoint needs the places of what scales to zero.
+    /// Whether another endpoint needs the places of the launches that scale to zero.
     let givesUp: Bool
     let load: RequestLoad
     /// The launches with a replica that is ready.
@@ -48,7 +48,7 @@ struct SleepPolicy: Sendable {
   private(set) var awakeSince: Duration?
   private var asleepSince: [String: Duration] = [:]
 
-  /// Notes that a config was activated, or that the plane has found it so at its start.
+  /// Notes that a config was activated, or that the plane found it active when it started.
   mutating func begin(now: Duration) { awakeSince = now }
 
   /// Returns the new states of the launches, by launch.
@@ -104,7 +104,7 @@ struct SleepPolicy: Sendable {
       && sharing.contains { situation.ready.contains($0.launch.key) }
   }
 
-  /// Whether a launch that waits for a place is no longer needed: it would later take the place for nobody.
+  /// Whether a launch that waits for a place is no longer needed: it would later take a place that no request needs.
   private func isUnneeded(_ launch: String, _ situation: Situation) -> Bool {
     guard situation.withoutRoom.contains(launch), !situation.standing.contains(launch), !situation.isUpdating else {
       return false

@@ -1,7 +1,7 @@
 /// The fields for serving planes only.
 extension ManifestSchema {
   static let plane = ObjectType([
-    // With scaleToZero: how long no request may arrive before all replicas stop. Default: 30m.
+    // With scaleToZero: how long the endpoint must be idle before all replicas stop. Default: 30m.
     Field("idleAfter", .duration, otherNames: ["idle_after", "idleTimeout", "idle_timeout", "scaleToZeroAfter"]),
     // The maximum number of concurrent requests per replica. Default: what its engine batches.
     Field(

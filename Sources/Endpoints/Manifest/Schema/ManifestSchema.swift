@@ -65,7 +65,7 @@ package enum ManifestSchema {
     "environment", .textMap(.environment), otherNames: ["env", "environment_vars", "environmentVars"])
   /// vLLM flags, for serving planes; a workspace runs the model's entrypoint instead.
   private static let engineField = Field("engine", .object(engine), otherNames: ["vllm", "args"])
-  /// What only a serving plane has. It applies to the whole endpoint, and a change of it starts no replica.
+  /// Settings that only a serving plane has. They apply to the whole endpoint, and changing them starts no replica.
   private static let planeField = Field("plane", .object(plane), otherNames: ["servingPlane", "serving_plane"])
 
   /// The fields that describe one served entity in the flat form.

@@ -19,7 +19,7 @@ package struct PlaneArguments: Sendable, Hashable {
     case session
   }
 
-  /// How long no request may arrive before all replicas stop, if the endpoint scales to zero. Whole seconds.
+  /// How long the endpoint must be idle before all replicas stop, if it scales to zero. Whole seconds.
   package var idleAfter: Duration?
   /// The maximum number of concurrent requests per replica.
   package var concurrency: Int?

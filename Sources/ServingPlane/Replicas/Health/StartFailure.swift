@@ -35,10 +35,10 @@ enum StartFailure {
     return ReplicaFailure("\(engine) \(exit)", line: words, isWorthRepeating: isPassing(words))
   }
 
-  /// Returns the explanation if nothing is known except that the time was up.
+  /// Returns the explanation if nothing is known except that the start timed out.
   static func notReady(_ engine: String) -> String { "\(engine) did not become ready" }
 
-  /// What stands for the placeholders of an explanation.
+  /// The values of the placeholders in an explanation.
   struct Names: Sendable {
     let program: String
     let engine: String
