@@ -134,7 +134,8 @@ struct EndpointMachine: Sendable {
     return self.replica(id, became: .failed(cause: failure.description), context)
   }
 
-  /// Reacts to elapsed time, to freed places, or to another endpoint's need of them. Replicas that were told to stop and still run are told again.
+  /// Reacts to elapsed time, to freed places, or to another endpoint's need of them. Replicas that were told to stop and
+  /// still run are told again.
   mutating func tick(_ context: EventContext) -> [Action] {
     let again: [Action] = replicas.values.sorted { $0.id < $1.id }.compactMap { replica in
       switch replica.state {
