@@ -190,7 +190,7 @@ let package = Package(
       name: "CommandsTests",
       dependencies: [
         "Commands", "TestKit", "ServingAPI", "Endpoints", "Planning", "History", "LibCurl", "CanonicalJSON",
-        logging,
+        logging, grdb,
       ]),
   ]
 )

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import FoundationEssentials
+import GRDB
 import ServingAPI
 import TestKit
 import Testing
@@ -59,6 +60,8 @@ import Testing
 
   /// Overwrites the pages of a database that mention the endpoint. The database can still be opened.
   private static func damage(_ path: String) throws {
+    // The newest pages may still be in the log beside it.
+    try DatabaseQueue(path: path).writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
     var bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
     for start in stride(from: 4096, to: bytes.count, by: 4096) {
       let page = start..<min(start + 4096, bytes.count)

@@ -117,12 +117,17 @@ import Testing
   func `at the connection limit, the longest idle connection closes, and a new client is answered`() async throws {
     var limits = ClientLimits()
     limits.maxConnections = 8
-    let harness = GatewayHarness(clients: limits)
+    let (harness, closed) = (GatewayHarness(clients: limits), Mutex(0))
     try await harness.run { client in
-      try await withThrowingTaskGroup(of: String.self) { group in
+      try await withThrowingTaskGroup(of: Void.self) { group in
         for number in 1...40 {
-          group.addTask { try await RawClient(port: client.port).exchange("") }
-          #expect(await eventually { harness.clients.admitted == min(number, 8) })
+          group.addTask {
+            _ = try await RawClient(port: client.port).exchange("")
+            closed.withLock { $0 += 1 }
+          }
+          // Otherwise those that are still arriving would close the connections of the new client below.
+          #expect(
+            await eventually { harness.clients.admitted == min(number, 8) && closed.withLock { $0 } == max(0, number - 8) })
         }
         for _ in 0..<20 {
           let answer = try await client.post("/v1/models", "", method: .GET)
@@ -254,7 +259,7 @@ import Testing
         return connection
       }
       // The server has ended: before, it would have waited for as long as its client reads nothing.
-      #expect(harness.clients.admitted == 0)
+      #expect(await eventually { harness.clients.admitted == 0 })
       try? await connection.close()
     }
   }
