@@ -179,7 +179,13 @@ private struct PlanningRound {
   mutating func hold(_ entities: [EntityReplicas]) {
     let wanted = Dictionary(entities.map { ($0.launch, $0.count) }, uniquingKeysWith: +)
     for launch in Set(replicas.map(\.launch)).sorted() { shrink(launch, to: wanted[launch] ?? 0) }
-    for launch in wanted.keys.sorted() { grow(launch, to: wanted[launch] ?? 0) }
+    // The first replica of each launch before a further one of any.
+    for launch in wanted.keys.sorted() where standing(launch).isEmpty {
+      grow(launch, to: min(1, wanted[launch] ?? 0))
+    }
+    for launch in wanted.keys.sorted() {
+      grow(launch, from: max(1, standing(launch).count), to: wanted[launch] ?? 0)
+    }
   }
 
   /// Plans an update: the target's replicas come up beside the serving ones, and room is made if there is none.
@@ -244,8 +250,8 @@ private struct PlanningRound {
     }
   }
 
-  private mutating func grow(_ launch: String, to count: Int) {
-    let missing = count - standing(launch).count
+  private mutating func grow(_ launch: String, from present: Int? = nil, to count: Int) {
+    let missing = count - (present ?? standing(launch).count)
     guard missing > 0 else { return }
     if let record = crashes[launch], record.retryAt(backoff) > now {
       plan.lookAgainAt = min(plan.lookAgainAt ?? .seconds(Int64.max), record.retryAt(backoff))

@@ -62,6 +62,15 @@ struct RunningPlane: Sendable {
         for await _ in endpoints.demand { await endpoints.meetDemand() }
         return .other
       }
+      if let previousPlane {
+        group.addTask {
+          // Before that, the endpoints do not know of it.
+          await accepting.wait()
+          await previousPlane.untilGone()
+          if !Task.isCancelled { await endpoints.forgetPreviousPlane() }
+          return .other
+        }
+      }
       if settings.writesOwnLog {
         group.addTask {
           await limitLog()

@@ -110,6 +110,18 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(plan.withoutRoom == ["two"])
   }
 
+  @Test func `the first replica of each launch starts before a further one of any`() {
+    let both = ReplicaSet(
+      version: 1,
+      entities: [
+        EntityReplicas(entity: "m-1", launch: "one", count: 3), EntityReplicas(entity: "m-2", launch: "two", count: 1),
+      ])
+    #expect(steps(serving: both, [], room: 2) == [.start(launch: "one"), .start(launch: "two")])
+    #expect(steps(serving: both, [replica("a", "one", .ready)], room: 1) == [.start(launch: "two")])
+    let all = steps(serving: both, [])
+    #expect(all.count { $0 == .start(launch: "one") } == 3 && all.count == 4)
+  }
+
   @Test func `without a config, no replica is kept`() {
     let present = [replica("a", "one", .ready), replica("b", "one", .starting), replica("c", "one", .draining)]
     #expect(steps(serving: nil, present) == [.stop(id: "b"), .drain(id: "a")])

@@ -101,6 +101,73 @@ private func waiting(
     #expect(plan.share(of: "b").reclaimable == 0)
   }
 
+  @Test func `an update waits for an earlier one that can end and then gives its places up`() {
+    var leaving = EndpointRoom("leaving")
+    leaving.freeing = 1
+    var earlier = waiting("earlier", since: .zero, isUpdating: true)
+    earlier.yieldsLater = 1
+    let later = waiting("later", since: .seconds(1), places: 2, isUpdating: true)
+    let plan = planner.plan([leaving, earlier, later], free: 0, now: .seconds(9))
+    #expect(plan.share(of: "later").reclaimable == 2)
+    #expect(plan.share(of: "new").reclaimable == 2)
+    var partial = later
+    partial.lacking = 1
+    partial.yieldsLater = 1
+    #expect(planner.plan([leaving, earlier, partial], free: 0, now: .seconds(9)).share(of: "later").reclaimable == 2)
+    #expect(planner.plan([earlier, partial], free: 0, now: .seconds(9)).share(of: "later").reclaimable == 0)
+  }
+
+  @Test func `an update that the first in line waits for does not wait for the free places between them`() {
+    let first = waiting("first", since: .zero, places: 2, isUpdating: true)
+    var second = waiting("second", since: .seconds(1), isUpdating: true)
+    second.yieldsLater = 1
+    let plan = planner.plan([first, second], free: 1, now: .seconds(9))
+    #expect(plan.share(of: "first").room == 1 && plan.share(of: "first").reclaimable == 1)
+    #expect(plan.share(of: "second").room == 0 && plan.share(of: "second").reclaimable == 0)
+  }
+
+  @Test func `an update comes before a further replica, even before it is in line`() {
+    let endpoints = [waiting("more", since: .zero, isUrgent: false), serving("idle", idleFor: .seconds(9))]
+    let full = planner.plan(endpoints, free: 0, now: .seconds(10)).share(of: "new")
+    #expect(full.room == 0 && full.freeing == 1 && full.reclaimable == 1)
+    let oneFree = planner.plan(Array(endpoints.prefix(1)), free: 1, now: .seconds(10)).share(of: "new")
+    #expect(oneFree.room == 0 && oneFree.freeing == 1 && oneFree.reclaimable == 1)
+    let urgent = [waiting("a", since: .zero), serving("idle", idleFor: .seconds(9))]
+    #expect(planner.plan(urgent, free: 0, now: .seconds(10)).share(of: "new").freeing == 0)
+  }
+
+  @Test func `an endpoint that was woken counts as idle once it has had a request, or after its turn`() {
+    func woken(idleFor: Duration) -> EndpointRoom {
+      var endpoint = serving("woken", idleFor: idleFor, since: .seconds(100))
+      endpoint.wokenAt = .seconds(100)
+      return endpoint
+    }
+    let first = waiting("a", since: .zero)
+    #expect(givingUp([first, woken(idleFor: .seconds(60))], now: .seconds(110)) == [])
+    #expect(givingUp([first, woken(idleFor: .seconds(5))], now: .seconds(110)) == ["woken"])
+    #expect(givingUp([first, woken(idleFor: .seconds(80))], now: .seconds(130)) == ["woken"])
+  }
+
+  @Test func `outside an update, an endpoint waits for one replica at a time, first for a launch without any`() {
+    let set = ReplicaSet(
+      version: 1,
+      entities: [
+        EntityReplicas(entity: "a", launch: "one", count: 4), EntityReplicas(entity: "b", launch: "two", count: 1),
+      ])
+    let ready = Replica(id: "r", launch: "one", state: .ready)
+    func room(_ withoutRoom: [String], isUpdating: Bool = false) -> EndpointRoom {
+      var use = RoomUse()
+      use.note(withoutRoom, serving: set, target: nil, replicas: [ready], now: .seconds(1))
+      return use.endpoint(
+        "e", replicas: [ready], scaling: RoomUse.Scaling(), isUpdating: isUpdating, idleFor: nil, servingSince: nil)
+    }
+    let both = room(["one", "one", "one", "two"])
+    #expect(both.lacking == 1 && both.isUrgent && both.waitingSince == .seconds(1))
+    let further = room(["one", "one", "one"])
+    #expect(further.lacking == 1 && !further.isUrgent)
+    #expect(room(["one", "one", "one", "two"], isUpdating: true).lacking == 4)
+  }
+
   @Test func `an endpoint leaves its place to the replica that replaces the last one, until it needs none`() {
     func set(_ count: Int) -> ReplicaSet {
       ReplicaSet(version: 1, entities: [EntityReplicas(entity: "main", launch: "one", count: count)])

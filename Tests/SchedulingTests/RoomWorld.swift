@@ -11,6 +11,8 @@ private struct Endpoint {
   let name: String
   /// Whether it scales to zero.
   let scales: Bool
+  /// How many replicas it has while it is awake.
+  let count: Int
   var serving: Int?
   var target: Int? = 1
   var isAsleep = false
@@ -21,10 +23,15 @@ private struct Endpoint {
   var request: Request?
   var idleSince: Duration = .zero
   var servingSince: Duration?
+  var wokenAt: Duration?
 
   func launch(_ version: Int) -> String { "\(name)\(version)" }
 
-  func set(_ version: Int?, count: Int = 1) -> ReplicaSet? {
+  var servingSet: ReplicaSet? { makeSet(serving, count: isAsleep ? 0 : isWaking ? 1 : count) }
+
+  var targetSet: ReplicaSet? { makeSet(target, count: count) }
+
+  private func makeSet(_ version: Int?, count: Int) -> ReplicaSet? {
     version.map { version in
       ReplicaSet(
         version: version, entities: [EntityReplicas(entity: "main", launch: launch(version), count: count)])
@@ -53,7 +60,8 @@ private struct Endpoint {
       name, replicas: replicas.filter { !$0.state.isOver },
       scaling: RoomUse.Scaling(
         launches: scales ? launches : [], yielding: mayYield ? launches : [], isComplete: scales),
-      isUpdating: target != nil, idleFor: request == nil ? now - idleSince : nil, servingSince: servingSince)
+      isUpdating: target != nil, idleFor: request == nil ? now - idleSince : nil, servingSince: servingSince,
+      wokenAt: wokenAt)
   }
 }
 
@@ -103,11 +111,11 @@ struct RoomWorld {
   private var nextID = 0
   private(set) var wrong: [String] = []
 
-  init(slots: Int, scales: [Bool], isNewSound: Bool, crashes: Int) {
+  init(slots: Int, scales: [Bool], counts: [Int], isNewSound: Bool, crashes: Int) {
     self.slots = slots
     self.isNewSound = isNewSound
     crashesLeft = crashes
-    endpoints = zip(["a", "b"], scales).map { Endpoint(name: $0, scales: $1) }
+    endpoints = zip(["a", "b"], zip(scales, counts)).map { Endpoint(name: $0, scales: $1.0, count: $1.1) }
     settle()
   }
 
@@ -126,6 +134,7 @@ struct RoomWorld {
         request = "waiting"
       }
       let mayStop = endpoint.scales && endpoint.isAwake
+      let isUnasked = endpoint.request == nil && endpoint.wokenAt.map { endpoint.idleSince <= $0 } == true
       let isTurnOver = endpoint.servingSince.map { now - $0 >= Self.swapEvery } ?? false
       return Key.EndpointKey(
         versions: [endpoint.serving, endpoint.target],
@@ -133,6 +142,7 @@ struct RoomWorld {
           endpoint.isAsleep, endpoint.isWaking, mayStop && isTurnOver, endpoint.use.waitingSince != nil,
           endpoint.isBackingOff(Self.planner.backoff, now: now),
           mayStop && endpoint.request == nil && now - endpoint.idleSince >= .seconds(60),
+          mayStop && isUnasked,
         ], replicas: endpoint.replicas.map { "\($0.launch) \($0.state)" }.sorted(), request: request,
         owned: endpoint.use.owned)
     }
@@ -258,17 +268,15 @@ struct RoomWorld {
     var room = share.room
     for _ in 0..<4 {
       let endpoint = endpoints[index]
-      let serving = endpoint.set(endpoint.serving, count: endpoint.isAsleep ? 0 : 1)
-      let target = endpoint.set(endpoint.target)
       let next = Self.planner.plan(
-        serving: serving, target: target, replicas: endpoint.replicas, room: room, freeing: share.freeing,
-        reclaimable: share.reclaimable, unit: .slot, crashes: endpoint.crashes, now: now)
+        serving: endpoint.servingSet, target: endpoint.targetSet, replicas: endpoint.replicas, room: room,
+        freeing: share.freeing, reclaimable: share.reclaimable, unit: .slot, crashes: endpoint.crashes, now: now)
       let isTurned = obey(next.steps, index, &room)
       hasChanged = hasChanged || !next.steps.isEmpty
       let current = endpoints[index]
       endpoints[index].use.note(
-        next.withoutRoom, serving: current.set(current.serving, count: current.isAsleep ? 0 : 1),
-        target: current.set(current.target), replicas: current.replicas, now: now)
+        next.withoutRoom, serving: current.servingSet, target: current.targetSet, replicas: current.replicas,
+        now: now)
       hasChanged = hasChanged || endpoints[index].use != current.use
       guard isTurned else { break }
     }
@@ -296,6 +304,7 @@ struct RoomWorld {
         endpoints[index].isAsleep = false
         endpoints[index].isWaking = false
         endpoints[index].servingSince = now
+        endpoints[index].wokenAt = nil
         isTurned = true
       case .declareFailed(let version, _, let cause):
         let isBroken = cause == "bad" || (version == 2 && !isNewSound)
@@ -307,9 +316,10 @@ struct RoomWorld {
     return isTurned
   }
 
-  /// Whether the endpoints that do not scale to zero leave an endpoint a slot.
+  /// Whether the endpoints that do not scale to zero leave an endpoint enough slots.
   private func canFit(_ index: Int) -> Bool {
-    endpoints.indices.count { $0 != index && !endpoints[$0].scales } < slots
+    let kept = endpoints.indices.filter { $0 == index || !endpoints[$0].scales }
+    return kept.reduce(0) { $0 + endpoints[$1].count } <= slots
   }
 
   private mutating func end(_ index: Int, _ id: String, _ state: ReplicaState) {
@@ -343,6 +353,7 @@ struct RoomWorld {
       if endpoint.ready != nil {
         endpoints[index].isWaking = false
         endpoints[index].servingSince = now
+        endpoints[index].wokenAt = now
         return true
       }
       guard endpoint.standing(serving) == 0, isBackingOff || isAbandoned else { return false }
@@ -371,7 +382,9 @@ struct RoomWorld {
     for (endpoint, room) in zip(endpoints, rooms) {
       let held = endpoint.replicas.count { !$0.state.isOver }
       if endpoint.isAwake, room.kept + held == 0 { wrong.append("\(endpoint.name) has lost its slot") }
-      for version in 1...2 where endpoint.standing(version) > 1 { wrong.append("\(endpoint.name) was started twice") }
+      for version in 1...2 where endpoint.standing(version) > endpoint.count {
+        wrong.append("\(endpoint.name) was started too often")
+      }
     }
   }
 }

@@ -415,6 +415,34 @@ struct ScaleToZeroMachineTests {
     #expect(updating.states["r1"] == .ready && !updating.isAsleep)
   }
 
+  @Test func `the machine's planner learns when an endpoint was woken, until a config is activated`() throws {
+    var harness = try Harness.asleep(served(1))
+    #expect(harness.machine.room(harness.load) { _ in true }.wokenAt == nil)
+    harness.ask("main")
+    #expect(harness.machine.room(harness.load) { _ in true }.wokenAt == nil, "it is starting")
+    harness.replica("r2", became: .ready)
+    #expect(harness.machine.room(harness.load) { _ in true }.wokenAt == harness.now)
+    harness.answer()
+    try harness.put(served(2))
+    harness.replica("r3", became: .ready)
+    #expect(harness.machine.record.active?.version == 2)
+    #expect(harness.machine.room(harness.load) { _ in true }.wokenAt == nil)
+  }
+
+  @Test func `an endpoint with two sleeping entities waits for one place at a time`() throws {
+    var harness = Harness()
+    try harness.put(served(1, name: "a", traffic: 50), served(2, name: "b", traffic: 50))
+    for id in harness.started { harness.replica(id, became: .ready) }
+    harness.idle(for: .seconds(60))
+    for id in harness.states.keys.sorted() { harness.replica(id, became: .stopped) }
+    harness.room = 0
+    harness.load = RequestLoad(idleFor: nil, awaited: ["a", "b"])
+    harness.look()
+    let room = harness.machine.room(harness.load) { _ in true }
+    #expect(harness.machine.roomUse.withoutRoom.count == 2)
+    #expect(room.lacking == 1 && room.isUrgent)
+  }
+
   @Test func `a wake that waits for room ends when nobody waits for it any more`() throws {
     var harness = try Harness.asleep(served(1))
     harness.room = 0

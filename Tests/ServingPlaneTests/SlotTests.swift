@@ -63,6 +63,36 @@ struct SlotTests {
     }
   }
 
+  @Test func `after a restart with fewer slots, an endpoint that does not scale to zero starts first`() async throws {
+    let data = TestData()
+    try await withMemoryBackend { backend in
+      try await withPlane(
+        data, end: .abrupt,
+        adjust: {
+          $0.backend = backend
+          $0.slots = 2
+        }
+      ) { plane in
+        _ = try await plane.register("hello", try data.model())
+        _ = try await plane.create("a", [entity("hello", 1, scalesToZero: true)])
+        _ = try await plane.create("kept", [entity("hello", 1)])
+        for name in ["a", "kept"] { _ = try await plane.waitUntilSettled(name) }
+      }
+      for id in backend.running { backend.exit(id, with: .code(1)) }
+      #expect(backend.starts == 2)
+      try await withPlane(
+        data,
+        adjust: {
+          $0.backend = backend
+          $0.slots = 1
+        }
+      ) { plane in
+        let sentence = try await plane.chat("kept").sentence
+        #expect(sentence == "Hello from memory" && backend.starts == 3)
+      }
+    }
+  }
+
   @Test func `on a full machine, a new version replaces the old one while requests wait`() async throws {
     let data = TestData()
     try await withMemoryBackend { backend in

@@ -264,6 +264,42 @@ struct TakeoverTests {
     }
   }
 
+  @Test func `no endpoint stops for another one while the previous plane has requests`() async throws {
+    let data = TestData()
+    var settings = data.settings
+    settings.slots = 1
+    settings.runtimeDirectory = data.runtimeParent
+    settings.handoverIdle = .seconds(2)
+    let adjusted = settings
+    try await withPlane(data, adjust: { $0 = adjusted }) { plane in
+      _ = try await plane.register("hello", try data.model(say: "Hello", switches: ["token_ms": 4]))
+      for name in ["sleeping", "busy"] {
+        _ = try await plane.create(name, [entity("hello", 1, scalesToZero: true)])
+        _ = try await plane.waitUntilSettled(name)
+      }
+      // It lasts until its client hangs up.
+      let long = Task {
+        try await plane.call(
+          "POST", "/serving-endpoints/busy/invocations",
+          ["messages": [["role": "user", "content": "Hi"]], "max_tokens": 1_000_000, "ignore_eos": true])
+      }
+      var next = adjusted
+      next.takesOver = true
+      try await withNext(data, next) { url in
+        let client = PlaneClient(url: url, token: plane.token)
+        async let woken = client.chat("sleeping")
+        _ = try await client.wait("sleeping") { $0.text().contains("waiting for room") }
+        let answer = try await client.chat("busy", maxWait: "0")
+        #expect(answer.sentence == "Hello", "\(answer.text)")
+        long.cancel()
+        let late = try await woken
+        #expect(late.sentence == "Hello", "\(late.text)")
+        await client.http.shutdown()
+      }
+      _ = try? await long.value
+    }
+  }
+
   /// Runs a second plane on the same data.
   private func withNext(
     _ data: TestData, _ settings: PlaneConfiguration, _ body: @Sendable @escaping (String) async throws -> Void

@@ -5,7 +5,7 @@ package struct EndpointRoom: Hashable, Sendable, Identifiable {
   package var kept = 0
   /// Places that its ending replicas will free for anyone.
   package var freeing = 0
-  /// Places that it lacks beyond its own.
+  /// Places that it lacks beyond its own: all of them during an update, otherwise those of the next replica.
   package var lacking = 0
   /// When it began to wait for places; nil if it waits for none.
   package var waitingSince: Duration?
@@ -23,6 +23,8 @@ package struct EndpointRoom: Hashable, Sendable, Identifiable {
   package var idleFor: Duration?
   /// When its config was activated or it was woken for the last time.
   package var servingSince: Duration?
+  /// When it was woken; nil if its config was activated since.
+  package var wokenAt: Duration?
 }
 
 extension EndpointRoom {
@@ -45,9 +47,9 @@ package struct RoomShare: Hashable, Sendable {
 ///
 /// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one
 /// that serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
-/// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that is
-/// being updated keeps its places until the update has ended. No endpoint is overtaken, except one for which no
-/// other endpoint could ever make room.
+/// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that was
+/// woken for a request does not count as idle before it has had one. One that is being updated keeps its places until
+/// the update has ended. No endpoint is overtaken, except one for which no other endpoint could ever make room.
 package struct RoomPlanner: Hashable, Sendable {
   /// How long an endpoint with requests serves before it gives up its places for another one.
   package var swapEvery: Duration
@@ -72,6 +74,8 @@ package struct RoomPlan: Sendable {
   /// The free places that are not kept for any endpoint.
   private let common: Int
   private let freeing: Int
+  private let swapEvery: Duration
+  private let now: Duration
   /// The endpoints that lack places and may get them, in order.
   private var line: [EndpointRoom] = []
 
@@ -79,13 +83,15 @@ package struct RoomPlan: Sendable {
     self.endpoints = endpoints
     self.free = max(0, free)
     self.freeing = freeing
+    self.swapEvery = swapEvery
+    self.now = now
     common = max(0, free - endpoints.reduce(0) { $0 + $1.kept })
     let waiting = endpoints.filter { $0.waitingSince != nil && $0.lacking > 0 }
     line = waiting.filter { canBeMet($0) }.sorted { one, other in
       if one.isUrgent != other.isUrgent { return one.isUrgent }
       return (one.waitingSince ?? now, one.id) < (other.waitingSince ?? now, other.id)
     }
-    givingUp = yielding(to: line, swapEvery: swapEvery, now: now)
+    givingUp = yielding(to: line)
   }
 
   /// Returns an endpoint's share. One that is not in line, or unknown yet, comes after those that are.
@@ -93,17 +99,39 @@ package struct RoomPlan: Sendable {
     let own = endpoints.first { $0.id == id }
     let others = endpoints.filter { $0.id != id }
     let ahead = line.prefix { $0.id != id }
-    let promised = ahead.reduce(0) { $0 + $1.lacking }
-    let leaving = others.reduce(freeing) { $0 + $1.freeing }
+    let unpromised = max(0, common - ahead.reduce(0) { $0 + $1.lacking })
+    // Only an update looks at the rest. It comes before what is not urgent, even if it is not in line yet.
+    let urgent = ahead.filter(\.isUrgent)
+    let promised = urgent.reduce(0) { $0 + $1.lacking }
+    let available = others.reduce(common + freeing) { $0 + $1.freeing }
     let idle = others.reduce(0) { $0 + (isIdle($1) ? $1.yields : 0) }
-    // Of two updates that wait for each other, only the earlier one may.
-    let stuck = Set(ahead.filter(\.isUpdating).map(\.id))
-    let later = others.reduce(0) { $0 + (stuck.contains($1.id) ? 0 : $1.yieldsLater) }
-    let lent = min(common, ahead.reduce(0) { $0 + ($1.scales ? $1.lacking : 0) })
     return RoomShare(
-      room: min(free, (own?.kept ?? 0) + max(0, common - promised)),
-      freeing: max(0, leaving + idle - max(0, promised - common)), reclaimable: leaving + later + lent,
+      room: min(free, (own?.kept ?? 0) + unpromised),
+      freeing: max(0, available + idle - promised) - unpromised,
+      reclaimable: max(0, attainable(for: own, beside: others, after: urgent, available: available) - unpromised),
       givesUp: givingUp.contains(id))
+  }
+
+  /// The places that an endpoint may get at some time, the free ones included.
+  private func attainable(
+    for own: EndpointRoom?, beside others: [EndpointRoom], after ahead: [EndpointRoom], available: Int
+  ) -> Int {
+    // Whoever holds nothing that others wait for may wait for all of them.
+    let isWaitedFor = (own?.yieldsLater ?? 0) > 0
+    let pending = isWaitedFor ? Set(ahead.filter(\.isUpdating).map(\.id)) : []
+    var found = others.reduce(available) { $0 + (pending.contains($1.id) ? 0 : $1.yieldsLater) }
+    for waiting in ahead {
+      if waiting.lacking > found {
+        // It waits for the endpoint's own places. Of two that wait for each other, only the first in line may.
+        if isWaitedFor { return 0 }
+        continue
+      }
+      // It keeps what it gets, unless it is an update: that may fail, or frees its old replicas' places.
+      if !waiting.scales && !waiting.isUpdating { found -= waiting.lacking }
+      // Its update can end; then it may give up what it holds.
+      if pending.contains(waiting.id) { found += waiting.yieldsLater }
+    }
+    return found
   }
 
   /// Whether the endpoint's places can ever become free for it.
@@ -115,10 +143,13 @@ package struct RoomPlan: Sendable {
   }
 
   private func isIdle(_ endpoint: EndpointRoom) -> Bool {
-    endpoint.yields > 0 && !endpoint.isUpdating && endpoint.idleFor != nil
+    guard endpoint.yields > 0, !endpoint.isUpdating, let idleFor = endpoint.idleFor else { return false }
+    guard let wokenAt = endpoint.wokenAt else { return true }
+    // Whoever woke it did not wait for the start, but may come back.
+    return idleFor < now - wokenAt || now - wokenAt >= swapEvery
   }
 
-  private func yielding(to line: [EndpointRoom], swapEvery: Duration, now: Duration) -> Set<String> {
+  private func yielding(to line: [EndpointRoom]) -> Set<String> {
     let idle = endpoints.filter(isIdle).sorted {
       ($1.idleFor ?? .zero, $0.id) < ($0.idleFor ?? .zero, $1.id)
     }

@@ -25,8 +25,8 @@ package struct RoomUse: Hashable, Sendable {
   package private(set) var withoutRoom: [String] = []
   /// When the endpoint began to wait for places; nil if it waits for none.
   package private(set) var waitingSince: Duration?
-  /// The number of places that those launches take.
-  private var lacking = 0
+  /// The number of places that a replica of each launch takes.
+  private var placesOf: [String: Int] = [:]
 
   package init() {}
 
@@ -37,21 +37,24 @@ package struct RoomUse: Hashable, Sendable {
     _ withoutRoom: [String], serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], now: Duration
   ) {
     let entities = (serving?.entities ?? []) + (target?.entities ?? [])
-    let places = Dictionary(entities.map { ($0.launch, $0.places) }, uniquingKeysWith: { one, _ in one })
+    placesOf = Dictionary(entities.map { ($0.launch, $0.places) }, uniquingKeysWith: { one, _ in one })
     self.withoutRoom = withoutRoom
-    lacking = withoutRoom.reduce(0) { $0 + places[$1, default: 1] }
     waitingSince = withoutRoom.isEmpty ? nil : waitingSince ?? now
     owned = min(max(owned, Self.standing(replicas)), max(Self.wanted(serving), Self.wanted(target)))
   }
 
   /// Returns what the machine's planner needs to know of the endpoint.
   ///
+  /// An update needs all its replicas to end. Otherwise, each replica that finds a place serves, so the endpoint waits
+  /// for one at a time: the first one of a launch before a further one.
+  ///
   /// - Parameters:
   ///   - idleFor: how long it has had no request; nil while it has one.
   ///   - servingSince: when its config was activated or it was woken for the last time.
+  ///   - wokenAt: when it was woken; nil if its config was activated since.
   package func endpoint(
     _ id: String, replicas: [Replica], scaling: Scaling, isUpdating: Bool, idleFor: Duration?,
-    servingSince: Duration?
+    servingSince: Duration?, wokenAt: Duration? = nil
   ) -> EndpointRoom {
     let standing = Self.standing(replicas)
     let leaving = replicas.reduce(0) { $0 + ($1.state.isLeaving ? $1.places : 0) }
@@ -59,20 +62,17 @@ package struct RoomUse: Hashable, Sendable {
     let kept = max(0, vacant - leaving)
     let replaced = min(leaving, vacant)
     let spare = scaling.isComplete ? kept : 0
+    let first = withoutRoom.first { Self.standing(replicas, of: [$0]) == 0 }
+    let next = first ?? withoutRoom.first
+    let waiting = isUpdating ? withoutRoom : next.map { [$0] } ?? []
+    let needed = waiting.reduce(0) { $0 + placesOf[$1, default: 1] }
     return EndpointRoom(
-      id: id, kept: kept, freeing: leaving - replaced, lacking: max(0, lacking - kept - replaced),
-      waitingSince: waitingSince, isUrgent: isUpdating || isUrgent(replicas, scaling), isUpdating: isUpdating,
+      id: id, kept: kept, freeing: leaving - replaced, lacking: max(0, needed - kept - replaced),
+      waitingSince: waitingSince, isUrgent: isUpdating || first != nil, isUpdating: isUpdating,
       scales: scaling.isComplete,
       yields: scaling.yielding.isEmpty ? 0 : Self.standing(replicas, of: scaling.yielding) + spare,
       yieldsLater: Self.standing(replicas, of: scaling.launches) + (scaling.isComplete ? vacant : 0),
-      idleFor: idleFor, servingSince: servingSince)
-  }
-
-  /// Whether more than a further replica beside others of the same launch waits for a place.
-  private func isUrgent(_ replicas: [Replica], _ scaling: Scaling) -> Bool {
-    withoutRoom.contains { launch in
-      !scaling.launches.contains(launch) || Self.standing(replicas.filter { $0.launch == launch }) == 0
-    }
+      idleFor: idleFor, servingSince: servingSince, wokenAt: wokenAt)
   }
 
   /// The places of replicas that serve or are about to.

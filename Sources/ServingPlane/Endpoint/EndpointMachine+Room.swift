@@ -7,13 +7,18 @@ extension EndpointMachine {
   /// - Parameter isLiving: whether the replica with this ID still holds its places.
   func room(_ load: RequestLoad, isLiving: (String) -> Bool) -> EndpointRoom {
     let isUpdating = record.update.target != nil
-    let configs = [record.active, record.update.target].compactMap { $0 }
     var scaling = RoomUse.Scaling()
     for config in configs { scaling.launches.formUnion(config.launchesScalingToZero) }
-    scaling.isComplete = configs.allSatisfy { $0.entities.allSatisfy(\.scaleToZero) }
+    scaling.isComplete = scalesToZero
     if !isUpdating { scaling.yielding = scaling.launches.filter { record.sleep[$0] == nil } }
     return roomUse.endpoint(
       record.id, replicas: replicas.values.filter { isLiving($0.id) }, scaling: scaling, isUpdating: isUpdating,
-      idleFor: load.awaited.isEmpty ? load.idleFor : nil, servingSince: sleepPolicy.awakeSince)
+      idleFor: load.awaited.isEmpty ? load.idleFor : nil, servingSince: sleepPolicy.awakeSince,
+      wokenAt: sleepPolicy.wokenAt)
   }
+
+  /// Whether all its replicas may be stopped while it is idle.
+  var scalesToZero: Bool { configs.allSatisfy { $0.entities.allSatisfy(\.scaleToZero) } }
+
+  private var configs: [PlaneConfig] { [record.active, record.update.target].compactMap { $0 } }
 }

@@ -7,9 +7,12 @@ extension ServingEndpoints {
   /// How the places are shared now; nil if there is no bound.
   var roomPlan: RoomPlan? {
     guard let free = machineRoom.free(beside: replicas) else { return nil }
-    let endpoints = machines.values.map { machine in
+    let endpoints = machines.values.map { machine -> EndpointRoom in
       // Its machine is told of the end of a replica only after this.
-      machine.room(load(of: machine.record.id)) { replicas[$0]?.ended == nil }
+      var room = machine.room(load(of: machine.record.id)) { replicas[$0]?.ended == nil }
+      // What seems idle may have requests from the previous plane, and no replica ends before those do.
+      if previousPlane != nil { room.yields = 0 }
+      return room
     }
     // Replicas of deleted endpoints, and others that are drained without belonging to one.
     let freeing = replicas.living.filter { machines[$0.endpoint]?.replicas[$0.id] == nil }

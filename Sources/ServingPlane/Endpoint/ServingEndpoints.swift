@@ -113,9 +113,15 @@ actor ServingEndpoints {
       found = []
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
       isResumed = true
-      for id in machines.keys.sorted() { await act(on: id) { $0.tick($1) } }
+      // Those that keep their places for good first: the others would only start to give theirs up.
+      let kept = machines.keys.filter { machines[$0]?.scalesToZero == false }
+      for id in kept.sorted() { await act(on: id) { $0.tick($1) } }
+      for id in machines.keys.sorted() where !kept.contains(id) { await act(on: id) { $0.tick($1) } }
     }
   }
+
+  /// Notes that the plane that this one has replaced is gone, so that this one knows of every request.
+  func forgetPreviousPlane() { previousPlane = nil }
 
   /// Logs what cannot be read; it does not keep anything else from being served.
   private func note(_ contents: StoreContents) {

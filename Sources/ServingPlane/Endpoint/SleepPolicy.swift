@@ -46,10 +46,15 @@ struct SleepPolicy: Sendable {
 
   /// When a config was activated, or a launch was woken, for the last time. Idle time counts from then at the earliest.
   private(set) var awakeSince: Duration?
+  /// When a launch was woken for the last time; nil if a config was activated since.
+  private(set) var wokenAt: Duration?
   private var asleepSince: [String: Duration] = [:]
 
   /// Notes that a config was activated, or that the plane found it active when it started.
-  mutating func begin(now: Duration) { awakeSince = now }
+  mutating func begin(now: Duration) {
+    awakeSince = now
+    wokenAt = nil
+  }
 
   /// Returns the new states of the launches, by launch.
   mutating func update(_ states: [String: SleepState], in situation: Situation) -> [String: SleepState] {
@@ -73,6 +78,7 @@ struct SleepPolicy: Sendable {
         return hasFailed(launch, situation) || isUnneeded(launch, situation) ? .asleep : .waking
       }
       begin(now: situation.now)
+      wokenAt = situation.now
       return nil
     }
   }
