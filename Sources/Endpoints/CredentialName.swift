@@ -21,8 +21,8 @@ enum CredentialName {
     ["TOKEN", "SECRET", "PASS", "PASSWORD", "PASSWD", "PWD", "PASSPHRASE", "CREDENTIAL"]
     + ["ACCESS", "ACCOUNT", "API", "AUTH", "ENCRYPTION", "MASTER", "PRIVATE", "SECRET", "SHARED", "SIGNING", "SSH"]
     .map { $0 + "KEY" }
-  /// Words with such an ending that have nothing to do with credentials.
-  private static let harmlessWords: Set<String> = ["BYPASS", "COMPASS"]
+  /// Words with such an ending whose values are no credentials. `SSH_ASKPASS` names a program.
+  private static let harmlessWords: Set<String> = ["ASKPASS", "BYPASS", "COMPASS"]
 
   /// Returns the words in upper case, without the digits at their ends: `dbPassword2` has `DB` and `PASSWORD`.
   private static func words(of name: String) -> [String] {

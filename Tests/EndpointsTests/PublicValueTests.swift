@@ -30,7 +30,7 @@ import Testing
     ("EMPTY", ""), ("DEVICES", "0,1,2,3"), ("BACKENDS", "xformers, FLASHINFER"), ("DTYPE", "bfloat16"),
     ("DTYPE", "fp8"), ("BACKEND", "FLASH_ATTN"), ("INTERFACE", "eth0"), ("DEVICE", "cuda:0"), ("REGION", "us-east-1"),
     ("SPACE", "10GiB"), ("HF_HOME", "/models/qwen3/cache"), ("MONKEY", "see"), ("HF_TOKEN", "{{secrets/llm/hf}}"),
-    ("CACHE_BYPASS", "true"), ("COMPASS", "north"), ("PINNED", "true"),
+    ("CACHE_BYPASS", "true"), ("COMPASS", "north"), ("PINNED", "true"), ("SSH_ASKPASS", "/usr/bin/ask"),
     ("SETPOINT_ENGINE_ARGS", #"["--max-num-batched-tokens","8192"]"#),
   ])
   func `numbers, words, paths and secret references are shown`(variable: String, value: String) {
