@@ -6,19 +6,23 @@ enum CredentialName {
       // MAX_NUM_BATCHED_TOKENS is a limit.
       if word.hasSuffix("TOKENS"), isCount(value) { return false }
       let forms = word.hasSuffix("S") ? [word, String(word.dropLast())] : [word]
-      return forms.contains { form in credentialWords.contains(form) || endings.contains { form.hasSuffix($0) } }
+      return forms.contains { form in
+        credentialWords.contains(form) || endings.contains { form.hasSuffix($0) } && !harmlessWords.contains(form)
+      }
     }
   }
 
   private static let credentialWords: Set<String> = [
-    "KEY", "CRED", "PASS", "PASSCODE", "PWD", "AUTH", "AUTHORIZATION", "BEARER", "COOKIE", "DSN", "JWT", "OTP", "PAT",
+    "KEY", "CRED", "PASSCODE", "PW", "PIN", "AUTH", "AUTHORIZATION", "BEARER", "COOKIE", "DSN", "JWT", "OTP", "PAT",
     "PEM", "SAS", "SIG", "SIGNATURE", "WEBHOOK",
   ]
   /// Also in compounds, such as `DBPASSWORD`. `KEY` alone is not: it also ends other words, such as `MONKEY`.
   private static let endings: [String] =
-    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"]
+    ["TOKEN", "SECRET", "PASS", "PASSWORD", "PASSWD", "PWD", "PASSPHRASE", "CREDENTIAL"]
     + ["ACCESS", "ACCOUNT", "API", "AUTH", "ENCRYPTION", "MASTER", "PRIVATE", "SECRET", "SHARED", "SIGNING", "SSH"]
     .map { $0 + "KEY" }
+  /// Words with such an ending whose values are no credentials. `SSH_ASKPASS` names a program.
+  private static let harmlessWords: Set<String> = ["ASKPASS", "BYPASS", "COMPASS"]
 
   /// Returns the words in upper case, without the digits at their ends: `dbPassword2` has `DB` and `PASSWORD`.
   private static func words(of name: String) -> [String] {

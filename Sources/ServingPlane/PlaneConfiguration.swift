@@ -25,8 +25,8 @@ package struct PlaneConfiguration: Sendable {
   package var admission = AdmissionPolicy()
   /// How long an endpoint must be idle before it is scaled to zero, unless its config says otherwise.
   package var idleAfter: Duration = .seconds(30 * 60)
-  /// The maximum size of the bodies of all requests that are queued or wait for a replica's response, in bytes; further
-  /// requests are not queued.
+  /// The maximum size of the bodies of all requests that are queued, or were queued and wait for a replica's response,
+  /// in bytes; further requests are not queued.
   package var heldBytes = 512 << 20
   /// What applies to an endpoint whose config does not say otherwise.
   var endpointDefaults: PlaneSettings {

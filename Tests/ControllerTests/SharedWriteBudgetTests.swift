@@ -94,6 +94,20 @@ import Testing
     #expect(warnings.all.count == 1)
   }
 
+  @Test func `lines of a kind that this version does not know are ignored, and the writes in the file still count`()
+    async throws
+  {
+    let warnings = Warnings()
+    _ = await create("a", budget("one", warnings), waits: false)
+    let lock = try FileLock(opening: scratch.file(try #require(try scratch.names.first)))
+    #expect(try lock.tryLock())
+    let contents = try lock.contents()
+    try lock.replaceContents(with: Array("X 99 later and more\n".utf8) + contents)
+    lock.release()
+    #expect(await create("b", budget("two", warnings), waits: true), "the five writes of the first process count")
+    #expect(warnings.all.isEmpty)
+  }
+
   @Test func `if the file cannot be used, the budget is the process's own, with one warning`() async throws {
     let warnings = Warnings()
     let budget = budget("one", in: scratch.file("none"), warnings)

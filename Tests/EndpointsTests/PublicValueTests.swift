@@ -6,7 +6,9 @@ import Testing
   @Test(arguments: [
     ("AWS_SECRETKEY", "x"), ("MINIO_ACCESSKEY", "x"), ("PRIVATEKEY", "x"), ("secretKey", "x"), ("signingKey", "x"),
     ("API_KEYS", "x"), ("ADMIN_TOKENS", "x"), ("DB_PASSWORDS", "1"), ("DB_CREDS", "x"), ("PGPASSWD", "x"),
-    ("PASSWORD1", "x"), ("TOKEN2", "x"), ("HFTOKEN2", "x"), ("hfToken", "x"), ("AUTH", "x"), ("CREDENTIALS", "x"),
+    ("PGPASS", "sunshine"), ("DBPASS", "sunshine"), ("DBPWD", "sunshine"), ("ADMIN_PW", "sunshine"), ("PASS", "x"),
+    ("PIN", "1234"), ("PASSWORD1", "x"), ("TOKEN2", "x"), ("HFTOKEN2", "x"), ("hfToken", "x"), ("AUTH", "x"),
+    ("CREDENTIALS", "x"),
     ("SLACK_WEBHOOK_URL", "https://hooks.example.com/services/T1/B2/c3"),
     ("CONNECTION_STRING", "Server=db;User=u;Password=p"), ("STORAGE", "AccountName=a;AccountKey=p;"),
     ("DB", "jdbc:postgresql://db/x?user=u&password=p"), ("REPO_URL", "https://abc@git.example.com/m.git"),
@@ -28,6 +30,7 @@ import Testing
     ("EMPTY", ""), ("DEVICES", "0,1,2,3"), ("BACKENDS", "xformers, FLASHINFER"), ("DTYPE", "bfloat16"),
     ("DTYPE", "fp8"), ("BACKEND", "FLASH_ATTN"), ("INTERFACE", "eth0"), ("DEVICE", "cuda:0"), ("REGION", "us-east-1"),
     ("SPACE", "10GiB"), ("HF_HOME", "/models/qwen3/cache"), ("MONKEY", "see"), ("HF_TOKEN", "{{secrets/llm/hf}}"),
+    ("CACHE_BYPASS", "true"), ("COMPASS", "north"), ("PINNED", "true"), ("SSH_ASKPASS", "/usr/bin/ask"),
     ("SETPOINT_ENGINE_ARGS", #"["--max-num-batched-tokens","8192"]"#),
   ])
   func `numbers, words, paths and secret references are shown`(variable: String, value: String) {

@@ -152,6 +152,22 @@ import Testing
     }
   }
 
+  @Test func `large bodies leave the last eighth of the memory for bodies that wait to small ones`() {
+    let held = HeldBytes(limit: 800_000)
+    let admission = EndpointAdmission(
+      policy: AdmissionPolicy(), eventLoop: MultiThreadedEventLoopGroup.singleton.next(), heldBytes: held)
+    admission.setTraffic([("m-1", 100)])
+    let refused = Mutex<[Int]>([])
+    for bytes in [700_000, 70_000, 60_000] {
+      let request = AdmissionRequest(
+        principal: Principal(name: "tester"), entity: nil, bytes: bytes, affinity: nil, maxWait: nil)
+      _ = admission.admit(request) { _ in refused.withLock { $0.append(bytes) } }
+    }
+    #expect(refused.withLock { $0 } == [70_000] && held.held == 760_000)
+    admission.close()
+    #expect(held.held == 0)
+  }
+
   @Test func `a request that is refused at once holds no bytes any more when it is told`() {
     let held = HeldBytes(limit: 100)
     let admission = EndpointAdmission(

@@ -198,6 +198,51 @@ import Testing
     }
   }
 
+  @Test func `a body that finds a free replica stays in the request memory, which bounds the bodies at replicas`()
+    async throws
+  {
+    let size = TestClient.hello.utf8.count
+    var limits = ClientLimits()
+    limits.heldBytes = size * 3 / 2
+    let held = HeldBytes(limit: 1 << 20)
+    let (harness, replica, gate) = (GatewayHarness(clients: limits, heldBytes: held), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        async let first = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        #expect(harness.clients.heldBytes == size && held.held == 0)
+        let second = try await client.post("/v1/chat/completions")
+        #expect(second.status == 503 && second.body.contains("memory for request bodies is full"), "\(second.body)")
+        gate.open()
+        let text = try await first.text
+        #expect(text == "late" && harness.clients.heldBytes == 0 && held.held == 0)
+      }
+    }
+  }
+
+  @Test func `a body that a replica refused leaves the request memory while it waits for another one`() async throws {
+    var limits = GatewayLimits()
+    limits.unreachablePause = .seconds(3600)
+    let held = HeldBytes(limit: 1 << 20)
+    let (harness, replica) = (GatewayHarness(limits: limits, heldBytes: held), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("dead", port: RetryTests.nowhere)
+      try await harness.run { client in
+        async let answer = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 && harness.clients.heldBytes == 0 })
+        #expect(held.held == TestClient.hello.utf8.count)
+        harness.ready("alive", port: port)
+        let text = try await answer.text
+        #expect(text == "hi")
+        #expect(await eventually { held.held == 0 })
+      }
+    }
+  }
+
   @Test func `bodies of queued requests count until their replica answers, also after a comment to the client`()
     async throws
   {

@@ -119,6 +119,17 @@ import Testing
     #expect(memory.isConfigUncertain)
   }
 
+  @Test func `a call that is certainly not accepted does not confirm that the one before it was not`() {
+    let put = Operation.updateConfig(name: "chat", config: v1.config)
+    for first: CallResult in [.lost("timed out"), .unavailable("500", retryAfter: nil, mayHaveArrived: true)] {
+      var memory = Memory(attempt: attempt(v1))
+      memory.apply(.received(first, put, at: now))
+      memory.apply(.received(.unavailable("429", retryAfter: nil), put, at: now))
+      #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429", mayHaveArrived: true))
+      #expect(memory.isConfigUncertain)
+    }
+  }
+
   @Test func `a conflict without an earlier call leaves nothing in progress`() {
     var memory = Memory(attempt: attempt(v1))
     memory.apply(.received(.conflict("another change"), .updateConfig(name: "chat", config: v1.config), at: now))

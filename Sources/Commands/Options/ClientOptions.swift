@@ -21,7 +21,8 @@ struct ClientOptions: ParsableArguments {
   var idleAfter = TimeSpan(seconds: 30 * 60)
   @Option(
     help: ArgumentHelp(
-      "Memory for the bodies of requests that are queued or wait for a replica's response, across all endpoints.",
+      "Memory for the bodies of requests that are queued, or were queued and wait for a replica's response, across all "
+        + "endpoints.",
       valueName: "BYTES"))
   var heldBytes = ByteCount(bytes: 512 << 20)
   @Option(
@@ -30,7 +31,9 @@ struct ClientOptions: ParsableArguments {
         + "allows, at most 10000)", valueName: "N"))
   var maxConnections: Int?
   @Option(
-    help: ArgumentHelp("Memory for the request bodies that are being received, such as 64Mi.", valueName: "BYTES"))
+    help: ArgumentHelp(
+      "Memory for the request bodies that are being received, or reached a replica without being queued and wait for "
+        + "its response, such as 64Mi.", valueName: "BYTES"))
   var requestMemory = ByteCount(bytes: ClientLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)

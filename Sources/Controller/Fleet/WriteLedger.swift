@@ -15,11 +15,13 @@ struct WriteLedger: Hashable, Sendable {
   init() {}
 
   /// Reads what ``bytes`` returns; nil if it is something else.
+  ///
+  /// Lines with another mark, one capital letter, are ignored: a later version of Setpoint may write them.
   init?(parsing bytes: [UInt8]) {
     for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
       var parts = line.split(separator: " ")
       let isUrgent = parts.first == Self.urgentMark
-      if isUrgent { parts.removeFirst() }
+      if isUrgent { parts.removeFirst() } else if Self.isMark(parts.first) { continue }
       guard parts.count == 2, let endsAt = Int64(parts[0]) else { return nil }
       let entry = Entry(endsAt: endsAt, writer: String(parts[1]))
       if isUrgent { urgent.append(entry) } else { writes.append(entry) }
@@ -34,6 +36,11 @@ struct WriteLedger: Hashable, Sendable {
   }
 
   private static let urgentMark: Substring = "U"
+
+  private static func isMark(_ word: Substring?) -> Bool {
+    guard let word, word.utf8.count == 1, let letter = word.utf8.first else { return false }
+    return (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(letter)
+  }
 
   /// Returns how long the writes of other processes still count.
   ///

@@ -17,7 +17,7 @@ extension QueryExchange {
       refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure, startPhase: phase))
     case .admitted(let ticket):
       self.ticket = ticket
-      keep(body, for: model.endpoint)
+      if isHandedOver { keep(body, for: model.endpoint) }
       record.entity = ticket.replica.entity
       record.version = ticket.replica.version
       record.replica = ticket.replica.id
@@ -30,7 +30,16 @@ extension QueryExchange {
     }
   }
 
-  /// Counts the body while a replica may still refuse it and another one needs it.
+  /// The body of a request that waits is counted by its endpoint's admission from now on, and leaves the memory for
+  /// bodies that are being received. Without a wait it stays there until its response begins, which bounds the bodies
+  /// at replicas.
+  func handOverBody() {
+    guard !isHandedOver else { return }
+    isHandedOver = true
+    client.handOverBody()
+  }
+
+  /// Counts the body of a request that has waited while a replica may still refuse it and another one needs it.
   private func keep(_ body: QueryBody, for endpoint: QueryableEndpoint) {
     bytesAtReplica = body.bytes.readableBytes
     endpoint.admission.heldBytes.add(bytesAtReplica)
@@ -162,6 +171,7 @@ extension QueryExchange {
     asked = .now()
     state = .waiting(body, model, ticket.id)
     model.endpoint.admission.bounce(ticket, pause: pause) { [self] admission in onLoop { $0.admitted(admission) } }
+    if case .waiting = state { handOverBody() }
     armHeartbeat()
   }
 

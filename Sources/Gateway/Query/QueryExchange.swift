@@ -46,7 +46,9 @@ final class QueryExchange: @unchecked Sendable {
   /// Why the request is refused once its body is complete, or once it is clear that it will not be soon.
   private var refusal: GatewayError?
   var ticket: AdmissionTicket?
-  /// The size of the body while it is kept for a replica that has not answered.
+  /// Whether the body has left the memory for bodies that are being received, because the request had to wait.
+  var isHandedOver = false
+  /// The size of such a body while a replica has it and has not answered.
   var bytesAtReplica = 0
   var endpoint: QueryableEndpoint?
   var lastFailure: String?
@@ -151,12 +153,14 @@ final class QueryExchange: @unchecked Sendable {
       asked = .now()
       state = .waiting(body, model, nil)
       let admission = model.endpoint.admission
-      client.handOverBody()
       let request = AdmissionRequest(
         principal: principal, entity: model.entity, bytes: body.bytes.readableBytes,
         affinity: affinityKey(admission.affinity, body), maxWait: maxWait)
       let id = admission.admit(request) { [self] admission in onLoop { $0.admitted(admission) } }
-      if case .waiting = state { state = .waiting(body, model, id) }
+      if case .waiting = state {
+        state = .waiting(body, model, id)
+        handOverBody()
+      }
       armHeartbeat()
     } catch {
       refuse(error)

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A limit on the bytes held across all connections.
-final class ByteBudget: Sendable {
+/// A limit on the bytes that are held for bodies.
+package final class ByteBudget: Sendable {
   /// A body up to this size may use the last eighth of the budget, which larger ones may not: a few callers with large
   /// bodies do not lock out the many with small ones.
   static let small = 64 << 10
@@ -9,13 +9,13 @@ final class ByteBudget: Sendable {
   let limit: Int
   private let taken = Atomic<Int>(0)
 
-  init(limit: Int) { self.limit = limit }
+  package init(limit: Int) { self.limit = limit }
 
   /// The number of bytes held now.
-  var held: Int { taken.load(ordering: .relaxed) }
+  package var held: Int { taken.load(ordering: .relaxed) }
 
   /// Takes `count` more bytes for a body that then has `total`; returns false and takes nothing if they do not fit.
-  func take(_ count: Int, total: Int) -> Bool {
+  package func take(_ count: Int, total: Int) -> Bool {
     let bound = total <= Self.small ? limit : limit - limit / 8
     let now = taken.wrappingAdd(count, ordering: .relaxed).newValue
     guard now > bound else { return true }
@@ -23,5 +23,8 @@ final class ByteBudget: Sendable {
     return false
   }
 
-  func giveBack(_ count: Int) { taken.wrappingSubtract(count, ordering: .relaxed) }
+  /// Takes `count` more bytes, whether they fit or not.
+  package func takeAnyway(_ count: Int) { taken.wrappingAdd(count, ordering: .relaxed) }
+
+  package func giveBack(_ count: Int) { taken.wrappingSubtract(count, ordering: .relaxed) }
 }

@@ -181,11 +181,11 @@ extension Memory {
     }
   }
 
-  /// Whether the config may have been accepted although the provider responded with a failure. A conflict may be with
-  /// the attempt's own earlier call.
+  /// Whether the config may have been accepted although the provider responded with a failure. A call before this one
+  /// may still have been: a conflict may be with it, and no other failure denies it.
   private func mayHaveArrived(despite callResult: CallResult) -> Bool {
     switch callResult {
-    case .unavailable(_, _, let mayHaveArrived): mayHaveArrived
+    case .unavailable(_, _, let mayHaveArrived): mayHaveArrived || isConfigUncertain
     case .conflict: isConfigUncertain
     case .accepted, .refused, .missing, .lost: false
     }
