@@ -117,7 +117,8 @@ import Testing
   func `at the connection limit, the longest idle connection closes, and a new client is answered`() async throws {
     var limits = ClientLimits()
     limits.maxConnections = 8
-    let (harness, closed) = (GatewayHarness(clients: limits), Mutex(0))
+    let harness = GatewayHarness(clients: limits)
+    let closed = Mutex(0)
     try await harness.run { client in
       try await withThrowingTaskGroup(of: Void.self) { group in
         for number in 1...40 {
