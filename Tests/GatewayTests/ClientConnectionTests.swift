@@ -113,22 +113,27 @@ import Testing
     }
   }
 
+  /// Connections that the server has closed.
+  private final class Closed: Sendable {
+    let count = Mutex(0)
+  }
+
   @Test
   func `at the connection limit, the longest idle connection closes, and a new client is answered`() async throws {
     var limits = ClientLimits()
     limits.maxConnections = 8
     let harness = GatewayHarness(clients: limits)
-    let closed = Mutex(0)
+    let closed = Closed()
     try await harness.run { client in
       try await withThrowingTaskGroup(of: Void.self) { group in
         for number in 1...40 {
           group.addTask {
             _ = try await RawClient(port: client.port).exchange("")
-            closed.withLock { $0 += 1 }
+            closed.count.withLock { $0 += 1 }
           }
           // Otherwise those that are still arriving would close the connections of the new client below.
           #expect(await eventually { harness.clients.admitted == min(number, 8) })
-          #expect(await eventually { closed.withLock { $0 } == max(0, number - 8) })
+          #expect(await eventually { closed.count.withLock { $0 } == max(0, number - 8) })
         }
         for _ in 0..<20 {
           let answer = try await client.post("/v1/models", "", method: .GET)
