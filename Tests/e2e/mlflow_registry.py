@@ -115,7 +115,7 @@ def look_up(setpoint: Setpoint, registry: Registry) -> None:
     check("latest is the highest number", code == 1 and f"latest is version {VERSIONS}" in said, said)
     code, said = setpoint.run("diff", "@nobody")
     words = f"{MODEL} has no alias @nobody"
-    told = words in said and "it has @champion" in said
+    told = words in said and "use @champion" in said
     check("a missing alias is reported with MLflow's message and the existing aliases", told, said)
     check("and makes the plan incomplete", code == 2, code)
     code, said = setpoint.run("diff", "latest", model="main.support.nothing")
