@@ -6,7 +6,7 @@ package import ServingAPI
 ///
 /// Every method throws `ServingError`, and `CancellationError` if its task is canceled.
 package struct ModelDirectoryClient: Sendable {
-  private let client: ServingClient
+  let client: ServingClient
 
   package init(_ client: ServingClient) { self.client = client }
 
@@ -18,6 +18,7 @@ package struct ModelDirectoryClient: Sendable {
   ///   - entrypoint: the start command; nil if the folder specifies it.
   ///   - task: such as `llm/v1/chat`; nil if the folder specifies it.
   ///   - followLinks: whether links may lead out of the directory.
+  /// - Returns: the version; one that is `PENDING_REGISTRATION` is still being copied.
   package func register(
     _ model: String, source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil,
     followLinks: Bool = false
@@ -25,10 +26,11 @@ package struct ModelDirectoryClient: Sendable {
     var call = APICall("POST", "/api/2.1/unity-catalog/models/\(model)/versions")
     call.body =
       WireRegisterVersionRequest(
-        source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks
+        source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks,
+        isBackground: true
       ).json
-    // Weights that cannot be linked are copied first.
-    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: .seconds(7200))
+    // A large folder on a slow disk takes a while to check.
+    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(1200))
     let registered = try await client.object(call, as: WireModelVersion.self)
     guard registered.version != nil else {
       throw ServingError(
@@ -58,6 +60,11 @@ package struct ModelDirectoryClient: Sendable {
   package func model(_ model: String) async throws -> WireRegisteredModel {
     try await client.object(
       APICall("GET", "/api/2.1/unity-catalog/models/\(model)", query: [("include_aliases", "true")]))
+  }
+
+  /// One version of a model.
+  package func version(_ number: Int64, of model: String) async throws -> WireModelVersion {
+    try await client.object(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/versions/\(number)"))
   }
 
   /// Every version of a model, by number. The registry gives them in no order and in pages that may be empty.

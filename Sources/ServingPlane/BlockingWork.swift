@@ -8,6 +8,8 @@ import NIOPosix
 struct BlockingWork: Sendable {
   /// For short work: the store, small files, reads of `/proc`.
   static let brief = BlockingWork(threads: 4, yields: false)
+  /// For work on all files of a folder, which takes seconds: surveys and removals.
+  static let folders = BlockingWork(threads: 2, yields: true)
   /// For work that takes minutes: copies of weights. More of it at once would only share the same disk. It gets only
   /// the processor time that requests leave.
   static let long = BlockingWork(threads: 2, yields: true)

@@ -92,7 +92,11 @@ package struct PlaneService: Service {
         message: "the plane's store \(settings.storePath) cannot be read: \(error)",
         advice: "if the file is damaged, move it away; endpoints must then be applied again")
     }
-    await BlockingWork.brief.run { endpoints.models.removeIncomplete() }
+    for leftover in await BlockingWork.folders.run({ endpoints.models.removeIncomplete() }) {
+      log.warning(
+        "removed what an earlier plane did not finish; register the model again if it is missing",
+        metadata: ["what": "\(leftover.what)", "bytes": "\(leftover.bytes)"])
+    }
     return endpoints
   }
 
@@ -104,6 +108,7 @@ package struct PlaneService: Service {
       configuration: HTTPClientConfiguration(
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
     let relay = TakeoverRelay(gate: gate, client: client)
+    let registrations = ModelRegistrations(models: endpoints.models, gate: gate, log: log)
     let gateway = Gateway(
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [log] record in
@@ -115,10 +120,12 @@ package struct PlaneService: Service {
           ])
       })
     let server = SocketServer(
-      responder: router(endpoints, authorizer, relay: relay).buildResponder(), clients: clients(authorizer),
+      responder: router(endpoints, registrations, authorizer, relay: relay).buildResponder(),
+      clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
-      settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
+      settings: settings, data: data, endpoints: endpoints, registrations: registrations, sockets: sockets,
+      server: server, gate: gate,
       shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       startup: PlaneStartup(
@@ -126,7 +133,8 @@ package struct PlaneService: Service {
   }
 
   private func router(
-    _ endpoints: ServingEndpoints, _ authorizer: any Authorizer, relay: TakeoverRelay
+    _ endpoints: ServingEndpoints, _ registrations: ModelRegistrations, _ authorizer: any Authorizer,
+    relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
@@ -138,7 +146,7 @@ package struct PlaneService: Service {
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
-    ModelCalls(models: endpoints.models, body: body).addRoutes(to: guarded)
+    ModelCalls(endpoints: endpoints, registrations: registrations, body: body).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

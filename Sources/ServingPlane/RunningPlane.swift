@@ -8,6 +8,7 @@ struct RunningPlane: Sendable {
   let settings: PlaneConfiguration
   let data: DataDirectory
   let endpoints: ServingEndpoints
+  let registrations: ModelRegistrations
   let sockets: PlaneSockets
   let server: SocketServer
   let gate: ChangeGate
@@ -22,12 +23,14 @@ struct RunningPlane: Sendable {
   private let accepting = Latch()
 
   init(
-    settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, sockets: PlaneSockets,
-    server: SocketServer, gate: ChangeGate, shutdown: PlaneShutdown, startup: PlaneStartup, log: Logger
+    settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations,
+    sockets: PlaneSockets, server: SocketServer, gate: ChangeGate, shutdown: PlaneShutdown, startup: PlaneStartup,
+    log: Logger
   ) {
     self.settings = settings
     self.data = data
     self.endpoints = endpoints
+    self.registrations = registrations
     self.sockets = sockets
     self.server = server
     self.gate = gate
@@ -60,6 +63,10 @@ struct RunningPlane: Sendable {
       }
       group.addTask {
         for await _ in endpoints.demand { await endpoints.meetDemand() }
+        return .other
+      }
+      group.addTask {
+        await registrations.run()
         return .other
       }
       if let previousPlane {

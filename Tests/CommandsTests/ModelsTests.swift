@@ -11,7 +11,7 @@ import Testing
     #expect(run.code == 0, "\(run)")
     #expect(run.output == "7\n")
     let sent = network.requests.last?.body.flatMap { try? JSONValue(parsing: $0) }
-    #expect(sent == ["source": "/src", "version": "7"])
+    #expect(sent == ["source": "/src", "version": "7", "background": true])
     let wrong = await CommandRun(["models", "register", "m", "/src", "--version", "0"])
     #expect(wrong.code == 64, "\(wrong)")
     #expect(wrong.notes.contains("--version must be a positive integer"))
@@ -34,8 +34,8 @@ import Testing
     #expect(run.code == 0, "\(run)")
     #expect(
       run.lines.map { $0.split(separator: " ").joined(separator: " ") } == [
-        "MODEL VERSION STATUS ALIASES SOURCE", "main.support.hello 1 READY - -",
-        "main.support.hello 2 READY @champion -",
+        "MODEL VERSION STATUS SIZE ALIASES SOURCE", "main.support.hello 1 READY - - -",
+        "main.support.hello 2 READY - @champion -",
       ])
   }
 
@@ -79,5 +79,136 @@ import Testing
     #expect(taken.code == 1)
     #expect(taken.notes.contains("error: m already has version 1\n"), "\(taken)")
     #expect(taken.notes.contains("next:  omit --version to get the next one"), "\(taken)")
+  }
+
+  // MARK: Sizes and progress
+
+  private static let plane = ScriptedTransport.ScriptedResponse.json(["served_by": "setpoint"])
+
+  private static func pending(_ done: Int64, of total: Int64 = 7_730_941_133) -> ScriptedTransport.ScriptedResponse {
+    .json([
+      "model_name": "m", "version": 3, "status": "PENDING_REGISTRATION", "bytes_done": .int(done),
+      "bytes_total": .int(total),
+    ])
+  }
+
+  @Test func `sizes and progress are listed`() async {
+    let model: JSONValue = ["full_name": "m", "aliases": []]
+    let versions: JSONValue = [
+      "model_versions": [
+        ["model_name": "m", "version": 1, "status": "READY", "size_bytes": 16_320_875_725, "source": "/srv/a"],
+        [
+          "model_name": "m", "version": 2, "status": "PENDING_REGISTRATION", "bytes_done": 43, "bytes_total": 100,
+          "source": "/srv/b",
+        ],
+      ]
+    ]
+    let table = await CommandRun(
+      ["models", "list", "m"], transport: ScriptedTransport([.json(model), .json(versions)]).transport)
+    #expect(table.code == 0, "\(table)")
+    #expect(
+      table.lines.map { $0.split(separator: " ").joined(separator: " ") } == [
+        "MODEL VERSION STATUS SIZE ALIASES SOURCE", "m 1 READY 15.2Gi - /srv/a", "m 2 registering 43% - - /srv/b",
+      ])
+    let listed = await CommandRun(
+      ["models", "list", "m", "-o", "json"], transport: ScriptedTransport([.json(model), .json(versions)]).transport)
+    let item = (try? JSONValue(parsing: listed.output))?["items"]?.arrayValue?.first?["versions"]?.arrayValue
+    #expect(item?.first?["size_bytes"] == 16_320_875_725, "\(listed)")
+    #expect(item?.last?["bytes_done"] == 43)
+  }
+
+  @Test func `register shows the progress until the version is ready`() async {
+    var answers = (0...24).map { Self.pending($0 << 28) }
+    answers.append(.json(["model_name": "m", "version": 3, "status": "READY"]))
+    let network = ScriptedTransport(answers)
+    let run = await CommandRun(["models", "register", "m", "/src"], transport: network.transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == "3\n")
+    #expect(run.notes.contains("registering m version 3: 0 of 7.2Gi (0%)\n"), "\(run)")
+    #expect(run.notes.contains("registering m version 3: 2.5Gi of 7.2Gi (34%), 256Mi/s\n"), "\(run)")
+    #expect(run.notes.contains("registered m version 3 from /src"), "\(run)")
+    #expect(run.notes.split(separator: "\n").count { $0.hasPrefix("registering") } == 3, "\(run)")
+  }
+
+  @Test func `a registration that fails in the plane fails the command, and so does one that is gone`() async {
+    let failed = ScriptedTransport([
+      Self.pending(5),
+      .json(["model_name": "m", "version": 3, "status": "FAILED_REGISTRATION", "comment": "the disk is full"]),
+    ])
+    let run = await CommandRun(["models", "register", "m", "/src"], transport: failed.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(
+      run.notes.contains("error: the registration of m version 3 failed\n  why:   the disk is full\n"), "\(run)")
+    let gone = ScriptedTransport([
+      Self.pending(5), .error(404, "RESOURCE_DOES_NOT_EXIST", "Model 'm' has no version 3."),
+    ])
+    let other = await CommandRun(["models", "register", "m", "/src"], transport: gone.transport)
+    #expect(other.code == 1, "\(other)")
+    #expect(other.notes.contains("error: the registration of m version 3 did not end\n"), "\(other)")
+  }
+
+  @Test func `an interrupted register says that the registration continues and how to look at it`() async {
+    let run = await CommandRun(
+      ["models", "register", "m", "/src", "--alias", "@champion"],
+      transport: ScriptedTransport([Self.pending(5)]).transport, interruption: { true })
+    #expect(run.code == 130, "\(run)")
+    #expect(run.notes.contains("the registration of m version 3 continues on the plane"), "\(run)")
+    for command in ["models list m", "models delete m --version 3", "models alias m champion 3"] {
+      #expect(run.notes.contains("\"setpoint \(command)\""), "\(run)")
+    }
+  }
+
+  // MARK: Removal
+
+  @Test func `a version is deleted with the named aliases`() async {
+    let answer: JSONValue = ["model_name": "m", "version": 3, "freed_bytes": 2_147_483_648, "model_deleted": true]
+    let network = ScriptedTransport([Self.plane, .json(answer)])
+    let run = await CommandRun(
+      ["models", "delete", "m", "--version", "3", "--alias", "@next", "--alias", "old"], transport: network.transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == "m version 3: deleted, and m with it: it was the last version, 2Gi freed\n")
+    #expect(network.requests.last?.method == "DELETE")
+    #expect(network.requests.last?.url.hasSuffix("/models/m/versions/3?alias=next&alias=old") == true)
+    let json = await CommandRun(
+      ["models", "delete", "m", "--version", "3", "-o", "json"],
+      transport: ScriptedTransport([Self.plane, .json(answer)]).transport)
+    #expect((try? JSONValue(parsing: json.output))?["freedBytes"] == 2_147_483_648, "\(json)")
+  }
+
+  @Test func `a version that is needed is not deleted, and the endpoints are named`() async {
+    let network = ScriptedTransport([
+      Self.plane,
+      .error(409, "RESOURCE_CONFLICT", "Version 3 of model 'm' is in use: endpoint 'chat' serves it."),
+    ])
+    let run = await CommandRun(["models", "delete", "m", "--version", "3"], transport: network.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("error: m version 3 cannot be deleted\n"), "\(run)")
+    #expect(run.notes.contains("endpoint 'chat' serves it"), "\(run)")
+    #expect(network.requests.count == 2)
+  }
+
+  @Test(arguments: [["delete", "m", "--version", "3"], ["gc"]])
+  func `nothing is removed from a workspace`(_ arguments: [String]) async {
+    let network = ScriptedTransport([.json(["workspace_id": "1"])])
+    let run = await CommandRun(["models"] + arguments, transport: network.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("is not a serving plane"), "\(run)")
+    #expect(network.requests.map(\.method) == ["GET"])
+  }
+
+  @Test func `gc prints what it removes, and with --dry-run what it would remove`() async {
+    let garbage: JSONValue = [
+      "items": [["path": "/d/models/.deleted-a", "description": "a deleted version", "bytes": 1_610_612_736]]
+    ]
+    let network = ScriptedTransport([Self.plane, .json(garbage)])
+    let run = await CommandRun(["models", "gc", "--dry-run"], transport: network.transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == "/d/models/.deleted-a: a deleted version, 1.5Gi\n")
+    #expect(run.notes.contains("would free 1.5Gi"), "\(run)")
+    let sent = network.requests.last?.body.flatMap { try? JSONValue(parsing: $0) }
+    #expect(sent == ["dry_run": true])
+    let none = await CommandRun(
+      ["models", "gc"], transport: ScriptedTransport([Self.plane, .json(["items": []])]).transport)
+    #expect(none.notes.contains("nothing to remove"), "\(none)")
   }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CanonicalJSON
 internal import Controller
+internal import Endpoints
 internal import ModelRegistry
 internal import ServingAPI
 
@@ -23,7 +24,7 @@ struct ModelsListCommand: AsyncParsableCommand {
     case .json:
       try console.json(["kind": "ModelList", "items": .array(models.map(\.json))])
     case .table:
-      var table = Table(["MODEL", "VERSION", "STATUS", "ALIASES", "SOURCE"])
+      var table = Table(["MODEL", "VERSION", "STATUS", "SIZE", "ALIASES", "SOURCE"])
       for model in models { for row in model.rows { table.append(row) } }
       if table.isEmpty {
         return console.note("no models; \"setpoint models register NAME DIR\" adds one")
@@ -76,12 +77,13 @@ private struct ListedModel: Sendable {
 
   var rows: [[Table.Cell]] {
     let name = model.fullName ?? "?"
-    guard !versions.isEmpty else { return [[Table.Cell(name), "-", "-", "-", "-"]] }
+    guard !versions.isEmpty else { return [[Table.Cell(name), "-", "-", "-", "-", "-"]] }
     return versions.map { version in
       let aliases = (model.aliases ?? []).filter { $0.versionNum == version.version }.compactMap(\.aliasName)
       let shown = aliases.isEmpty ? "-" : aliases.sorted().map { "@\($0)" }.joined(separator: ", ")
       return [
-        Table.Cell(name), Table.Cell(version.version.map { String($0) } ?? "?"), Table.Cell(version.status.word),
+        Table.Cell(name), Table.Cell(version.version.map { String($0) } ?? "?"), Table.Cell(version.statusText),
+        Table.Cell(version.sizeBytes.map { ByteCountText.rounded(bytes: Int(clamping: $0)) } ?? "-"),
         Table.Cell(shown), Table.Cell(version.source ?? "-"),
       ]
     }

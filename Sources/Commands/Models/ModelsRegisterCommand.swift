@@ -12,7 +12,8 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
       folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights are \
       linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face \
-      cache to that model's own blobs. Prints the version number.
+      cache to that model's own blobs. The plane continues if this command is interrupted: "setpoint models list" shows \
+      the progress, and "setpoint models delete" cancels the registration. Prints the version number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
@@ -42,7 +43,8 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     let connection = try provider.connect()
     let console = CommandContext.current.console
     let source = URL(filePath: directory).standardizedFileURL.path
-    let registered = try await register(source, at: connection)
+    let follower = RegistrationFollower(model: name, connection: connection, alias: alias?.withoutAt)
+    let registered = try await follower.finish(try await register(source, at: connection))
     guard let version = registered.version else {
       throw ErrorReport("\(connection.target.url) registered \(name), but returned no version")
     }

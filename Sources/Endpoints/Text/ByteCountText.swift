@@ -20,4 +20,12 @@ package enum ByteCountText {
     let unit = units.prefix(4).last { bytes >= $0.bytes && bytes.isMultiple(of: $0.bytes) }
     return unit.map { "\(bytes / $0.bytes)\($0.name)" } ?? "\(bytes)"
   }
+
+  /// Returns a number of bytes for people, in binary units and rounded down to a tenth below 100: `15.2Gi`, `812Mi`.
+  package static func rounded(bytes: Int) -> String {
+    guard let unit = units.prefix(4).last(where: { bytes >= $0.bytes }) else { return "\(max(0, bytes))" }
+    let (whole, rest) = bytes.quotientAndRemainder(dividingBy: unit.bytes)
+    let tenths = rest * 10 / unit.bytes
+    return whole >= 100 || tenths == 0 ? "\(whole)\(unit.name)" : "\(whole).\(tenths)\(unit.name)"
+  }
 }

@@ -71,7 +71,8 @@ package struct WireModelVersion: WireObject {
   package static let fields: [String: WireField] = [
     "model_name": .text, "catalog_name": .text, "schema_name": .text, "version": .textOrNumber, "status": .text,
     "source": .text, "storage_location": .text, "run_id": .text, "comment": .text, "created_at": .number,
-    "aliases": .list(.object(WireModelAlias.self)), "entrypoint": .text, "task": .text,
+    "aliases": .list(.object(WireModelAlias.self)), "entrypoint": .text, "task": .text, "size_bytes": .number,
+    "bytes_done": .number, "bytes_total": .number,
   ]
 
   package var modelName: String? { self[text: "model_name"] }
@@ -110,6 +111,21 @@ package struct WireModelVersion: WireObject {
   package var task: String? {
     get { self[text: "task"] }
     set { self[text: "task"] = newValue }
+  }
+  /// The size of the version's files. A plane returns it.
+  package var sizeBytes: Int64? {
+    get { self[number: "size_bytes"] }
+    set { self[number: "size_bytes"] = newValue }
+  }
+  /// On a plane, while the version is being registered: how many bytes have been taken.
+  package var bytesDone: Int64? {
+    get { self[number: "bytes_done"] }
+    set { self[number: "bytes_done"] = newValue }
+  }
+  /// On a plane, while the version is being registered: how many bytes there are; missing while that is unknown.
+  package var bytesTotal: Int64? {
+    get { self[number: "bytes_total"] }
+    set { self[number: "bytes_total"] = newValue }
   }
 }
 
@@ -179,17 +195,20 @@ package struct WireRegisterVersionRequest: WireObject {
   package init(members: [String: JSONValue]) { self.members = members }
 
   package init(
-    source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false
+    source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false,
+    isBackground: Bool = false
   ) {
     self.members = ["source": .string(source)]
     self.version = version.map { String($0) }
     self[text: "entrypoint"] = entrypoint
     self[text: "task"] = task
     if followLinks { members["follow_links"] = true }
+    if isBackground { members["background"] = true }
   }
 
   package static let fields: [String: WireField] = [
     "source": .text, "version": .textOrNumber, "entrypoint": .text, "task": .text, "follow_links": .flag,
+    "background": .flag,
   ]
 
   /// An absolute path on the plane's machine: an artifacts folder, or an MLflow model folder.
@@ -205,6 +224,9 @@ package struct WireRegisterVersionRequest: WireObject {
   package var task: String? { self[text: "task"] }
   /// Whether links may lead outside `source`.
   package var followLinks: Bool { self[flag: "follow_links"] ?? false }
+  /// Whether the response comes before a long registration has ended, with the version as `PENDING_REGISTRATION`. The
+  /// registration continues in either case if the client disconnects.
+  package var isBackground: Bool { self[flag: "background"] ?? false }
 }
 
 /// The body of `PUT …/aliases/{alias}`.

@@ -1,21 +1,22 @@
 import CanonicalJSON
-import HTTPSupport
 import Hummingbird
 import ServingAPI
-import Synchronization
 
-/// The Unity Catalog lookups (serving-api.md 1.4) over the model directory, and the plane's own call that registers a
-/// version.
+/// The Unity Catalog lookups (serving-api.md 1.4) over the model directory, and the plane's own calls that change it.
 struct ModelCalls: Sendable {
-  let models: ModelDirectory
+  let endpoints: ServingEndpoints
+  let registrations: ModelRegistrations
   let body: CallBody
+
+  var models: ModelDirectory { endpoints.models }
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     let base: RouterPath = "/api/2.1/unity-catalog/models"
     router.get(base) { request, _ in
       let withAliases = includesAliases(request)
       return try await answer {
-        WireRegisteredModelPage(models: models.models().map { listed($0, withAliases: withAliases) }).json
+        let names = Set(models.models() + registrations.listed().map(\.model))
+        return WireRegisteredModelPage(models: names.sorted().map { listed($0, withAliases: withAliases) }).json
       }
     }
     router.get("\(base)/{model}") { request, context in
@@ -24,16 +25,14 @@ struct ModelCalls: Sendable {
     }
     router.get("\(base)/{model}/versions") { _, context in
       let name = context.path("model")
-      return try await answer {
-        WireModelVersionPage(versions: try models.versions(name).map { wire(name, $0, $1) }).json
-      }
+      return try await answer { WireModelVersionPage(versions: try versions(name)).json }
     }
-    router.post("\(base)/{model}/versions") { request, context in try await register(request, context) }
     router.get("\(base)/{model}/versions/{version}") { request, context in
       let (name, number, withAliases) = (context.path("model"), context.path("version"), includesAliases(request))
       return try await answer { try version(name, number, withAliases: withAliases).json }
     }
     addAliasRoutes(to: router, base)
+    addChanges(to: router, base)
   }
 
   private func addAliasRoutes(to router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
@@ -59,39 +58,10 @@ struct ModelCalls: Sendable {
     }
   }
 
-  private func register(_ request: Request, _ context: PlaneContext) async throws -> Response {
-    let sent = try await body.read(request, as: WireRegisterVersionRequest.self)
-    let findings = sent.typeFindings()
-    guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
-    guard let source = sent.source else { throw APIError.invalid("source must be a folder on the plane's machine") }
-    let name = context.path("model")
-    let number = try sent.version.map { written in
-      guard let number = Int(written) else {
-        throw APIError.invalid("version must be a positive integer, not \"\(written)\"")
-      }
-      return number
-    }
-    // Copies take minutes; a client that disconnects does not want the version.
-    let isCancelled = Flag()
-    ClientWatch.onDisconnect(from: context.channel) { isCancelled.set() }
-    return try await withTaskCancellationHandler {
-      try await answer(on: .long) {
-        let version = try models.register(
-          name, from: source, as: number, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks,
-          copy: FolderCopy(isCancelled: { isCancelled.isSet }))
-        return wire(version).json
-      }
-    } onCancel: {
-      isCancelled.set()
-    }
-  }
-
-  /// Runs work that blocks on the disk where blocking is harmless.
-  private func answer(
-    on threads: BlockingWork = .brief, _ work: @escaping @Sendable () throws -> JSONValue
-  ) async throws -> Response {
+  /// Runs brief work that blocks on the disk where blocking is harmless.
+  func answer(_ work: @escaping @Sendable () throws -> JSONValue) async throws -> Response {
     do {
-      return .json(try await threads.run(work))
+      return .json(try await BlockingWork.brief.run(work))
     } catch let error as ModelError {
       throw APIError(error)
     }
@@ -102,6 +72,7 @@ struct ModelCalls: Sendable {
   }
 
   private func model(_ name: String, withAliases: Bool) throws(ModelError) -> WireRegisteredModel {
+    if !registrations.listed(name).isEmpty, models.numbers(name).isEmpty { return WireRegisteredModel(fullName: name) }
     let versions = try models.versions(name).compactMap { try? $0.version.get() }
     let aliases = withAliases ? try models.aliases(name) : nil
     var model = WireRegisteredModel(
@@ -112,6 +83,19 @@ struct ModelCalls: Sendable {
     model.createdAt = versions.first?.created
     model.updatedAt = versions.last?.created
     return model
+  }
+
+  /// All versions of a model, also those that are being registered, by number.
+  private func versions(_ name: String) throws(ModelError) -> [WireModelVersion] {
+    let begun = registrations.listed(name)
+    var versions: [Int: WireModelVersion] = [:]
+    if begun.isEmpty || !models.numbers(name).isEmpty {
+      for (number, version) in try models.versions(name) { versions[number] = wire(name, number, version) }
+    }
+    for registration in begun where versions[registration.number] == nil {
+      versions[registration.number] = wire(registration)
+    }
+    return versions.sorted { $0.key < $1.key }.map(\.value)
   }
 
   /// A model as a list item: a problem with one model is reported in its place and does not keep others from being
@@ -130,6 +114,9 @@ struct ModelCalls: Sendable {
     guard let value = Int(number) else {
       throw ModelError(code: .invalid, description: "'\(number)' is not a valid version number")
     }
+    if let registration = registrations.registration(name, value), !models.numbers(name).contains(value) {
+      return wire(registration)
+    }
     let version = try models.version(name, value)
     guard withAliases else { return wire(version) }
     return wire(version, aliases: try models.aliases(name).filter { $0.value == value }.keys.sorted())
@@ -145,7 +132,7 @@ struct ModelCalls: Sendable {
     }
   }
 
-  private func wire(_ version: ModelVersion, aliases: [String]? = nil) -> WireModelVersion {
+  func wire(_ version: ModelVersion, aliases: [String]? = nil) -> WireModelVersion {
     var wire = WireModelVersion(modelName: version.model, version: Int64(version.number), status: .ready)
     wire.source = version.source
     wire.storageLocation = version.artifacts
@@ -153,15 +140,7 @@ struct ModelCalls: Sendable {
     wire.aliases = aliases?.map { WireModelAlias(aliasName: $0, versionNum: Int64(version.number)) }
     wire.entrypoint = version.entrypoint
     wire.task = version.task
+    wire.sizeBytes = version.size ?? FolderSize(of: version.artifacts).bytes
     return wire
   }
-}
-
-/// An event that may or may not have happened yet.
-private final class Flag: Sendable {
-  private let value = Atomic(false)
-
-  var isSet: Bool { value.load(ordering: .relaxed) }
-
-  func set() { value.store(true, ordering: .relaxed) }
 }

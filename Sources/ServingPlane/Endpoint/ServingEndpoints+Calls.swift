@@ -194,7 +194,7 @@ extension ServingEndpoints {
     "uc_system_metrics_export_state",
   ]
 
-  private func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
+  func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
 
   private func store(_ record: EndpointRecord) async throws(APIError) {
     do { try await writer.save(record) } catch { throw storageError(error) }

@@ -1,8 +1,9 @@
 import FileSystem
 import Glibc
 
-/// Takes over a folder without moving it. Large files are hard-linked if the file system allows it, so that weights are
-/// not stored twice; small ones are copied, so that an edit at the source does not affect a registered version.
+/// Takes over a folder without moving it. Large files are hard-linked, to the source if the file system allows it, else
+/// to a registered version with the same bytes, so that weights are not stored twice; small ones are copied, so that an
+/// edit at the source does not affect a registered version.
 ///
 /// The copy is readable only by the plane's user, regardless of the umask.
 struct FolderCopy: Sendable {
@@ -10,6 +11,10 @@ struct FolderCopy: Sendable {
   var linkFrom: Int64 = 64 << 20
   /// Checked between two pieces of a file.
   var isCancelled: @Sendable () -> Bool = { false }
+  /// Called with the number of bytes that were taken since the last call.
+  var onProgress: @Sendable (Int64) -> Void = { _ in }
+  /// The files of registered versions.
+  var registered = RegisteredFiles()
   /// The number of free bytes at a path; nil if unknown.
   var freeBytes: @Sendable (String) -> Int64? = { Self.freeBytes(at: $0) }
   /// Appends bytes to a file; returns how many were written, or -1 with `errno`.
@@ -42,7 +47,8 @@ struct FolderCopy: Sendable {
     var status = stat()
     let device = stat(target, &status) == 0 ? UInt64(status.st_dev) : nil
     let needed = survey.items.reduce(into: Int64(0)) { sum, item in
-      if case .file(_, let file) = item, file.size < linkFrom || file.device != device { sum += file.size }
+      guard case .file(_, let file) = item, file.size < linkFrom || file.device != device else { return }
+      if !registered.mayHave(file.size) { sum += file.size }
     }
     guard let free = freeBytes(target), free < needed else { return }
     throw ModelError(
@@ -54,7 +60,7 @@ struct FolderCopy: Sendable {
 
   private func take(_ file: FolderSurvey.SourceFile, to target: String) throws(ModelError) {
     if isCancelled() { throw .cancelled }
-    if file.size >= linkFrom, link(file.path, target) == 0 { return }
+    if file.size >= linkFrom, link(file.path, target) == 0 { return onProgress(file.size) }
     // A file may have become a link or a pipe in the meantime.
     let source = open(file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard source >= 0 else { throw failure("\(file.path) cannot be read", at: target) }
@@ -62,6 +68,9 @@ struct FolderCopy: Sendable {
     var status = stat()
     guard fstat(source, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw ModelError(code: .invalid, description: "\(file.path) is no longer a regular file")
+    }
+    if let twin = registered.twin(of: source, size: Int64(status.st_size), isCancelled: isCancelled) {
+      if link(twin, target) == 0 { return onProgress(file.size) }
     }
     let mode: mode_t = file.isExecutable ? 0o700 : 0o600
     let copy = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
@@ -89,6 +98,7 @@ struct FolderCopy: Sendable {
         guard taken > 0 else { throw failure("\(target) cannot be written", at: target) }
         written += taken
       }
+      onProgress(Int64(count))
       unsynced += Int64(count)
       if unsynced >= Self.syncEvery {
         guard fdatasync(copy) == 0 else { throw failure("\(target) cannot be written", at: target) }

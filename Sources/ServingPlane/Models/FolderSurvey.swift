@@ -21,6 +21,13 @@ struct FolderSurvey: Sendable {
   /// By path in the folder; a folder comes before its contents.
   private(set) var items: [Item] = []
 
+  /// The sizes of all files together.
+  var bytes: Int64 {
+    items.reduce(into: 0) { sum, item in
+      if case .file(_, let file) = item { sum += file.size }
+    }
+  }
+
   private let root: String
   private let rules: SourceRules
   private let followsLinks: Bool

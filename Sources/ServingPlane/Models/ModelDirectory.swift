@@ -11,10 +11,10 @@ import Synchronization
 /// A version is complete or absent: it is assembled elsewhere and renamed into place. The methods block on the disk.
 final class ModelDirectory: Sendable {
   let path: String
-  private let own: [String]
-  private let now: @Sendable () -> Int64
-  /// Guards reading and writing the aliases.
-  private let aliasLock = Mutex(())
+  let own: [String]
+  let now: @Sendable () -> Int64
+  /// Guards the aliases, and which versions exist.
+  let registrations = Mutex(ReservedVersions())
 
   /// - Parameters:
   ///   - own: the plane's folders, from which, like from this one, nothing may be registered.
@@ -42,12 +42,10 @@ final class ModelDirectory: Sendable {
     _ model: String, from source: String, as number: Int? = nil, entrypoint: String? = nil, task: String? = nil,
     followsLinks: Bool = false, copy: FolderCopy = FolderCopy()
   ) throws(ModelError) -> ModelVersion {
-    try check(model)
-    if let number { try checkFree(model, number) }
-    let source = try folder(source)
-    let survey = try FolderSurvey(of: source, rules: SourceRules(own: own), followsLinks: followsLinks)
-    let instructions = try ServingInstructions(folder: source, entrypoint: entrypoint, task: task)
-    return try store(model, number, survey, of: source, instructions, by: copy)
+    let reservation = try reserve(model, as: number)
+    defer { release(reservation) }
+    let source = try survey(source, entrypoint: entrypoint, task: task, followsLinks: followsLinks)
+    return try store(source, as: reservation, by: copy)
   }
 
   /// A version, complete and servable.
@@ -72,7 +70,7 @@ final class ModelDirectory: Sendable {
     return ModelVersion(
       model: model, number: number, task: record["task"]?.stringValue ?? "llm/v1/chat", entrypoint: entrypoint,
       artifacts: folder + "/" + artifacts, source: record["source"]?.stringValue ?? "",
-      created: record["created_at"]?.intValue ?? 0)
+      created: record["created_at"]?.intValue ?? 0, size: record["size"]?.intValue)
   }
 
   /// All versions of a model, oldest first. A damaged one is included with the reason.
@@ -110,29 +108,24 @@ final class ModelDirectory: Sendable {
   func setAlias(_ model: String, _ alias: String, to number: Int) throws(ModelError) {
     if let finding = ModelName.aliasFinding(alias) { throw ModelError(code: .invalid, description: finding) }
     try checkExists(model)
-    _ = try version(model, number)
-    try changeAliases(model) { $0[alias] = number }
+    try registrations.withLock { _ throws(ModelError) in
+      _ = try version(model, number)
+      try changeAliases(model) { $0[alias] = number }
+    }
   }
 
   /// Removes an alias. A missing one is an error.
   func removeAlias(_ model: String, _ alias: String) throws(ModelError) {
     _ = try version(model, alias: alias)
-    try changeAliases(model) { $0[alias] = nil }
-  }
-
-  /// Removes the remains of registrations that a killed plane did not finish.
-  func removeIncomplete() {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasPrefix(".incoming-") {
-      try? FileManager.default.removeItem(atPath: path + "/" + name)
-    }
+    try registrations.withLock { _ throws(ModelError) in try changeAliases(model) { $0[alias] = nil } }
   }
 
   // MARK: Inside
 
-  private func versionsPath(_ model: String) -> String { "\(path)/\(model)/versions" }
-  private func aliasesPath(_ model: String) -> String { "\(path)/\(model)/aliases.json" }
+  func versionsPath(_ model: String) -> String { "\(path)/\(model)/versions" }
+  func aliasesPath(_ model: String) -> String { "\(path)/\(model)/aliases.json" }
 
-  private func check(_ model: String) throws(ModelError) {
+  func check(_ model: String) throws(ModelError) {
     if let finding = ModelName.finding(model) { throw ModelError(code: .invalid, description: finding) }
   }
 
@@ -145,9 +138,8 @@ final class ModelDirectory: Sendable {
     }
   }
 
-  /// Checks that a number is free, before anything is copied; a concurrent registration is detected when the version is
-  /// moved into place.
-  private func checkFree(_ model: String, _ number: Int) throws(ModelError) {
+  /// Checks that a number is free, before anything is copied.
+  func checkFree(_ model: String, _ number: Int) throws(ModelError) {
     guard (1...Self.highestNumber).contains(number) else {
       throw ModelError(
         code: .invalid, description: "\(number) is not a valid version number: it must be 1 to \(Self.highestNumber)")
@@ -158,14 +150,14 @@ final class ModelDirectory: Sendable {
   /// The highest number in the registries from which numbers are taken over.
   private static let highestNumber = Int(Int32.max)
 
-  private func taken(_ model: String, _ number: Int) -> ModelError {
+  func taken(_ model: String, _ number: Int) -> ModelError {
     ModelError(
       code: .exists,
       description: "Model '\(model)' already has version \(number), and versions are immutable; the highest is "
         + "\(numbers(model).last ?? number). Use another number, or omit it to get the next one.")
   }
 
-  private func missing(_ model: String, _ number: Int) -> ModelError {
+  func missing(_ model: String, _ number: Int) -> ModelError {
     let present = numbers(model)
     let there =
       present.isEmpty
@@ -174,7 +166,8 @@ final class ModelDirectory: Sendable {
     return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
   }
 
-  private func numbers(_ model: String) -> [Int] {
+  /// The numbers of a model's versions, damaged ones included, in order.
+  func numbers(_ model: String) -> [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: versionsPath(model))) ?? []
     return names.compactMap { name in Int(name).flatMap { $0 > 0 && String($0) == name ? $0 : nil } }.sorted()
   }
@@ -184,7 +177,7 @@ final class ModelDirectory: Sendable {
   private static let artifactsFolders = ["model/artifacts", "model", "artifacts"]
 
   /// The contents of a file in the directory; nil if it does not exist.
-  private func json(_ file: String) throws(ModelError) -> JSONValue? {
+  func json(_ file: String) throws(ModelError) -> JSONValue? {
     do {
       return try SecureFile.readText(file).map { try JSONValue(parsing: $0) }
     } catch let error as TargetError {
@@ -195,7 +188,7 @@ final class ModelDirectory: Sendable {
     }
   }
 
-  private func folder(_ source: String) throws(ModelError) -> String {
+  func folder(_ source: String) throws(ModelError) -> String {
     guard source.hasPrefix("/") else {
       throw ModelError(code: .invalid, description: "the source \"\(source)\" must be an absolute path")
     }
@@ -210,71 +203,32 @@ final class ModelDirectory: Sendable {
     return folder
   }
 
-  private func store(
-    _ model: String, _ wanted: Int?, _ survey: FolderSurvey, of source: String, _ instructions: ServingInstructions,
-    by copy: FolderCopy
-  ) throws(ModelError) -> ModelVersion {
-    let isMLflow = instructions.isMLflow
-    let incoming = path + "/.incoming-" + (try randomName())
-    defer { try? FileManager.default.removeItem(atPath: incoming) }
-    let hasArtifacts = isMLflow && survey.items.contains(.folder("artifacts"))
-    let artifacts = isMLflow ? (hasArtifacts ? "model/artifacts" : "model") : "artifacts"
-    let record: JSONValue = [
-      "entrypoint": .string(instructions.entrypoint), "task": .string(instructions.task),
-      "source": .string(source), "artifacts": .string(artifacts), "created_at": .int(now()),
-    ]
-    do {
-      try FileManager.default.createDirectory(atPath: incoming, withIntermediateDirectories: true)
-    } catch {
-      throw ModelError(code: .storage, description: "\(incoming) cannot be created: \(error)")
-    }
-    try copy.copy(survey, to: incoming + "/" + (isMLflow ? "model" : "artifacts"))
-    try write(record, to: incoming + "/version.json")
-    do {
-      try FileManager.default.createDirectory(atPath: versionsPath(model), withIntermediateDirectories: true)
-    } catch {
-      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be created: \(error.systemMessage)")
-    }
-    var number = wanted ?? (numbers(model).last ?? 0) + 1
-    // Renaming onto a non-empty folder fails, so two concurrent registrations get two numbers.
-    while rename(incoming, versionsPath(model) + "/\(number)") != 0 {
-      guard errno == ENOTEMPTY || errno == EEXIST else {
-        throw ModelError(
-          code: .storage,
-          description: "version \(number) cannot be moved into place: \(SystemError.last)")
-      }
-      if wanted != nil { throw taken(model, number) }
-      number += 1
-    }
-    return try version(model, number)
+  /// Called only while ``registrations`` is locked.
+  func changeAliases(_ model: String, _ change: (inout [String: Int]) -> Void) throws(ModelError) {
+    var aliases = try aliases(model)
+    change(&aliases)
+    try replace(aliasesPath(model), with: .object(aliases.mapValues { .int(Int64($0)) }))
   }
 
-  private func changeAliases(_ model: String, _ change: (inout [String: Int]) -> Void) throws(ModelError) {
-    let result = aliasLock.withLock { _ -> Result<Void, ModelError> in
-      do throws(ModelError) {
-        var aliases = try aliases(model)
-        change(&aliases)
-        let aside = aliasesPath(model) + ".new"
-        try write(.object(aliases.mapValues { .int(Int64($0)) }), to: aside)
-        guard rename(aside, aliasesPath(model)) == 0 else {
-          throw ModelError(
-            code: .storage, description: "\(aliasesPath(model)) cannot be written: \(SystemError.last)")
-        }
-        return .success(())
-      } catch {
-        return .failure(error)
-      }
+  /// Writes a file as a whole or not at all. Called only while ``registrations`` is locked.
+  func replace(_ file: String, with value: JSONValue) throws(ModelError) {
+    let aside = file + Self.draftSuffix
+    try write(value, to: aside)
+    guard rename(aside, file) == 0 else {
+      throw ModelError(code: .storage, description: "\(file) cannot be written: \(SystemError.last)")
     }
-    try result.get()
   }
 
-  private func write(_ value: JSONValue, to file: String) throws(ModelError) {
+  /// The ending of a file's name before the file is moved into place.
+  static let draftSuffix = ".new"
+
+  func write(_ value: JSONValue, to file: String) throws(ModelError) {
     do { try Data(value.bytes()).write(to: URL(filePath: file)) } catch {
       throw ModelError(code: .storage, description: "\(file) cannot be written: \(error.systemMessage)")
     }
   }
 
-  private func randomName() throws(ModelError) -> String {
+  func randomName() throws(ModelError) -> String {
     do { return try SecureRandom.token(byteCount: 8) } catch {
       throw ModelError(code: .storage, description: "\(error.systemMessage)")
     }

@@ -12,6 +12,8 @@ struct ModelVersion: Hashable, Sendable {
   let source: String
   /// Milliseconds since 1970.
   let created: Int64
+  /// The size of its files in bytes; nil if it was registered by a version that did not record it.
+  var size: Int64?
 }
 
 /// The name of a registered model: `catalog.schema.name`, or a bare name.
@@ -57,6 +59,8 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
     case missing
     /// The version already exists.
     case exists
+    /// Something needs what would be deleted.
+    case inUse
     /// The disk failed.
     case storage
     /// The version or the aliases exist but cannot be read.

@@ -52,27 +52,29 @@ final class EndpointStore: Sendable {
   func save(_ record: EndpointRecord) throws {
     try database.write { database in
       let (state, target, entity, reason) = Self.columns(record.update)
+      let previous = try Self.previousVersion(record, database)
       try database.execute(
         sql: """
           INSERT INTO endpoint (id, name, creator, created_at, updated_at, description, next_version, active_version,
-            update_state, target_version, failed_entity, failure, sleep)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            update_state, target_version, failed_entity, failure, sleep, previous_version)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, description = excluded.description,
             next_version = excluded.next_version, active_version = excluded.active_version,
             update_state = excluded.update_state, target_version = excluded.target_version,
-            failed_entity = excluded.failed_entity, failure = excluded.failure, sleep = excluded.sleep
+            failed_entity = excluded.failed_entity, failure = excluded.failure, sleep = excluded.sleep,
+            previous_version = excluded.previous_version
           """,
         arguments: [
           record.id, record.name, record.creator, record.created, record.updated, record.description,
           record.nextVersion, record.active?.version, state, target?.version, entity, reason,
-          try Self.encode(record.sleep),
+          try Self.encode(record.sleep), previous,
         ])
       for config in [record.active, target].compactMap({ $0 }) {
         try database.execute(
           sql: "INSERT OR IGNORE INTO config (endpoint_id, version, started_at, document) VALUES (?, ?, ?, ?)",
           arguments: [record.id, config.version, config.startTime, try Self.encode(config)])
       }
-      try Self.prune(record, target, database)
+      try Self.prune(record, target, previous, database)
       try database.execute(sql: "DELETE FROM tag WHERE endpoint_id = ?", arguments: [record.id])
       for (key, value) in record.tags {
         try database.execute(
@@ -84,6 +86,18 @@ final class EndpointStore: Sendable {
   /// Removes an endpoint with its configs and tags. Its replicas stay until they have ended.
   func deleteEndpoint(_ id: String) throws {
     try database.write { try $0.execute(sql: "DELETE FROM endpoint WHERE id = ?", arguments: [id]) }
+  }
+
+  /// The configs to which endpoints would be rolled back, by the endpoint's ID. One that cannot be read is omitted.
+  func previousConfigs() throws -> [String: PlaneConfig] {
+    try database.read { database -> [String: PlaneConfig] in
+      let rows = try Row.fetchAll(
+        database, sql: "SELECT id, previous_version FROM endpoint WHERE previous_version IS NOT NULL")
+      return try rows.reduce(into: [:]) { configs, row in
+        let id: String = try row.decode(forColumn: "id")
+        configs[id] = try? Self.config(row.decode(forColumn: "previous_version"), of: id, database)
+      }
+    }
   }
 
   // MARK: Replicas
@@ -135,6 +149,9 @@ final class EndpointStore: Sendable {
     }
     migrator.registerMigration("2: launches that are scaled to zero") { database in
       try database.execute(sql: "ALTER TABLE endpoint ADD COLUMN sleep TEXT NOT NULL DEFAULT '{}'")
+    }
+    migrator.registerMigration("3: the configs for rollbacks") { database in
+      try database.execute(sql: "ALTER TABLE endpoint ADD COLUMN previous_version INTEGER")
     }
     return migrator
   }
@@ -200,16 +217,35 @@ final class EndpointStore: Sendable {
     }
   }
 
+  /// The config to which the endpoint would be rolled back: the last active one with a model version that the active
+  /// one does not have. None after that rollback.
+  private static func previousVersion(_ record: EndpointRecord, _ database: Database) throws -> Int64? {
+    let row = try Row.fetchOne(
+      database, sql: "SELECT active_version, previous_version FROM endpoint WHERE id = ?", arguments: [record.id])
+    guard let row else { return nil }
+    let previous = try row.decode(Int64?.self, forColumn: "previous_version")
+    guard let former = try row.decode(Int64?.self, forColumn: "active_version"), let active = record.active,
+      former != active.version
+    else { return previous }
+    // One that cannot be read needs nothing that anybody knows of.
+    func models(_ version: Int64?) -> Set<String> { (try? config(version, of: record.id, database))?.models ?? [] }
+    if models(former).isSubset(of: active.models) { return previous }
+    let isRollback = previous != nil && active.models.isSubset(of: models(previous))
+    return isRollback ? nil : former
+  }
+
   /// Removes old configs: the newest are kept for anyone who inspects the file; nothing else reads them.
-  private static func prune(_ record: EndpointRecord, _ target: PlaneConfig?, _ database: Database) throws {
+  private static func prune(
+    _ record: EndpointRecord, _ target: PlaneConfig?, _ previous: Int64?, _ database: Database
+  ) throws {
     try database.execute(
       sql: """
         DELETE FROM config WHERE endpoint_id = :id AND version IS NOT :active AND version IS NOT :target
-          AND (version < :next - \(keptConfigs) OR started_at < :old)
+          AND version IS NOT :previous AND (version < :next - \(keptConfigs) OR started_at < :old)
         """,
       arguments: [
         "id": record.id, "active": record.active?.version, "target": target?.version, "next": record.nextVersion,
-        "old": record.updated - keptFor,
+        "old": record.updated - keptFor, "previous": previous,
       ])
   }
 

@@ -49,6 +49,10 @@ final class ChangeGate: Sendable {
     }
   }
 
+  /// Admits another change that outlives the one in progress: only to be called before that one leaves, and followed by
+  /// another ``leave()``.
+  func enterAgain() { state.withLock { $0.underWay += 1 } }
+
   func leave() { state.withLock { $0.underWay -= 1 } }
 
   /// Holds new changes, and returns when those in progress have ended.

@@ -1,0 +1,135 @@
+import CanonicalJSON
+import HTTPSupport
+import Hummingbird
+import ServingAPI
+
+// The plane's own calls: registering and deleting versions, and removing what belongs to none.
+extension ModelCalls {
+  func addChanges(to router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
+    router.post("\(base)/{model}/versions") { request, context in try await register(request, context.path("model")) }
+    router.delete("\(base)/{model}/versions/{version}") { request, context in
+      try await delete(context.path("version"), of: context.path("model"), request, by: context.principal?.name)
+    }
+    router.post("\(base):gc") { request, _ in try await collectGarbage(request) }
+  }
+
+  // MARK: Registering
+
+  /// How long a registration in the background is waited for: most are hard links and end at once.
+  private static let briefWait: Duration = .seconds(1)
+
+  private func register(_ request: Request, _ name: String) async throws -> Response {
+    let sent = try await body.read(request, as: WireRegisterVersionRequest.self)
+    let findings = sent.typeFindings()
+    guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
+    guard let source = sent.source else { throw APIError.invalid("source must be a folder on the plane's machine") }
+    let number = try sent.version.map { written in
+      guard let number = Int(written) else {
+        throw APIError.invalid("version must be a positive integer, not \"\(written)\"")
+      }
+      return number
+    }
+    let registration = try await begin(sent, name, from: source, as: number)
+    await registration.waitUntilEnded(atMost: sent.isBackground ? Self.briefWait : nil)
+    switch registration.result {
+    case .success(let version)?: return .json(wire(version).json)
+    case .failure(let error)?: throw APIError(error)
+    // It takes long, or the plane is stopping.
+    case nil: return .json(wire(registration).json)
+    }
+  }
+
+  /// Refuses what cannot be registered, and begins to register the rest.
+  private func begin(
+    _ sent: WireRegisterVersionRequest, _ name: String, from source: String, as number: Int?
+  ) async throws(APIError) -> ModelRegistration {
+    let models = models
+    let reservation: VersionReservation
+    let folder: ModelSource
+    do throws(ModelError) {
+      reservation = try await BlockingWork.brief.run { () throws(ModelError) -> VersionReservation in
+        try models.reserve(name, as: number)
+      }
+    } catch {
+      throw APIError(error)
+    }
+    do throws(ModelError) {
+      folder = try await BlockingWork.folders.run { () throws(ModelError) -> ModelSource in
+        try models.survey(source, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks)
+      }
+    } catch {
+      models.release(reservation)
+      throw APIError(error)
+    }
+    return registrations.begin(reservation, from: folder.path, total: folder.survey.bytes) { registration in
+      let copy = FolderCopy(
+        isCancelled: { registration.isCancelled }, onProgress: { registration.advance(by: $0) })
+      do throws(ModelError) {
+        let version = try await BlockingWork.long.run { () throws(ModelError) -> ModelVersion in
+          try models.store(folder, as: reservation, by: copy)
+        }
+        return .success(version)
+      } catch {
+        return .failure(error)
+      }
+    }
+  }
+
+  /// A version that is being registered, or whose registration failed.
+  func wire(_ registration: ModelRegistration) -> WireModelVersion {
+    let failure = registration.failure
+    var wire = WireModelVersion(
+      modelName: registration.model, version: Int64(registration.number),
+      status: failure == nil ? .pendingRegistration : .failedRegistration)
+    wire.source = registration.origin
+    wire.createdAt = registration.began
+    wire.comment = failure?.description
+    guard failure == nil else { return wire }
+    wire.bytesDone = registration.bytesDone
+    wire.bytesTotal = registration.bytesTotal
+    return wire
+  }
+
+  // MARK: Deleting
+
+  private func delete(
+    _ number: String, of name: String, _ request: Request, by principal: String?
+  ) async throws -> Response {
+    if let finding = ModelName.finding(name) { throw APIError.invalid(finding) }
+    guard let value = Int(number) else { throw APIError.invalid("'\(number)' is not a valid version number") }
+    if let registration = registrations.registration(name, value) {
+      await registrations.remove(registration)
+      // One that ended before it could be canceled is a version like any other.
+      if registration.failure != nil {
+        return .json(
+          WireDeletedVersion(
+            modelName: name, version: Int64(value), freedBytes: 0, isModelDeleted: models.numbers(name).isEmpty
+          ).json)
+      }
+    }
+    let aliases = Set(request.uri.queryParameters.getAll("alias"))
+    let deleted = try await endpoints.deleteVersion(name, value, aliases: aliases, by: principal)
+    return .json(
+      WireDeletedVersion(
+        modelName: name, version: Int64(value), freedBytes: deleted.freed, isModelDeleted: deleted.wasLast
+      ).json)
+  }
+
+  private func collectGarbage(_ request: Request) async throws -> Response {
+    let sent = try await body.read(request, as: WireCollectGarbageRequest.self)
+    let findings = sent.typeFindings()
+    guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
+    let models = models
+    let found: [ModelLeftover]
+    do throws(ModelError) {
+      found = try await BlockingWork.folders.run { () throws(ModelError) -> [ModelLeftover] in
+        sent.isDryRun ? models.leftovers() : try models.collectGarbage()
+      }
+    } catch {
+      throw APIError(error)
+    }
+    if !sent.isDryRun { registrations.forgetFailed() }
+    let items = found.map { WireLeftover(path: $0.path, what: $0.what, bytes: $0.bytes) }
+    return .json(WireGarbage(items: items, isDryRun: sent.isDryRun).json)
+  }
+}
