@@ -10,24 +10,27 @@ package struct ModelDirectoryClient: Sendable {
 
   package init(_ client: ServingClient) { self.client = client }
 
-  /// Registers a directory on the plane's machine as a version of a model, and the model itself if it is new.
+  /// Registers a directory on the plane's machine, or a model of a Hugging Face hub, as a version of a model, and the
+  /// model itself if it is new.
   ///
   /// - Parameters:
-  ///   - source: an absolute path: an artifacts folder, or an MLflow model folder.
+  ///   - source: an absolute path: an artifacts folder, or an MLflow model folder; nil for a model of a hub.
+  ///   - hub: such as `Qwen/Qwen3-8B`.
+  ///   - revision: the hub's branch, tag or commit; nil for the main branch.
   ///   - version: the number to use; nil: the next one.
   ///   - entrypoint: the start command; nil if the folder specifies it.
   ///   - task: such as `llm/v1/chat`; nil if the folder specifies it.
   ///   - followLinks: whether links may lead out of the directory.
   /// - Returns: the version; one that is `PENDING_REGISTRATION` is still being copied.
   package func register(
-    _ model: String, source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil,
-    followLinks: Bool = false
+    _ model: String, source: String?, hub: String? = nil, revision: String? = nil, version: Int? = nil,
+    entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false
   ) async throws -> WireModelVersion {
     var call = APICall("POST", "/api/2.1/unity-catalog/models/\(model)/versions")
     call.body =
       WireRegisterVersionRequest(
-        source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks,
-        isBackground: true
+        source: source, hub: hub, revision: revision, version: version, entrypoint: entrypoint, task: task,
+        followLinks: followLinks, isBackground: true
       ).json
     // A large folder on a slow disk takes a while to check.
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(1200))

@@ -146,7 +146,9 @@ package struct PlaneService: Service {
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
-    ModelCalls(endpoints: endpoints, registrations: registrations, body: body).addRoutes(to: guarded)
+    let hub = HubTool(
+      interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
+    ModelCalls(endpoints: endpoints, registrations: registrations, hub: hub, body: body).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

@@ -158,6 +158,30 @@ import Testing
     }
   }
 
+  @Test func `a model of a hub is registered by its name`() async {
+    let network = ScriptedTransport([
+      .json(["model_name": "m", "version": 1, "status": "READY", "source": "hf:acme/tiny@abc123"])
+    ])
+    let run = await CommandRun(
+      ["models", "register", "m", "--hf", "acme/tiny", "--revision", "v1"], transport: network.transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.notes.contains("registered m version 1 from hf:acme/tiny@abc123\n"), "\(run)")
+    let sent = network.requests.last?.body.flatMap { try? JSONValue(parsing: $0) }
+    #expect(sent == ["hf": "acme/tiny", "revision": "v1", "background": true])
+  }
+
+  @Test(arguments: [
+    (["m"], "Specify the folder, or pass --hf ORG/MODEL"),
+    (["m", "/src", "--hf", "a/b"], "Specify a folder or pass --hf, not both"),
+    (["m", "/src", "--revision", "v1"], "--revision requires --hf ORG/MODEL"),
+    (["m", "--hf", "a/b", "--follow-links"], "--follow-links requires a folder"),
+  ] as [([String], String)])
+  func `a registration needs a folder or a model of a hub`(_ arguments: [String], _ says: String) async {
+    let run = await CommandRun(["models", "register"] + arguments)
+    #expect(run.code == 64, "\(run)")
+    #expect(run.notes.contains(says), "\(run)")
+  }
+
   // MARK: Removal
 
   @Test func `a version is deleted with the named aliases`() async {

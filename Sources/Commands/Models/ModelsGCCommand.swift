@@ -8,8 +8,8 @@ struct ModelsGCCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gc", abstract: "Remove files in a plane's models folder that belong to no version.",
     discussion: """
-      Interrupted registrations, deleted versions whose files are still there, and models without versions. \
-      Registrations in progress, and everything that the plane did not create, are kept.
+      Interrupted registrations and downloads, deleted versions whose files are still there, and models without \
+      versions. Registrations in progress, and everything that the plane did not create, are kept.
       """)
 
   @Flag(help: "Only list what would be removed.") var dryRun = false

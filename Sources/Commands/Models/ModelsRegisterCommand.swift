@@ -7,17 +7,25 @@ internal import ServingAPI
 
 struct ModelsRegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "register", abstract: "Register a folder as a version of a model.",
+    commandName: "register",
+    abstract: "Register a folder, or a model of the Hugging Face hub, as a version of a model.",
     discussion: """
-      DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
-      folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights are \
-      linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face \
-      cache to that model's own blobs. The plane continues if this command is interrupted: "setpoint models list" shows \
-      the progress, and "setpoint models delete" cancels the registration. Prints the version number.
+      DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; \
+      or a folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights \
+      are linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging \
+      Face cache to that model's own blobs. With --hf, the plane downloads a model with the "hf" tool of vLLM's \
+      environment and records the commit; a download that broke off is resumed. It uses HF_ENDPOINT of the plane's \
+      environment, and HF_TOKEN or the secret hf/token. The plane continues if this command is interrupted: "setpoint \
+      models list" shows the progress, and "setpoint models delete" cancels the registration. Prints the version number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
-  @Argument(help: "The folder with the model.", completion: .directory) var directory: String
+  @Argument(help: "The folder with the model.", completion: .directory) var directory: String?
+  @Option(name: .customLong("hf"), help: ArgumentHelp("Download this model of the hub.", valueName: "ORG/MODEL"))
+  var hub: String?
+  @Option(
+    help: ArgumentHelp("The branch, tag or commit to download. (default: the main branch)", valueName: "REVISION"))
+  var revision: String?
   @Option(
     help: ArgumentHelp(
       "The version number to use, for example that of another registry. (default: the next)", valueName: "N"))
@@ -37,14 +45,19 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
 
   func validate() throws {
     if let version, version < 1 { throw ValidationError("--version must be a positive integer.") }
+    if directory == nil, hub == nil { throw ValidationError("Specify the folder, or pass --hf ORG/MODEL.") }
+    if directory != nil, hub != nil { throw ValidationError("Specify a folder or pass --hf, not both.") }
+    if hub == nil, revision != nil { throw ValidationError("--revision requires --hf ORG/MODEL.") }
+    if hub != nil, followLinks { throw ValidationError("--follow-links requires a folder.") }
   }
 
   func run() async throws {
     let connection = try provider.connect()
     let console = CommandContext.current.console
-    let source = URL(filePath: directory).standardizedFileURL.path
+    let folder = directory.map { URL(filePath: $0).standardizedFileURL.path }
     let follower = RegistrationFollower(model: name, connection: connection, alias: alias?.withoutAt)
-    let registered = try await follower.finish(try await register(source, at: connection))
+    let registered = try await follower.finish(try await register(folder, at: connection))
+    let source = folder ?? registered.source ?? hub.map { "hf:\($0)" } ?? "-"
     guard let version = registered.version else {
       throw ErrorReport("\(connection.target.url) registered \(name), but returned no version")
     }
@@ -58,14 +71,16 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     if output == .json { try console.json(json(version, source, alias: plain)) }
   }
 
-  private func register(_ source: String, at connection: Connection) async throws -> WireModelVersion {
+  private func register(_ folder: String?, at connection: Connection) async throws -> WireModelVersion {
     do {
       return try await connection.models.register(
-        name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
-    } catch let error as ServingError where error.kind == .invalid && error.serverMessage.contains(source) {
+        name, source: folder, hub: hub, revision: revision, version: version, entrypoint: entrypoint, task: task,
+        followLinks: followLinks)
+    } catch let error as ServingError where error.kind == .invalid {
+      guard let folder, error.serverMessage.contains(folder) else { throw error }
       throw ErrorReport(
         "the directory cannot be registered", why: error.serverMessage,
-        next: error.advice ?? Self.advice(source, isOnThisMachine: connection.target.isLocalPlane))
+        next: error.advice ?? Self.advice(folder, isOnThisMachine: connection.target.isLocalPlane))
     } catch let error as ServingError where error.isNameTaken {
       throw ErrorReport(
         version.map { "\(name) already has version \($0)" } ?? "\(name) already has this version", place: error.call,

@@ -188,17 +188,20 @@ package struct WireModelVersionPage: WireObject {
   package var nextPageToken: String? { self[text: "next_page_token"] }
 }
 
-/// The body of `POST …/models/{name}/versions`, the plane's own call: registers the directory `source` as the next
-/// version, and creates the registered model if it does not exist.
+/// The body of `POST …/models/{name}/versions`, the plane's own call: registers the directory `source`, or a model of
+/// a hub, as the next version, and creates the registered model if it does not exist.
 package struct WireRegisterVersionRequest: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
 
   package init(
-    source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false,
-    isBackground: Bool = false
+    source: String? = nil, hub: String? = nil, revision: String? = nil, version: Int? = nil, entrypoint: String? = nil,
+    task: String? = nil, followLinks: Bool = false, isBackground: Bool = false
   ) {
-    self.members = ["source": .string(source)]
+    self.members = [:]
+    self[text: "source"] = source
+    self[text: "hf"] = hub
+    self[text: "revision"] = revision
     self.version = version.map { String($0) }
     self[text: "entrypoint"] = entrypoint
     self[text: "task"] = task
@@ -207,12 +210,16 @@ package struct WireRegisterVersionRequest: WireObject {
   }
 
   package static let fields: [String: WireField] = [
-    "source": .text, "version": .textOrNumber, "entrypoint": .text, "task": .text, "follow_links": .flag,
-    "background": .flag,
+    "source": .text, "hf": .text, "revision": .text, "version": .textOrNumber, "entrypoint": .text, "task": .text,
+    "follow_links": .flag, "background": .flag,
   ]
 
   /// An absolute path on the plane's machine: an artifacts folder, or an MLflow model folder.
   package var source: String? { self[text: "source"] }
+  /// Instead of a folder: a model of a Hugging Face hub, as `ORG/MODEL`.
+  package var hub: String? { self[text: "hf"] }
+  /// The model's branch, tag or commit; nil for the main branch.
+  package var revision: String? { self[text: "revision"] }
   /// The requested version number, as in other registries: a number, or one in quotes; nil: the next one.
   package var version: String? {
     get { self[textOrNumber: "version"] }

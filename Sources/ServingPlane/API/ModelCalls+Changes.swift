@@ -22,14 +22,14 @@ extension ModelCalls {
     let sent = try await body.read(request, as: WireRegisterVersionRequest.self)
     let findings = sent.typeFindings()
     guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
-    guard let source = sent.source else { throw APIError.invalid("source must be a folder on the plane's machine") }
+    if sent.source != nil, sent.hub != nil { throw APIError.invalid("use source or hf, not both") }
     let number = try sent.version.map { written in
       guard let number = Int(written) else {
         throw APIError.invalid("version must be a positive integer, not \"\(written)\"")
       }
       return number
     }
-    let registration = try await begin(sent, name, from: source, as: number)
+    let registration = try await begin(sent, name, as: number)
     await registration.waitUntilEnded(atMost: sent.isBackground ? Self.briefWait : nil)
     switch registration.result {
     case .success(let version)?: return .json(wire(version).json)
@@ -41,11 +41,10 @@ extension ModelCalls {
 
   /// Refuses what cannot be registered, and begins to register the rest.
   private func begin(
-    _ sent: WireRegisterVersionRequest, _ name: String, from source: String, as number: Int?
+    _ sent: WireRegisterVersionRequest, _ name: String, as number: Int?
   ) async throws(APIError) -> ModelRegistration {
     let models = models
     let reservation: VersionReservation
-    let folder: ModelSource
     do throws(ModelError) {
       reservation = try await BlockingWork.brief.run { () throws(ModelError) -> VersionReservation in
         try models.reserve(name, as: number)
@@ -54,19 +53,57 @@ extension ModelCalls {
       throw APIError(error)
     }
     do throws(ModelError) {
-      folder = try await BlockingWork.folders.run { () throws(ModelError) -> ModelSource in
-        try models.survey(source, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks)
+      if let repository = sent.hub {
+        return try beginDownload(sent, HubModel(repository, revision: sent.revision), as: reservation)
       }
+      guard let source = sent.source else {
+        throw ModelError(code: .invalid, description: "source must be a folder on the plane's machine")
+      }
+      return try await beginCopy(sent, from: source, as: reservation)
     } catch {
       models.release(reservation)
       throw APIError(error)
     }
+  }
+
+  private func beginCopy(
+    _ sent: WireRegisterVersionRequest, from source: String, as reservation: VersionReservation
+  ) async throws(ModelError) -> ModelRegistration {
+    let models = models
+    let folder = try await BlockingWork.folders.run { () throws(ModelError) -> ModelSource in
+      try models.survey(source, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks)
+    }
     return registrations.begin(reservation, from: folder.path, total: folder.survey.bytes) { registration in
-      let copy = FolderCopy(
-        isCancelled: { registration.isCancelled }, onProgress: { registration.advance(by: $0) })
       do throws(ModelError) {
         let version = try await BlockingWork.long.run { () throws(ModelError) -> ModelVersion in
-          try models.store(folder, as: reservation, by: copy)
+          try models.store(folder, as: reservation, by: FolderCopy(for: registration))
+        }
+        return .success(version)
+      } catch {
+        return .failure(error)
+      }
+    }
+  }
+
+  private func beginDownload(
+    _ sent: WireRegisterVersionRequest, _ model: HubModel, as reservation: VersionReservation
+  ) throws(ModelError) -> ModelRegistration {
+    let (models, hub) = (models, hub)
+    let cache = try models.reserveDownload(of: model)
+    return registrations.begin(reservation, from: model.text, total: nil) { registration in
+      defer { models.releaseDownload(cache) }
+      do throws(ModelError) {
+        let snapshot = try await hub.download(model, to: cache, for: registration)
+        let folder = try await BlockingWork.folders.run { () throws(ModelError) -> ModelSource in
+          try models.survey(
+            snapshot.path, entrypoint: sent.entrypoint, task: sent.task, followsLinks: false, isDownload: true)
+        }
+        registration.setProgress(0, of: folder.survey.bytes)
+        let version = try await BlockingWork.long.run { () throws(ModelError) -> ModelVersion in
+          let version = try models.store(
+            folder, as: reservation, origin: snapshot.origin, by: FolderCopy(for: registration))
+          _ = try? models.removeFolder(cache)
+          return version
         }
         return .success(version)
       } catch {
@@ -123,7 +160,7 @@ extension ModelCalls {
     let found: [ModelLeftover]
     do throws(ModelError) {
       found = try await BlockingWork.folders.run { () throws(ModelError) -> [ModelLeftover] in
-        sent.isDryRun ? models.leftovers() : try models.collectGarbage()
+        try sent.isDryRun ? models.leftovers() : models.collectGarbage()
       }
     } catch {
       throw APIError(error)
@@ -131,5 +168,12 @@ extension ModelCalls {
     if !sent.isDryRun { registrations.forgetFailed() }
     let items = found.map { WireLeftover(path: $0.path, what: $0.what, bytes: $0.bytes) }
     return .json(WireGarbage(items: items, isDryRun: sent.isDryRun).json)
+  }
+}
+
+extension FolderCopy {
+  /// Copies that report to a registration and end when it is canceled.
+  fileprivate init(for registration: ModelRegistration) {
+    self.init(isCancelled: { registration.isCancelled }, onProgress: { registration.advance(by: $0) })
   }
 }

@@ -6,6 +6,7 @@ import ServingAPI
 struct ModelCalls: Sendable {
   let endpoints: ServingEndpoints
   let registrations: ModelRegistrations
+  let hub: HubTool
   let body: CallBody
 
   var models: ModelDirectory { endpoints.models }

@@ -9,7 +9,7 @@ import Synchronization
 struct ReservedVersions: Hashable, Sendable {
   /// The numbers by model.
   var numbers: [String: Set<Int>] = [:]
-  /// The folders in which the versions are assembled.
+  /// The folders in which the versions are assembled, and to which models are downloaded.
   var folders: Set<String> = []
 }
 
@@ -61,13 +61,31 @@ extension ModelDirectory {
   }
 
   /// Checks a folder as a whole, and how to serve it. The parameters are those of ``register``.
+  ///
+  /// - Parameter isDownload: whether it is the plane's own download.
   func survey(
-    _ source: String, entrypoint: String?, task: String?, followsLinks: Bool
+    _ source: String, entrypoint: String?, task: String?, followsLinks: Bool, isDownload: Bool = false
   ) throws(ModelError) -> ModelSource {
     let source = try folder(source)
-    let survey = try FolderSurvey(of: source, rules: SourceRules(own: own), followsLinks: followsLinks)
+    let rules = SourceRules(own: isDownload ? [] : own)
+    let survey = try FolderSurvey(of: source, rules: rules, followsLinks: followsLinks)
     let instructions = try ServingInstructions(folder: source, entrypoint: entrypoint, task: task)
     return ModelSource(path: source, survey: survey, instructions: instructions)
+  }
+
+  /// Reserves the folder to which a model is downloaded; it must be released. The folder is kept when the plane ends, so
+  /// that the download can be resumed.
+  func reserveDownload(of model: HubModel) throws(ModelError) -> String {
+    let folder = path + "/" + Self.downloadPrefix + model.fileName
+    let isFree = registrations.withLock { reserved in reserved.folders.insert(folder).inserted }
+    guard isFree else {
+      throw ModelError(code: .inUse, description: "\(model.repository) is being downloaded by another registration.")
+    }
+    return folder
+  }
+
+  func releaseDownload(_ folder: String) {
+    registrations.withLock { reserved in _ = reserved.folders.remove(folder) }
   }
 
   /// Takes the files, and moves the complete version into place.
@@ -115,4 +133,6 @@ extension ModelDirectory {
 
   /// The beginning of the names of folders in which versions are assembled.
   static let incomingPrefix = ".incoming-"
+  /// The beginning of the names of folders to which models are downloaded.
+  static let downloadPrefix = ".download-"
 }

@@ -85,6 +85,10 @@ extension ModelDirectory {
         if name.hasPrefix(Self.incomingPrefix) {
           return reserved.folders.contains(whole) ? [] : [leftover(whole, interrupted(whole))]
         }
+        if name.hasPrefix(Self.downloadPrefix) {
+          let model = name.dropFirst(Self.downloadPrefix.count).replacing("--", with: "/")
+          return reserved.folders.contains(whole) ? [] : [leftover(whole, "an interrupted download of \(model)")]
+        }
         if name.hasPrefix(Self.deletedPrefix) { return [leftover(whole, "a deleted version")] }
         guard ModelName.finding(name) == nil, reserved.numbers[name] == nil else { return [] }
         return leftovers(ofModel: name)
@@ -97,7 +101,7 @@ extension ModelDirectory {
     var removed: [ModelLeftover] = []
     for leftover in leftovers() {
       let isHidden = leftover.path.hasPrefix(path + "/.")
-      guard let folder = isHidden ? leftover.path : try moveAside(leftover) else { continue }
+      guard let folder = try isHidden ? leftover.path : moveAside(leftover) else { continue }
       try removeFolder(folder)
       removed.append(leftover)
     }
@@ -118,13 +122,15 @@ extension ModelDirectory {
     }
   }
 
-  /// Removes what a killed plane left of registrations and deletions.
+  /// Removes what a killed plane left of registrations and deletions. Downloads are kept, to be resumed.
   ///
   /// - Returns: what it removed.
   @discardableResult
   func removeIncomplete() -> [ModelLeftover] {
     leftovers().filter { leftover in
-      leftover.path.hasPrefix(path + "/.") && (try? removeFolder(leftover.path)) != nil
+      guard leftover.path.hasPrefix(path + "/."), !leftover.path.hasPrefix(path + "/" + Self.downloadPrefix)
+      else { return false }
+      return (try? removeFolder(leftover.path)) != nil
     }
   }
 

@@ -158,6 +158,12 @@ final class ModelRegistration: Sendable {
     return total < 0 ? nil : total
   }
 
+  /// Notes how many bytes were taken; `total` is nil while it is unknown.
+  func setProgress(_ bytes: Int64, of total: Int64?) {
+    done.store(bytes, ordering: .relaxed)
+    self.total.store(total ?? -1, ordering: .relaxed)
+  }
+
   /// Notes that more bytes were taken.
   func advance(by bytes: Int64) { done.wrappingAdd(bytes, ordering: .relaxed) }
 
