@@ -190,7 +190,7 @@ import Testing
     let run = await CommandRun(
       ["models", "delete", "m", "--version", "3", "--alias", "@next", "--alias", "old"], transport: network.transport)
     #expect(run.code == 0, "\(run)")
-    #expect(run.output == "m version 3: deleted, and m with it: it was the last version, 2Gi freed\n")
+    #expect(run.output == "m version 3: deleted (the last version, so the model too), 2Gi freed\n")
     #expect(network.requests.last?.method == "DELETE")
     #expect(network.requests.last?.url.hasSuffix("/models/m/versions/3?alias=next&alias=old") == true)
     let json = await CommandRun(

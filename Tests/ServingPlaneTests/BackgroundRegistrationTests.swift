@@ -111,6 +111,30 @@ import Testing
     #expect(facts?["what"] == "an interrupted registration of q version 2 from /srv/q")
   }
 
+  @Test func `no other plane takes over during a registration, and none begins when the plane ends`() async throws {
+    let (gate, directory) = (ChangeGate(), ModelDirectory(path: models, now: { 0 }))
+    let registrations = ModelRegistrations(
+      models: directory, gate: gate, log: Logger(label: "plane") { _ in SwiftLogNoOpLogHandler() })
+    #expect(await gate.enter() == .admitted)
+    let registration = registrations.begin(try directory.reserve("q", as: nil), from: "/srv/q", total: nil) { _ in
+      .failure(ModelError(code: .storage, description: "the disk is full"))
+    }
+    gate.leave()
+    await #expect(throws: TakeoverChannel.Failure.self) { try await gate.close(within: .zero) }
+    let running = Task { await registrations.run() }
+    await registration.waitUntilEnded()
+    #expect(registration.failure?.description == "the disk is full")
+    running.cancel()
+    await running.value
+    #expect(await gate.enter() == .admitted)
+    let late = registrations.begin(try directory.reserve("q", as: nil), from: "/srv/q", total: nil) { _ in
+      .failure(ModelError(code: .storage, description: "it began"))
+    }
+    gate.leave()
+    #expect(late.number == 1 && late.failure?.code == .cancelled)
+    try await gate.close(within: .zero)
+  }
+
   @Test func `a second registration of the same bytes shares the files of the first`() throws {
     try FileManager.default.createDirectory(atPath: models, withIntermediateDirectories: true)
     let directory = ModelDirectory(path: models, now: { 0 })

@@ -38,7 +38,7 @@ struct ModelsDeleteCommand: AsyncParsableCommand {
       ])
     }
     let freed = ByteCountText.rounded(bytes: Int(clamping: deleted.freedBytes))
-    let last = deleted.isModelDeleted ? ", and \(name) with it: it was the last version" : ""
+    let last = deleted.isModelDeleted ? " (the last version, so the model too)" : ""
     try console.result("\(name) version \(version): deleted\(last), \(freed) freed")
   }
 

@@ -58,7 +58,7 @@ struct HubModel: Hashable, Sendable {
   /// - Parameter cache: the folder of the cache.
   func snapshot(in cache: String) throws(ModelError) -> HubSnapshot {
     let folder = "\(cache)/models--\(fileName)"
-    let revision = revision ?? "main"
+    let revision = self.revision ?? "main"
     // A commit has no entry of its own.
     let entry = try? String(contentsOfFile: "\(folder)/refs/\(revision)", encoding: .utf8)
     let commit = entry?.trimming(" \r\n") ?? revision

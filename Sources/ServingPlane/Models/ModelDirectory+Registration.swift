@@ -45,10 +45,11 @@ extension ModelDirectory {
           throw ModelError(code: .exists, description: "Version \(number) of model '\(model)' is being registered.")
         }
       }
-      let number = number ?? max(numbers(model).last ?? 0, others.max() ?? 0, highestDeleted(model)) + 1
-      reserved.numbers[model, default: []].insert(number)
+      let highest = max(numbers(model).last ?? 0, others.max() ?? 0, highestDeleted(model))
+      let assigned = number ?? highest + 1
+      reserved.numbers[model, default: []].insert(assigned)
       reserved.folders.insert(folder)
-      return VersionReservation(model: model, number: number, folder: folder)
+      return VersionReservation(model: model, number: assigned, folder: folder)
     }
   }
 
@@ -73,8 +74,8 @@ extension ModelDirectory {
     return ModelSource(path: source, survey: survey, instructions: instructions)
   }
 
-  /// Reserves the folder to which a model is downloaded; it must be released. The folder is kept when the plane ends, so
-  /// that the download can be resumed.
+  /// Reserves the folder to which a model is downloaded; it must be released. The folder is kept when the plane ends,
+  /// so that the download can be resumed.
   func reserveDownload(of model: HubModel) throws(ModelError) -> String {
     let folder = path + "/" + Self.downloadPrefix + model.fileName
     let isFree = registrations.withLock { reserved in reserved.folders.insert(folder).inserted }
