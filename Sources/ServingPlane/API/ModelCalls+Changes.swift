@@ -70,7 +70,7 @@ extension ModelCalls {
     _ sent: WireRegisterVersionRequest, from source: String, as reservation: VersionReservation
   ) async throws(ModelError) -> ModelRegistration {
     let models = models
-    let folder = try await BlockingWork.folders.run { () throws(ModelError) -> ModelSource in
+    let folder = try await BlockingWork.folders.run { () throws(ModelError) -> SurveyedFolder in
       try models.survey(source, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks)
     }
     return registrations.begin(reservation, from: folder.path, total: folder.survey.bytes) { registration in
@@ -94,7 +94,7 @@ extension ModelCalls {
       defer { models.releaseDownload(cache) }
       do throws(ModelError) {
         let snapshot = try await hub.download(model, to: cache, for: registration)
-        let folder = try await BlockingWork.folders.run { () throws(ModelError) -> ModelSource in
+        let folder = try await BlockingWork.folders.run { () throws(ModelError) -> SurveyedFolder in
           try models.survey(
             snapshot.path, entrypoint: sent.entrypoint, task: sent.task, followsLinks: false, isDownload: true)
         }

@@ -22,7 +22,7 @@ struct VersionReservation: Hashable, Sendable {
 }
 
 /// A folder that can be registered.
-struct ModelSource: Sendable {
+struct SurveyedFolder: Sendable {
   /// Its resolved path.
   let path: String
   let survey: FolderSurvey
@@ -66,12 +66,12 @@ extension ModelDirectory {
   /// - Parameter isDownload: whether it is the plane's own download.
   func survey(
     _ source: String, entrypoint: String?, task: String?, followsLinks: Bool, isDownload: Bool = false
-  ) throws(ModelError) -> ModelSource {
+  ) throws(ModelError) -> SurveyedFolder {
     let source = try folder(source)
     let rules = SourceRules(own: isDownload ? [] : own)
     let survey = try FolderSurvey(of: source, rules: rules, followsLinks: followsLinks)
     let instructions = try ServingInstructions(folder: source, entrypoint: entrypoint, task: task)
-    return ModelSource(path: source, survey: survey, instructions: instructions)
+    return SurveyedFolder(path: source, survey: survey, instructions: instructions)
   }
 
   /// Reserves the folder to which a model is downloaded; it must be released. The folder is kept when the plane ends,
@@ -93,7 +93,7 @@ extension ModelDirectory {
   ///
   /// - Parameter origin: what the version shows as its source; nil for the folder's path.
   func store(
-    _ source: ModelSource, as reservation: VersionReservation, origin: String? = nil, by copy: FolderCopy
+    _ source: SurveyedFolder, as reservation: VersionReservation, origin: String? = nil, by copy: FolderCopy
   ) throws(ModelError) -> ModelVersion {
     let (model, number, incoming) = (reservation.model, reservation.number, reservation.folder)
     defer { try? FileManager.default.removeItem(atPath: incoming) }
