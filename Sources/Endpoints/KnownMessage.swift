@@ -138,7 +138,7 @@ package struct KnownMessage: Hashable, Sendable {
     // A plane's own message says where to write the value.
     KnownMessage(
       .theirs, "a secret is missing", isAbsence: true, equivalents: ["no secret"],
-      [["there is no secret", "on this plane"]]),
+      [["no secret", "on this plane"]]),
     KnownMessage(
       .theirs, "a secret is missing", remedy: "create the secret", isAbsence: true,
       equivalents: ["no secret", "secret does not exist"],
@@ -206,7 +206,8 @@ package struct KnownMessage: Hashable, Sendable {
       .theirs, "the provider's own failure",
       phrases: [
         "internal error", "internal server error", "service unavailable", "temporarily unavailable", "try again later",
-        "bad gateway", "gateway timeout", "gateway time-out", "answers its first request with http 5",
+        "retry later", "bad gateway", "gateway timeout", "gateway time-out",
+        "answers its first request with http 5",
       ]),
     KnownMessage(
       .theirs, "the network failed",

@@ -106,8 +106,8 @@ extension GatewayError {
     case .stopping:
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the serving plane is shutting down and no longer accepts requests for the endpoint \"\(endpoint)\"; try "
-          + "again later",
+        "the serving plane is shutting down and no longer accepts requests for the endpoint \"\(endpoint)\"; "
+          + "retry later",
         retryAfter: 5)
     }
   }

@@ -55,6 +55,6 @@ extension ModelRegistryError {
   fileprivate func afterWaiting(_ limit: Duration) -> ModelRegistryError {
     ModelRegistryError(
       kind, "\(message), after \(DurationText.text(limit)) of waiting",
-      advice: "try again later, or wait longer with --timeout")
+      advice: "retry later, or wait longer with --timeout")
   }
 }

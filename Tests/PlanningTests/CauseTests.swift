@@ -13,6 +13,7 @@ import Testing
     ("Insufficient capacity in the region", .theirs, "no capacity"),
     ("The quota for GPU_MEDIUM is used up", .theirs, "quota"),
     ("Internal error. Please try again later", .theirs, "provider"),
+    ("the server is at its connection limit; retry later", .theirs, "provider"),
     (
       "the plane's machine is at fault: vLLM is not installed for python3", .theirs,
       "the change is retried automatically"
@@ -143,8 +144,9 @@ import Testing
   @Test(arguments: [
     (CallResult.Failure.notFound, "Model version 'main.support.qwen3' 2 does not exist."),
     (.notFound, "Registered model 'main.support.qwen3' does not exist."),
-    (.notFound, "Model 'hello' has no version 2: it has 1."),
+    (.notFound, "model \"hello\" has no version 2: it has 1"),
     (.refused, "main.support.qwen3 version 2 does not exist"),
+    (.refused, "environment_vars: no secret llm/hf on this plane; write its value to /d/secrets/llm/hf"),
     (.refused, "environment_vars: there is no secret llm/hf on this plane; write it"),
     (.refused, "Secret does not exist with scope: llm and key: hf"),
   ])
@@ -165,6 +167,7 @@ import Testing
 
   @Test(arguments: [
     "Endpoint with name 'model-version' does not exist.",
+    "endpoint \"chat\" no longer exists: its record in the plane's store is damaged (config version 2 is missing)",
     "unknown model path: the entrypoint names a folder that does not exist",
     "INVALID_PARAMETER_VALUE: the secret reference is no reference; the model does not exist in words only",
   ])

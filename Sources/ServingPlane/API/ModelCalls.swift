@@ -128,7 +128,7 @@ struct ModelCalls: Sendable {
 
   private func version(_ name: String, _ number: String, withAliases: Bool) throws(ModelError) -> WireModelVersion {
     guard let value = Int(number) else {
-      throw ModelError(code: .invalid, description: "'\(number)' is not a valid version number")
+      throw ModelError(code: .invalid, description: "\"\(number)\" is not a valid version number")
     }
     let version = try models.version(name, value)
     guard withAliases else { return wire(version) }

@@ -140,7 +140,7 @@ extension ServingEndpoints {
   ) async throws(APIError) -> WireLogs {
     let machine = try machine(name)
     guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
-      throw .missing("Endpoint '\(name)' has no served entity '\(entity)'.")
+      throw .missing("the endpoint \"\(name)\" has no served entity \"\(entity)\"")
     }
     let best = replicas.logged(launch, of: machine.record.id) { machine.replicas[$0]?.state == .ready }
     guard let best else { return WireLogs(logs: "") }
@@ -170,8 +170,8 @@ extension ServingEndpoints {
     if let machine = ids[name].flatMap({ machines[$0] }) { return machine }
     guard let damage = damaged[name] else { throw .noEndpoint(name) }
     throw .missing(
-      "Endpoint with name '\(name)' no longer exists: its record in the plane's store is damaged (\(damage.reason)). "
-        + "Create it again.")
+      "endpoint \"\(name)\" no longer exists: its record in the plane's store is damaged (\(damage.reason)); create it "
+        + "again")
   }
 
   private func newName(_ request: WireCreateRequest) throws(APIError) -> String {
@@ -202,7 +202,7 @@ extension ServingEndpoints {
 
   private func storageError(_ error: any Error) -> APIError {
     log.error("the store could not be written", metadata: ["error": "\(error)"])
-    return .internal("The plane's store could not be written: \(error)")
+    return .internal("the plane's store could not be written: \(error)")
   }
 
   private static func tags(_ tags: [WireTag]) throws(APIError) -> [String: String] {
@@ -216,7 +216,7 @@ extension ServingEndpoints {
     var former: [String: String] = [:]
     for key in keys {
       guard let other = former.updateValue(key, forKey: key), !other.utf8.elementsEqual(key.utf8) else { continue }
-      throw .invalid("two tags have keys that differ only in their Unicode form: '\(key)'")
+      throw .invalid("two tags have keys that differ only in their Unicode form: \"\(key)\"")
     }
   }
 }

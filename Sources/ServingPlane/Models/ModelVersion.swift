@@ -69,5 +69,5 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
   let description: String
 
   static let cancelled = ModelError(
-    code: .cancelled, description: "The registration was canceled; nothing was kept.")
+    code: .cancelled, description: "the registration was canceled; nothing was kept")
 }

@@ -72,7 +72,7 @@ struct Accelerators: Hashable, Sendable {
     if let entity = entities.first(where: { places(for: $0.workloadType) > gpus.count }) {
       let needed = places(for: entity.workloadType)
       return
-        "served entity '\(entity.name)': workload_type \(entity.workloadType) needs \(Self.count(needed)) for each "
+        "served entity \"\(entity.name)\": workload_type \(entity.workloadType) needs \(Self.count(needed)) for each "
         + "replica; \(present)"
     }
     let total = entities.reduce(0) { $0 + places(for: $1.workloadType) * $1.replicas }
