@@ -81,7 +81,7 @@ import Testing
     arguments: [
       (["--rule", "hardware-of-clouds=off"], [:], "did you mean \"hardware-of-cloud\"?"),
       ([], ["SETPOINT_RULES": "nonsense"], "write NAME=off"),
-      ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is \"ibm\""),
+      ([], ["DATABRICKS_CLOUD": "ibm"], "\"ibm\", is not valid; use aws"),
       (["--cloud", "ibm"], [:], "aws"),
     ] as [([String], [String: String], String)]) func `an invalid rule or cloud is a usage error`(
       arguments: [String], more: [String: String], words: String

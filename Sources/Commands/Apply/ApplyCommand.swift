@@ -48,7 +48,7 @@ struct ApplyCommand: AsyncParsableCommand {
   func validate() throws {
     guard plan == nil || !(fleet.prune || fleet.adopt || fleet.allowRecreate || fleet.allowMassDelete) else {
       throw ValidationError(
-        "--prune, --adopt, --allow-recreate and --allow-mass-delete are part of the plan; pass them to \"diff --out\".")
+        "--prune, --adopt, --allow-recreate and --allow-mass-delete are part of the plan; pass them to \"diff --out\"")
     }
   }
 

@@ -29,10 +29,10 @@ struct StatusCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard controller == nil || state.state == nil else {
-      throw ValidationError("--controller and --state cannot be combined.")
+      throw ValidationError("--controller and --state cannot be combined")
     }
     guard forget == nil || (controller == nil && names.isEmpty && filter.namedFleet == nil) else {
-      throw ValidationError("--forget FLEET cannot be combined with names, --controller or --fleet.")
+      throw ValidationError("--forget FLEET cannot be combined with names, --controller or --fleet")
     }
   }
 

@@ -35,7 +35,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
-    if let version, version < 1 { throw ValidationError("--version must be a positive integer.") }
+    if let version, version < 1 { throw ValidationError("--version must be a positive integer") }
   }
 
   func run() async throws {

@@ -52,14 +52,14 @@ struct ClientOptions: ParsableArguments {
 
   func validate() throws {
     for (name, number) in [("--replica-concurrency", replicaConcurrency), ("--max-connections", maxConnections)] {
-      if let number, number < 1 { throw ValidationError("\(name) must be a positive number.") }
+      if let number, number < 1 { throw ValidationError("\(name) must be a positive number") }
     }
-    if queueLength < 0 { throw ValidationError("--queue-length must not be negative.") }
+    if queueLength < 0 { throw ValidationError("--queue-length must not be negative") }
     for (name, time) in [
       ("--queue-wait", queueWait), ("--idle-after", idleAfter), ("--idle-timeout", idleTimeout),
       ("--header-timeout", headerTimeout), ("--body-timeout", bodyTimeout), ("--answer-timeout", answerTimeout),
     ] {
-      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s.") }
+      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s") }
     }
   }
 

@@ -21,7 +21,7 @@ struct ManifestOptions: ParsableArguments {
   /// - Throws: a usage error if no manifest is named.
   func read() throws -> ManifestSet {
     guard !paths.isEmpty else {
-      throw ValidationError("Specify the manifests with -f FILE, -f DIR, or -f - for standard input.")
+      throw ValidationError("no manifests are specified; use -f FILE, -f DIR, or -f - for standard input")
     }
     let input = paths.contains(ManifestFiles.standardInput) ? try CommandContext.current.readInput() : []
     return ManifestFiles.read(paths, excluding: exclusion.patterns, standardInput: { input })
