@@ -75,6 +75,8 @@ struct EndpointDescription {
     guard let config else { return [] }
     let since = config.startTime.map { ", since \(TimeText.instant($0))" } ?? ""
     var lines = [palette.paint("\(title), config version \(config.version)\(since)", .strong)]
+    let plane = PlaneText.settings(config.config).map(PlaneText.line) ?? ""
+    if !plane.isEmpty { lines.append("  plane: \(plane)") }
     for entity in config.config.entities {
       let deployment = config.deployments[entity.name]
       lines.append(
@@ -86,7 +88,7 @@ struct EndpointDescription {
         lines.append("    \(deployment.state)" + (words.first.map { ": \($0)" } ?? ""))
         lines += words.dropFirst().map { "      \($0)" }
       }
-      lines += CredentialNames.shown(entity.environment).sorted { $0.key < $1.key }.map { "    \($0.key)=\($0.value)" }
+      lines += EnvironmentText.lines(entity.environment, hasPlane: !plane.isEmpty).map { "    \($0)" }
     }
     return lines
   }
