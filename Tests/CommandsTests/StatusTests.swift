@@ -247,6 +247,27 @@ import Testing
     }
   }
 
+  @Test func `commands in the JSON output carry the options that those of the text carry`() async throws {
+    try await withTemporaryDirectory { directory in
+      let broken = EndpointStatus(
+        name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .held, reason: .conflict,
+        why: "the tag cannot be read; \"setpoint retry alpha\" removes it", since: at(-90), lastLook: at(-8))
+      try await write([broken], to: directory)
+      let retry = "\"setpoint retry alpha --fleet support --host \(Self.host) --state \(directory)\" removes it"
+      let text = await status(directory)
+      #expect(text.output.contains(retry), "\(text)")
+      let run = await status(directory, "-o", "json")
+      let json = try JSONValue(parsing: run.output)
+      #expect(json["endpoints"]?.arrayValue?.first?["why"] == .string("the tag cannot be read; \(retry)"), "\(run)")
+      let workspace = WorkspaceDouble()
+      try await workspace.serve("alpha", tags: ["setpoint-fleet": "support"])
+      let described = await CommandRun(
+        ["describe", "alpha", "-o", "json", "--state", directory], workspace: workspace)
+      let why = try JSONValue(parsing: described.output)["controllers"]?.arrayValue?.first?["status"]?["why"]
+      #expect(why?.stringValue?.contains("\"setpoint retry alpha --fleet support --state ") == true, "\(described)")
+    }
+  }
+
   @Test func `a running controller is asked, and its answer is shown`() async throws {
     let fleet = FleetStatus(fleet: "support", target: Self.host, lastSync: at(-8), endpoints: [champion])
     let script = ScriptedTransport([.json(fleet.json)])

@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Endpoints
 import FoundationEssentials
 import ServingAPI
@@ -48,6 +49,20 @@ import Testing
   func `a suggested command carries the options it needs, quoted for a shell`(text: String, completed: String) {
     #expect(given.completed(text) == completed)
     #expect(given.completed(completed) == completed, "twice counts as once")
+  }
+
+  @Test func `in JSON, the commands in messages are completed, and data is not changed`() {
+    let retry = "lift it with \"setpoint retry chat\""
+    let completed = JSONValue.string(given.completed(retry))
+    let document: JSONValue = [
+      "name": .string(retry), "fields": [["from": .string(retry), "to": .null]],
+      "endpoints": [["why": .string(retry), "next": .string("check again"), "warnings": [.string(retry)]]],
+    ]
+    let expected: JSONValue = [
+      "name": .string(retry), "fields": [["from": .string(retry), "to": .null]],
+      "endpoints": [["why": completed, "next": .string("check again"), "warnings": [completed]]],
+    ]
+    #expect(given.completed(document) == expected)
   }
 
   @Test func `a suggestion has a placeholder for the manifests`() {

@@ -60,7 +60,7 @@ struct ApplyCommand: AsyncParsableCommand {
     // A saved plan names its own fleet.
     console.suggestions.fleet = pass.reconciler.options.fleet
     if dryRun {
-      if output == .json { return try console.json(pass.json(cost)) }
+      if output == .json { return try console.json(console.suggestions.completed(pass.json(cost))) }
       for line in pass.lines(console.outputPalette) + (cost?.lines(console.outputPalette) ?? []) {
         try console.result(line)
       }

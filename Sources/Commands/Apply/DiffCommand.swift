@@ -63,7 +63,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   private func show(_ pass: FleetPlan, _ cost: PlanCost?) throws {
     let console = CommandContext.current.console
     switch output {
-    case .json: try console.json(pass.json(cost))
+    case .json: try console.json(console.suggestions.completed(pass.json(cost)))
     case .text:
       for line in pass.lines(console.outputPalette, explain: explain) { try console.result(line) }
       for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }

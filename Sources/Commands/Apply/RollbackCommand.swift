@@ -34,7 +34,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let plan = try await LiveEndpoint.required(connection) { try await reconciler.rollbackPlan(name, to: to) }
     if dryRun {
       switch convergence.output {
-      case .json: try console.json(plan.json)
+      case .json: try console.json(console.suggestions.completed(plan.json))
       case .text: for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
       }
       return

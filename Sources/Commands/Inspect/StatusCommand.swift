@@ -115,7 +115,7 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func show(_ fleets: [FleetStatus], _ now: Timestamp, _ console: Console) throws {
     if output == .json {
-      let items = fleets.map { $0.withoutIdleSteps(at: now).json }
+      let items = fleets.map { suggestions(for: $0).completed($0.withoutIdleSteps(at: now).json) }
       let whole = items.count == 1 ? items[0] : ["kind": "FleetStatusList", "items": .array(items)]
       return try console.json(whole)
     }

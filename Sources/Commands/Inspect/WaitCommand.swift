@@ -86,7 +86,7 @@ struct WaitCommand: AsyncParsableCommand {
         "succeeded": .bool(end.phase == .done),
       ]
       if !end.detail.isEmpty { members["why"] = .string(end.detail) }
-      try console.json(.object(members))
+      try console.json(console.suggestions.completed(.object(members)))
     }
     guard end.phase != .done else { return }
     console.note("  next:  \(await next(end, connection))")

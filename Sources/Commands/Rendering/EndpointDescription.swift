@@ -28,12 +28,12 @@ struct EndpointDescription {
   }
 
   /// Returns the JSON: the provider's response as `get -o json` prints it, and what is known locally.
-  func json(_ details: WireEndpoint) -> JSONValue {
+  func json(_ details: WireEndpoint, _ suggestions: SuggestedCommands) -> JSONValue {
     [
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
-      "controllers": ControllerText.json(statuses, now: Timestamp(milliseconds: now)),
+      "controllers": suggestions.completed(ControllerText.json(statuses, now: Timestamp(milliseconds: now))),
     ]
   }
 
