@@ -330,6 +330,28 @@ import Testing
     }
   }
 
+  @Test(arguments: [("1", "became good"), ("3", "failed")])
+  func `after apply --no-wait, only the next apply records the result, and describe says so until then`(
+    version: String, recorded: String
+  ) async throws {
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: version))
+      #expect(await harness.apply("--no-wait").code == 0)
+      _ = await harness.run("wait", "support-chat")
+      let described = await harness.run("describe", "support-chat")
+      #expect(described.lines.contains("Not recorded yet"), "\(described)")
+      let command = "\"setpoint apply -f FILE --state \(harness.directory)/state\""
+      #expect(described.output.contains("  the provider has finished; \(command) or a controller "), "\(described)")
+      let before = await harness.run("history", "support-chat", "--events")
+      #expect(before.output.contains("in progress") && !before.output.contains("revision 1 \(recorded)"), "\(before)")
+      _ = await harness.apply()
+      let after = await harness.run("history", "support-chat", "--events")
+      #expect(after.output.contains("revision 1 \(recorded)"), "\(after)")
+      let settled = await harness.run("describe", "support-chat")
+      #expect(!settled.output.contains("Not recorded yet"), "\(settled)")
+    }
+  }
+
   @Test func `a rollback during an update shows what is sent when the update ends, and later applies keep it`()
     async throws
   {

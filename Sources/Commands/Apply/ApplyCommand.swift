@@ -26,9 +26,10 @@ struct ApplyCommand: AsyncParsableCommand {
     completion: .file())
   var plan: String?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
-  @Flag(name: .customLong("no-wait"), help: "Send the changes and return without waiting for the provider.")
-  var noWait =
-    false
+  @Flag(
+    name: .customLong("no-wait"),
+    help: "Send the changes and return; the next apply or a controller records the result.")
+  var noWait = false
   @Option(
     help: ArgumentHelp("How long to wait for each endpoint. (default: its rollout's deadline)", valueName: "TIME"))
   var timeout: TimeSpan?

@@ -145,7 +145,18 @@ struct EndpointDescription {
       if refusal.mayHaveArrived { return lines + ["  not confirmed by the provider: \(refusal.words)"] }
       return lines + ["  \(isAtStep ? "its next step was refused" : "refused"): \(refusal.words)"]
     }
-    return attempt.acceptance == nil ? lines + ["  not confirmed by the provider"] : lines
+    guard let acceptance = attempt.acceptance else { return lines + ["  not confirmed by the provider"] }
+    guard hasEnded(acceptance) else { return lines }
+    let next = "the provider has finished; \"setpoint apply -f ...\" or a controller records the result"
+    return [palette.paint("Not recorded yet", .strong), "  \(started)", "  \(next)"]
+  }
+
+  /// Whether the provider has finished what it accepted, as it does after `apply --no-wait` without being observed.
+  private func hasEnded(_ acceptance: Attempt.Acceptance) -> Bool {
+    guard let announced = acceptance.version, !endpoint.update.isUpdating else { return false }
+    // A failed config stays pending.
+    if endpoint.pending?.version == announced { return true }
+    return endpoint.readiness == .ready && (endpoint.active.map { $0.version >= announced } ?? false)
   }
 
   /// Returns the last log lines of the rollout that caused the current problem; nothing if there is none.
