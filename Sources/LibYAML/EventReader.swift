@@ -1,6 +1,6 @@
 internal import CYAML
 
-/// libyaml's parser on one buffer: events in order, and errors in words with a position.
+/// libyaml's parser on one buffer: events in order, and errors with a message and a position.
 ///
 /// The buffer must outlive the reader; libyaml reads it in place. Only one event is alive at a time.
 struct EventReader: ~Copyable {

@@ -15,7 +15,7 @@ struct PlaneShutdown: Sendable {
   private let clock = ContinuousClock()
   /// The interval between two log lines about the wait.
   private static let tellEvery: Duration = .seconds(5)
-  private static let lookEvery: Duration = .milliseconds(50)
+  private static let checkInterval: Duration = .milliseconds(50)
 
   init(
     server: SocketServer, sockets: PlaneSockets, endpoints: ServingEndpoints, settings: PlaneConfiguration,
@@ -94,7 +94,7 @@ struct PlaneShutdown: Sendable {
         told = clock.now
         await tell(.seconds((end - told).components.seconds))
       }
-      try await Task.sleep(for: min(Self.lookEvery, max(.milliseconds(1), end - clock.now)))
+      try await Task.sleep(for: min(Self.checkInterval, max(.milliseconds(1), end - clock.now)))
     }
   }
 }

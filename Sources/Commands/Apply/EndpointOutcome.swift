@@ -10,7 +10,7 @@ struct EndpointOutcome: Sendable {
   let title: String
   /// The title for programs, without details that vary from run to run: `timed out`.
   let word: String
-  /// The reason, with the provider's own words if there are any.
+  /// The reason, with the provider's own message if there is one.
   let why: String
   /// What the user can do; nil if nothing needs to be done.
   let next: String?

@@ -35,7 +35,8 @@ struct ControllerAssembly {
     let source = ValidatedSource(
       unchecked,
       validation: { set in
-        // The provider is asked what it is only if that matters, and again each time: the address may have another one.
+        // The provider is queried for its kind only if that matters, and each time: another one may have its address
+        // now.
         let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
         let isPlane = isInQuestion ? await kind.isPlane() : false
         return { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) }

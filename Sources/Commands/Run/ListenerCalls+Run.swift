@@ -52,7 +52,7 @@ extension ListenerCalls {
       })
   }
 
-  /// Records a pause or its end at once: the next one may follow before the controller looks at the file again. In
+  /// Records a pause or its end at once: the next one may follow before the controller reads the file again. In
   /// standby, the active controller does.
   private static func report(_ controller: FleetController, _ standing: LeadershipLog) async {
     if case .active = standing.current { await controller.saveStatuses() }

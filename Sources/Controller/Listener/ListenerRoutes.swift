@@ -15,7 +15,7 @@ struct ListenerRoutes: Sendable {
 
   private static let maximumReason = 4 << 10
 
-  /// A route, and what a request with an unknown path is told about it.
+  /// A route, with its description in the response to a request with an unknown path.
   private struct Route: Sendable {
     let method: HTTPRequest.Method
     let path: String
@@ -104,7 +104,7 @@ struct ListenerRoutes: Sendable {
     }
   }
 
-  /// Makes a change, if the sender may.
+  /// Makes a change, if the sender is allowed to.
   private func change(_ request: Request, _ body: () async throws -> Response) async throws -> Response {
     let token = token()
     if case .unreadable(let words) = token {

@@ -92,7 +92,7 @@ package actor FleetController {
   /// Records that an endpoint was checked, with any result.
   func hasLooked(at name: String) { if !hasLookedAtAll { looked.insert(name) } }
 
-  /// How many of how many endpoints have not been checked since the start; nil: each has been.
+  /// The number of endpoints that have not been checked since the start, and of all endpoints; nil: all were checked.
   func leftToLookAt() -> (count: Int, of: Int)? {
     guard !hasLookedAtAll else { return nil }
     let (names, left) = (view.names, view.names.subtracting(looked).count)
@@ -289,8 +289,8 @@ package actor FleetController {
     }
   }
 
-  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves the
-  /// time of the check once per interval.
+  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves
+  /// the time of the check once per interval.
   package func saveStatuses() async {
     await tellPause()
     let now = reconciler.now()

@@ -62,7 +62,7 @@ extension Decision {
     Decision(.hold, reason, target: target, next: next, degraded: degraded)
   }
 
-  /// Returns the same decision, but waiting while the call's previous failure is too recent. A refusal needs a user's
+  /// Returns the same decision, but it waits while the call's previous failure is too recent. A refusal needs a user's
   /// attention; everything else is retried automatically.
   func afterBackoff(_ backoff: TransientFailure?, now: Timestamp) -> Decision {
     guard let backoff, now < backoff.until else { return self }

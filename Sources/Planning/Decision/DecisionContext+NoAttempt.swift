@@ -162,13 +162,13 @@ extension DecisionContext {
     return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsWords(from: step)))
   }
 
-  /// Returns which revision is live, in words; empty if the live config is in none.
+  /// A clause that names the live revision; empty if the live config is in none.
   private var liveWords: String {
     guard let active = live?.active?.config else { return "" }
     return memory.revisions.last { $0.config?.isMet(by: active) ?? false }.map { "revision \($0.number) is live" } ?? ""
   }
 
-  /// Returns in words which of the manifest's aliases resolve to another version than in the revision before `target`;
+  /// Returns a clause on the manifest's aliases that resolve to another version than in the revision before `target`;
   /// empty if none does, or if they were not resolved here.
   private func aliasMoves(since target: Rollout) -> String {
     guard !endpoint.resolvedAliases.isEmpty,
@@ -192,13 +192,13 @@ extension DecisionContext {
       because: held.clause(name(of: held.digest)), why: providerText(of: held) ?? "")
   }
 
-  /// Returns why the config is held, with the provider's words if this machine received them.
+  /// Returns why the config is held, with the provider's message if this machine received it.
   func words(of held: HeldConfig) -> String {
     if held.cause == .rollback { return "a user chose \(name(of: held.target))" }
     return providerText(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
-  /// Returns the provider's words on the held config; nil if there are none, or this machine did not receive them.
+  /// Returns the provider's message about the held config; nil if there is none, or this machine did not receive it.
   private func providerText(of held: HeldConfig) -> String? {
     if held.cause == .rollback || held.cause == .canceled { return nil }
     return memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message

@@ -67,7 +67,7 @@ extension DecisionContext {
 // Row 6
 extension DecisionContext {
   private func startupDecision(_ attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
-    // Something else is wanted now; there is no need to wait for this config to become ready first.
+    // Another config is desired now; there is no need to wait for this one to become ready first.
     if attempt.kind == .update, attempt.digest != desired.digest || activeHold != nil {
       return closeDecision(attempt, .superseded)
     }
@@ -168,7 +168,7 @@ extension DecisionContext {
       operations: calls(towards: desired, from: next))
   }
 
-  /// Returns the current step of a rollout in words; empty for a rollout without steps.
+  /// Returns a description of the current step of a rollout; empty for a rollout without steps.
   func stepWords(_ attempt: Attempt) -> String { attempt.isAtLastStep ? "" : words(of: attempt.step) }
 
   static func joined(_ words: String...) -> String { words.filter { !$0.isEmpty }.joined(separator: "; ") }
@@ -232,7 +232,7 @@ extension DecisionContext {
 
 // Row 10
 extension DecisionContext {
-  /// Sends the recorded attempt if it is still wanted.
+  /// Sends the recorded attempt if its config is still desired.
   private func sendDecision(_ attempt: Attempt) -> Decision {
     guard let target = wanted, target.digest == attempt.digest, kind == attempt.kind,
       // The live config became ready only since then: it is recorded before it is replaced.

@@ -121,7 +121,7 @@ extension DecisionContext {
     }
   }
 
-  /// Returns the step in words, such as "step 2 of 3: 10% of the traffic".
+  /// Returns a description of the step, such as "step 2 of 3: 10% of the traffic".
   func words(of step: RolloutStep?) -> String {
     guard let step, !step.isWhole else { return "all of the traffic" }
     let steps = endpoint.rollout.steps
@@ -129,7 +129,7 @@ extension DecisionContext {
     return "\(place)\(step.traffic)% of the traffic"
   }
 
-  /// Returns how a rollout that begins at this step continues, in words; empty for a rollout without steps.
+  /// Returns how a rollout that begins at this step continues, as a clause; empty for a rollout without steps.
   func stepsWords(from first: RolloutStep?) -> String {
     guard let first, !first.isWhole else { return "" }
     let shares = endpoint.rollout.steps.filter { $0.traffic >= first.traffic }.map { "\($0.traffic)%" }

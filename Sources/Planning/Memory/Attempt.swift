@@ -86,7 +86,7 @@ package struct Attempt: Hashable, Sendable {
 
   package struct Refusal: Hashable, Sendable {
     package let cause: CauseClass
-    /// The provider's words.
+    /// The provider's message.
     package let words: String
     /// Whether the provider may have accepted the write anyway.
     package let mayHaveArrived: Bool
@@ -120,9 +120,9 @@ package struct Attempt: Hashable, Sendable {
 /// The result of a verification.
 package enum Verdict: Hashable, Sendable {
   case passed
-  /// A check got a wrong answer; described in words.
+  /// A check got a wrong answer, as described.
   case failed(String)
-  /// No result (404, 429, 503, a timeout): neither promotes nor rolls back. The reason in words.
+  /// No result (404, 429, 503, a timeout): neither promotes nor rolls back. With the reason.
   case inconclusive(String)
 }
 

@@ -3,7 +3,7 @@ package import Endpoints
 /// Why a rollout failed.
 package struct FailureCause: Hashable, Sendable {
   package let cause: CauseClass
-  /// The provider's own words, introduced by plain ones if the message is known, and followed by any advice.
+  /// The provider's own message, introduced by its meaning if the message is a known one, and followed by any advice.
   package let words: String
 
   /// Determines the cause of a failed update: from the messages of the deployments that are not ready, taken from the
@@ -24,7 +24,7 @@ package struct FailureCause: Hashable, Sendable {
   /// One served entity that did not come up.
   private struct Finding {
     let entity: String
-    /// The provider's words; empty if only a log explains the failure.
+    /// The provider's message; empty if only a log explains the failure.
     let message: String
     let known: KnownMessage?
     /// The log line that explains the failure, if the message does not.

@@ -9,7 +9,7 @@ package struct TransientFailure: Hashable, Sendable {
   package let failures: Int
   /// The earliest time of the next retry.
   package let until: Timestamp
-  /// The provider's words on the last failure.
+  /// The provider's message about the last failure.
   package let words: String
   /// Whether the provider refused the call itself, so that a user has to act.
   package let isRefusal: Bool

@@ -1,7 +1,7 @@
 package import Endpoints
 
 extension ObservedSettings {
-  /// The settings in words, one per line; settings with default values are omitted.
+  /// The settings as text, one per line; settings with default values are omitted.
   package var words: [String] {
     var lines: [String] = []
     if let description, !description.isEmpty { lines.append("description: \(description)") }

@@ -45,8 +45,8 @@ package struct RoomShare: Hashable, Sendable {
 
 /// Shares a machine's places between endpoints: a pure function of what each has and lacks.
 ///
-/// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one
-/// that serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
+/// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one that
+/// serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
 /// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that was
 /// woken for a request does not count as idle before it has had one. One that is being updated keeps its places until
 /// the update has ended. No endpoint is overtaken, except one for which no other endpoint could ever make room.
@@ -116,7 +116,7 @@ package struct RoomPlan: Sendable {
   private func attainable(
     for own: EndpointRoom?, beside others: [EndpointRoom], after ahead: [EndpointRoom], available: Int
   ) -> Int {
-    // Whoever holds nothing that others wait for may wait for all of them.
+    // An endpoint that holds nothing that others wait for may wait for all of them.
     let isWaitedFor = (own?.yieldsLater ?? 0) > 0
     let pending = isWaitedFor ? Set(ahead.filter(\.isUpdating).map(\.id)) : []
     var found = others.reduce(available) { $0 + (pending.contains($1.id) ? 0 : $1.yieldsLater) }
@@ -145,7 +145,7 @@ package struct RoomPlan: Sendable {
   private func isIdle(_ endpoint: EndpointRoom) -> Bool {
     guard endpoint.yields > 0, !endpoint.isUpdating, let idleFor = endpoint.idleFor else { return false }
     guard let wokenAt = endpoint.wokenAt else { return true }
-    // Whoever woke it did not wait for the start, but may come back.
+    // The client whose request woke it did not wait for the start, but may come back.
     return idleFor < now - wokenAt || now - wokenAt >= swapEvery
   }
 
