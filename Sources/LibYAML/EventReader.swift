@@ -144,7 +144,7 @@ extension EventReader {
 
   private func scannerMessage(_ words: String, _ state: yaml_parser_t) -> String {
     YAMLProblem(
-      words: words, context: state.context.map { String(cString: $0) }, began: mark(state.context_mark),
+      problem: words, context: state.context.map { String(cString: $0) }, began: mark(state.context_mark),
       mark: mark(state.problem_mark), offset: offset(of: state.problem_mark), text: bytes, firstLine: linesBefore + 1
     ).message
   }

@@ -203,11 +203,12 @@ import Testing
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "close failed"),
     Case(
       why: "7: refused by the provider", observed: live(v1),
-      memory: Memory(attempt: attempt(v2, refusal: .init(cause: .ours, words: "400"))), action: .update,
+      memory: Memory(attempt: attempt(v2, refusal: .init(cause: .ours, message: "400"))), action: .update,
       reason: .quarantined, next: "tags +setpoint-held"),
     Case(
       why: "7: a refused create is held in memory, since there is no endpoint to tag", observed: nil,
-      memory: Memory(attempt: attempt(v2, base: .absent, refusal: .init(cause: .ours, words: "400"))), action: .create,
+      memory: Memory(attempt: attempt(v2, base: .absent, refusal: .init(cause: .ours, message: "400"))),
+      action: .create,
       reason: .updating, next: "close refused"),
     Case(
       why: "7: after a failed rollback, no other target is tried",
@@ -226,7 +227,7 @@ import Testing
       why: "8: and the next attempt waits for it",
       memory: Memory(
         backoffs: [
-          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
+          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), message: "no capacity")
         ]),
       action: .update, reason: .retrying, next: "wait"),
     Case(
@@ -234,7 +235,7 @@ import Testing
       memory: Memory(
         revisions: revisions((v1, .good)),
         backoffs: [
-          .config: TransientFailure(digest: v3.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
+          .config: TransientFailure(digest: v3.digest, failures: 1, until: now + .seconds(9), message: "no capacity")
         ]),
       action: .update, reason: .specChanged, next: "open update"),
     Case(
@@ -294,8 +295,10 @@ import Testing
     Case(
       why: "10: throttled: sent again after the backoff",
       memory: Memory(
-        revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, words: "429")),
-        backoffs: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
+        revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, message: "429")),
+        backoffs: [
+          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), message: "429")
+        ]),
       action: .update, reason: .retrying, next: "wait"),
   ])
   func `row 10: an attempt has no outcome`(_ row: Case) { row.check() }

@@ -16,7 +16,7 @@ struct ControllerAssembly {
     _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, context: CommandContext
   ) async throws {
     var given = try command.rules.options(fleet: command.provider.fleet, environment: context.environment)
-    given.startWords = RunWords.forRestart(CommandLine.arguments.dropFirst(2))
+    given.startArguments = RunArguments.forRestart(CommandLine.arguments.dropFirst(2))
     let options = given
     let state = try command.state.directory
     // An invalid source is reported before anything is created or opened.

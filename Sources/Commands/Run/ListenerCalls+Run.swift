@@ -30,9 +30,9 @@ extension ListenerCalls {
       status: { await controller.fleetStatus.json.text() },
       hook: hook.map { receiver in
         { @Sendable call in
-          let answer = receiver.answer(to: call)
-          if case .accepted = answer { wake() }
-          return answer
+          let response = receiver.response(to: call)
+          if case .accepted = response { wake() }
+          return response
         }
       },
       pause: { reason in

@@ -20,7 +20,7 @@ struct ListenerRoutes: Sendable {
     let method: HTTPRequest.Method
     let path: String
     let about: String
-    let answer: @Sendable (ListenerRoutes, Request) async throws -> Response
+    let respond: @Sendable (ListenerRoutes, Request) async throws -> Response
   }
 
   private static let routes: [Route] = [
@@ -60,11 +60,11 @@ struct ListenerRoutes: Sendable {
         access: access, methods: methods, log: log,
         paths: Self.routes.map { (name: "\($0.method) \($0.path)", about: $0.about) }))
     for route in Self.routes {
-      router.on(RouterPath(route.path), method: route.method) { request, _ in try await route.answer(self, request) }
+      router.on(RouterPath(route.path), method: route.method) { request, _ in try await route.respond(self, request) }
       guard route.method == .get else { continue }
       // The router's own HEAD routes would drop the body that the metrics watch; the request would stay active.
       router.head(RouterPath(route.path)) { request, _ in
-        try await route.answer(self, request).createHeadResponse()
+        try await route.respond(self, request).createHeadResponse()
       }
     }
     methods.learn(router.routes.map { ($0.path, $0.method) })

@@ -22,7 +22,7 @@ extension FleetController {
     let id = newRun()
     let end = await run(name, id, deadline)
     if case .failed(let words, _) = end, !isStopping {
-      let words = logged.words(words, of: name)
+      let words = logged.text(words, of: name)
       log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
     if end.leavesBudget { budget?.leave(name) }

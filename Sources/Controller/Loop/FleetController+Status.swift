@@ -39,7 +39,7 @@ extension FleetController {
       name, desired: assessment.desired, observed: assessment.observed, memory: assessment.recorded.memory,
       decision: assessment.decision,
       former: former, withheld: withheld?.why, withheldFor: withheld?.code,
-      nextLook: withheld?.until ?? now + options.interval,
+      nextCheck: withheld?.until ?? now + options.interval,
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
@@ -60,9 +60,9 @@ extension FleetController {
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
     // An event is logged when it is recorded.
     if change.event == nil {
-      let why = LoggedReasons.joined(logged.words(status.why, of: name))
+      let why = LoggedReasons.joined(logged.text(status.why, of: name))
       log.info(
-        "\(status.phase.words)\(why)",
+        "\(status.phase.text)\(why)",
         metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
     told[name]?.isInTrouble = change.isInTrouble
@@ -73,7 +73,7 @@ extension FleetController {
   private func post(_ kind: FleetNotification.Kind, _ what: String, of status: EndpointStatus, commit: String?) {
     parts.notifications.post(
       FleetNotification(
-        kind: kind, endpoint: status.name, what: what, why: status.why, commit: commit, at: status.lastLook,
+        kind: kind, endpoint: status.name, what: what, why: status.why, commit: commit, at: status.lastCheck,
         fleet: options.fleet, target: reconciler.provider.target.url))
   }
 
@@ -84,7 +84,7 @@ extension FleetController {
       let status = statuses[name]
     else { return }
     told[name]?.isRollbackTold = true
-    post(.rollback, StatusChange(to: status, wasInTrouble: false).rollbackWords, of: status, commit: entry.commit)
+    post(.rollback, StatusChange(to: status, wasInTrouble: false).rollbackText, of: status, commit: entry.commit)
     parts.metrics.rolledBack(name)
   }
 
@@ -134,7 +134,8 @@ extension FleetController {
     if let pause = parts.pause() { problems.append(pause.problem) }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,
-      stoppedAt: isStopping ? reconciler.now() : nil, mode: options.mode.rawValue, startWords: options.startWords)
+      stoppedAt: isStopping ? reconciler.now() : nil, mode: options.mode.rawValue,
+      startArguments: options.startArguments)
   }
 
   /// The status of the whole fleet, for people.

@@ -274,7 +274,7 @@ package actor FleetController {
     if let name { metadata["endpoint"] = "\(name)" }
     if let commit { metadata["commit"] = "\(commit)" }
     if let run { metadata["reconcile"] = "\(run)" }
-    let reason = LoggedReasons.joined(logged.words(why, of: name))
+    let reason = LoggedReasons.joined(logged.text(why, of: name))
     log.log(level: level, "\(what)\(reason)", metadata: metadata)
     do {
       if let name {

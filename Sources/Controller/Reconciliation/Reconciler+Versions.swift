@@ -22,7 +22,7 @@ extension Reconciler {
       } catch let error as CancellationError {
         throw error
       } catch {
-        if let words = UnservableVersion.words(error) { return words }
+        if let reason = UnservableVersion.reason(error) { return reason }
       }
     }
     return nil

@@ -69,18 +69,18 @@ extension Decision {
     var copy = self
     if backoff.isRefusal {
       copy.action = .hold
-      copy.reason = Reason(.refused, backoff.words)
+      copy.reason = Reason(.refused, backoff.message)
     } else {
-      copy.reason = Reason(.retrying, backoff.retryWords)
+      copy.reason = Reason(.retrying, backoff.retryText)
     }
     copy.next = .wait(backoff.until - now)
-    copy.degraded = backoff.words
+    copy.degraded = backoff.message
     return copy
   }
 }
 
 extension TransientFailure {
-  var retryWords: String {
-    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); will be retried)"
+  var retryText: String {
+    "\(message.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); will be retried)"
   }
 }

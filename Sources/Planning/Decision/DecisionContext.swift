@@ -72,7 +72,7 @@ extension DecisionContext {
         target: manifestTarget)
     }
     guard options.adopt else {
-      let owner = live.ownerWords(isKnown: memory.endpointID == live.id)
+      let owner = live.ownerClause(isKnown: memory.endpointID == live.id)
       return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: manifestTarget)
     }
     let lost = (live.active?.unrepresented ?? []) + (live.pending?.unrepresented ?? [])

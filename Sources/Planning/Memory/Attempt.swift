@@ -87,13 +87,13 @@ package struct Attempt: Hashable, Sendable {
   package struct Refusal: Hashable, Sendable {
     package let cause: CauseClass
     /// The provider's message.
-    package let words: String
+    package let message: String
     /// Whether the provider may have accepted the write anyway.
     package let mayHaveArrived: Bool
 
-    package init(cause: CauseClass, words: String, mayHaveArrived: Bool = false) {
+    package init(cause: CauseClass, message: String, mayHaveArrived: Bool = false) {
       self.cause = cause
-      self.words = words
+      self.message = message
       self.mayHaveArrived = mayHaveArrived
     }
   }

@@ -38,7 +38,7 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
   fileprivate static func notOwned(_ live: ObservedEndpoint, by fleet: String) -> CommandRefusal {
     guard let owner = live.fleet else {
       return CommandRefusal(
-        description: "\(live.name) is not changed: \(live.ownerWords)",
+        description: "\(live.name) is not changed: \(live.ownerClause)",
         next: "adopt it first: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
     }
     return CommandRefusal(

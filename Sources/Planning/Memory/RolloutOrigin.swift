@@ -40,7 +40,7 @@ package struct AliasedVersion: Hashable, Sendable {
   }
 
   /// The alias in messages: `the alias @champion of main.support.qwen3`, `latest of model main.support.qwen3`.
-  package var words: String { alias.hasPrefix("@") ? "the alias \(alias) of \(model)" : "\(alias) of model \(model)" }
+  package var text: String { alias.hasPrefix("@") ? "the alias \(alias) of \(model)" : "\(alias) of model \(model)" }
 }
 
 extension DesiredEndpoint {
