@@ -15,7 +15,7 @@ package struct GatewayLimits: Hashable, Sendable {
   package var unreachablePause: Duration = .seconds(1)
   /// How long the response to a request whose replica broke off waits for the reason the replica ended.
   package var endingPatience: Duration = .seconds(3)
-  /// How often a client that waits for a stream is told that it waits for a replica to start.
+  /// How often a client that waits for a stream gets a comment while a replica starts.
   package var heartbeat: Duration = .seconds(8)
 
   package init() {}

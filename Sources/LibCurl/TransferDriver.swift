@@ -32,7 +32,7 @@ final class TransferDriver {
       let code = curl_multi_add_handle(multi, new.easy)
       guard code == CURLM_OK else { throw ActiveTransfer.SetUpFailure(reason: CurlFailure.description(code)) }
       active[ObjectIdentifier(transfer)] = new
-      look(at: new)
+      scheduleCheck(of: new)
     } catch {
       transfer.finish((.other, "the transfer could not be set up: \(error.reason)"))
     }
@@ -41,7 +41,7 @@ final class TransferDriver {
   func unpause(_ transfer: Transfer) {
     guard let paused = active[ObjectIdentifier(transfer)] else { return }
     let code = paused.unpause(now: clock.now)
-    if code == CURLE_OK { look(at: paused) } else { finish(paused, code) }
+    if code == CURLE_OK { scheduleCheck(of: paused) } else { finish(paused, code) }
   }
 
   func remove(_ transfer: Transfer) {
@@ -97,7 +97,7 @@ final class TransferDriver {
 
   // MARK: Time limits
 
-  private func look(at transfer: ActiveTransfer) {
+  private func scheduleCheck(of transfer: ActiveTransfer) {
     guard let deadline = transfer.deadline?.time else { return }
     nextCheck = nextCheck.map { min($0, deadline) } ?? deadline
   }
@@ -114,7 +114,7 @@ final class TransferDriver {
           remove(transfer.transfer)
           transfer.transfer.finish((.timeout(deadline.kind), deadline.message))
         } else {
-          look(at: transfer)
+          scheduleCheck(of: transfer)
         }
       }
     }

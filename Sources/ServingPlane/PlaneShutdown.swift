@@ -37,13 +37,13 @@ struct PlaneShutdown: Sendable {
     sockets.close()
     await endpoints.refuseQueries()
     let time = settings.requestGrace
-    if server.requestsUnderWay > 0 {
+    if server.requestsInProgress > 0 {
       log.info("stopping: waiting for requests in progress", metadata: requests(left: time))
     }
-    try await wait(atMost: time, for: { server.requestsUnderWay == 0 }) {
+    try await wait(atMost: time, for: { server.requestsInProgress == 0 }) {
       log.info("stopping: waiting for requests", metadata: requests(left: $0))
     }
-    let cut = server.requestsUnderWay
+    let cut = server.requestsInProgress
     if cut > 0 { log.warning("stopping: closing the remaining requests", metadata: ["requests": "\(cut)"]) }
   }
 
@@ -80,7 +80,7 @@ struct PlaneShutdown: Sendable {
   }
 
   private func requests(left: Duration) -> Logger.Metadata {
-    ["requests": "\(server.requestsUnderWay)", "cut_off_after": "\(DurationText.text(left))"]
+    ["requests": "\(server.requestsInProgress)", "cut_off_after": "\(DurationText.text(left))"]
   }
 
   /// Returns when the condition holds, time is up, or a quick stop was requested.

@@ -306,7 +306,7 @@ import Testing
         #expect(await eventually { harness.records.count == 1 })
         // Until the event loop that made the record has written the response too.
         for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
-        #expect(server.requestsUnderWay == 1)
+        #expect(server.requestsInProgress == 1)
         return connection
       }
       // The server has ended: before, it would have waited for as long as its client reads nothing.

@@ -26,7 +26,7 @@ extension FleetController {
       log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
     if end.leavesBudget { budget?.leave(name) }
-    hasLooked(at: name)
+    recordCheck(of: name)
     queue.finish(name, outcome(end))
     if end.isFailure { scheduleRetry(of: name) }
     parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)

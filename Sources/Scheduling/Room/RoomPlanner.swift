@@ -100,7 +100,7 @@ package struct RoomPlan: Sendable {
     let others = endpoints.filter { $0.id != id }
     let ahead = line.prefix { $0.id != id }
     let unpromised = max(0, common - ahead.reduce(0) { $0 + $1.lacking })
-    // Only an update looks at the rest. It comes before what is not urgent, even if it is not in line yet.
+    // Only an update needs the rest. It comes before what is not urgent, even if it is not in line yet.
     let urgent = ahead.filter(\.isUrgent)
     let promised = urgent.reduce(0) { $0 + $1.lacking }
     let available = others.reduce(common + freeing) { $0 + $1.freeing }

@@ -144,7 +144,7 @@ package struct ServingClient: Sendable {
   /// - Throws: `ServingError`, ``TokenFailure``; `CancellationError` if the task is canceled.
   private func send(_ call: APICall) async throws -> APIResponse {
     let token = try await tokens.token()
-    let (response, isRefused) = try await RefusedToken.told(by: try await tried(call, token)) {
+    let (response, isRefused) = try await RefusedToken.check(try await tried(call, token)) {
       try failure($0, call: call)
     }
     let answer =
