@@ -86,7 +86,7 @@ struct ReplicaChoice: Sendable {
     index(of: id).flatMap { replicas[$0].state == .gone ? nil : replicas[$0].inFlight }
   }
 
-  /// Whether a replica of the entity takes requests, now or when it has a free slot.
+  /// Whether a replica of the entity takes requests, now or when it has a place.
   func serves(_ entity: String) -> Bool { replicas.contains { $0.isServing && $0.entity == entity } }
 
   /// Whether a replica of the entity takes requests and is not paused.

@@ -45,8 +45,8 @@ package struct RoomShare: Hashable, Sendable {
 
 /// Shares a machine's places between endpoints: a pure function of what each has and lacks.
 ///
-/// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one that
-/// serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
+/// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one
+/// that serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
 /// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that was
 /// woken for a request does not count as idle before it has had one. One that is being updated keeps its places until
 /// the update has ended. No endpoint is overtaken, except one for which no other endpoint could ever make room.
