@@ -40,7 +40,7 @@ package final class Gateway: Sendable {
   /// Each method and path that the gateway answers. A segment in braces stands for any name.
   package static var routes: [(method: String, path: String)] { QueryTarget.routes }
 
-  /// The answer to a request that asks no replica; nil for a query.
+  /// The response to a request that needs no replica; nil for a query.
   func answer(to target: QueryTarget) -> GatewayAnswer? {
     switch target {
     case .endpoint, .openAI: return nil

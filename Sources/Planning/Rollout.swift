@@ -23,7 +23,7 @@ package struct Rollout: Hashable, Sendable {
 
 extension Rollout {
   /// Returns the served entities whose model version is not known to have been served here, neither by the live
-  /// endpoint nor in a good revision. For these, the registry should be asked whether they exist yet.
+  /// endpoint nor in a good revision. For these, the registry should be queried first.
   package func unproven(on live: ObservedEndpoint?, _ memory: Memory) -> [ServedEntity] {
     let proven = [live?.active?.config].compactMap(\.self) + memory.revisions.filter(\.isGood).compactMap(\.config)
     return config.entities.filter { entity in !proven.contains { $0.entity(like: entity) != nil } }

@@ -167,9 +167,12 @@ import Testing
 
   @Test func `settings for a plane are printed under their own field, and the manifest means the same`() async throws {
     let workspace = WorkspaceDouble()
-    let settings = #"{"affinity":"session","concurrency":8,"queue":{"bytes":"64Mi","wait":"1m30s"}}"#
+    let settings = """
+      {"affinity":"session","concurrency":8,"idleAfter":"15m","queue":{"bytes":"64Mi","length":9,"wait":"1m30s"}}
+      """
+    #expect(try PlaneArguments(parsing: settings).fields.allSatisfy { $0.value != nil }, "every field is set")
     try await workspace.serve(
-      "support-chat", version: "7", environment: ["LEVEL": "INFO", "SETPOINT_PLANE": settings])
+      "support-chat", version: "7", scaleToZero: true, environment: ["LEVEL": "INFO", "SETPOINT_PLANE": settings])
     let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
     #expect(!run.output.contains("SETPOINT_PLANE") && run.output.contains("concurrency: 8"), "\(run)")
     let set = ManifestSet.read([("-", Array(run.output.utf8))])

@@ -21,19 +21,19 @@ import Testing
     EndpointStatus(
       name: "champion", desired: "main.support.qwen3/4 (@champion), A10 Small", live: "main.support.qwen3/4, A10 Small",
       phase: .inSync, reason: .inSync, since: at(-7200), next: "check again", nextAt: at(42), commit: "1a2b3c4d5e",
-      lastLook: at(-8))
+      lastCheck: at(-8))
   }
 
   private var updating: EndpointStatus {
     EndpointStatus(
       name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .updating, reason: .updating,
-      why: "m-2: loading weights", since: at(-90), next: "check again", nextAt: at(-1), lastLook: at(-8))
+      why: "m-2: loading weights", since: at(-90), next: "check again", nextAt: at(-1), lastCheck: at(-8))
   }
 
   private var held: EndpointStatus {
     EndpointStatus(
       name: "support-chat", desired: "m/3, CPU Small", live: "m/2, CPU Small", phase: .held, reason: .quarantined,
-      why: "this config failed: broken weights", since: at(-300), lastLook: at(-8), warnings: ["somebody wrote"])
+      why: "this config failed: broken weights", since: at(-300), lastCheck: at(-8), warnings: ["somebody wrote"])
   }
 
   private func write(
@@ -80,10 +80,10 @@ import Testing
     try await withTemporaryDirectory { directory in
       let differing = EndpointStatus(
         name: "chat", desired: "m/4 (@champion), CPU Small", live: "m/4, CPU Small",
-        differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+        differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, since: at(-5), lastCheck: at(-5))
       let many = EndpointStatus(
         name: "many", desired: "m/4, CPU Small", live: "m/4, CPU Small", differences: ["a", "b", "c", "d", "e"],
-        phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+        phase: .updating, reason: .specChanged, since: at(-5), lastCheck: at(-5))
       try await write([differing, many], to: directory)
       let run = await status(directory)
       #expect(run.output.contains("   differs in engine, tags.team   "), "\(run)")

@@ -113,14 +113,14 @@ import Testing
       ),
     ] as [([String], [String])])
   func `the command that starts a controller again has its options and no secret`(given: [String], kept: [String]) {
-    #expect(RunWords.forRestart(given) == kept)
+    #expect(RunArguments.forRestart(given) == kept)
   }
 
   @Test func `the command that starts a controller again finds its files from any directory`() {
     let directory = FileManager.default.currentDirectoryPath
     #expect(
-      RunWords.forRestart(["-f", "m", "--git=./repo"]) == ["-f", "\(directory)/m", "--git", "\(directory)/./repo"])
-    #expect(RunWords.forRestart(["--git", "repo"]) == ["--git", "\(directory)/repo"])
+      RunArguments.forRestart(["-f", "m", "--git=./repo"]) == ["-f", "\(directory)/m", "--git", "\(directory)/./repo"])
+    #expect(RunArguments.forRestart(["--git", "repo"]) == ["--git", "\(directory)/repo"])
   }
 
   @Test func `the command that starts a plane again finds its Python from any directory`() {

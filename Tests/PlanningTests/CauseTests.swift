@@ -25,8 +25,8 @@ import Testing
   func `a message determines whose fault a failure is`(message: String, cause: CauseClass, plain: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == cause)
-    #expect(found.words.contains(message), "the provider's words are kept")
-    #expect(plain.isEmpty || found.words.contains(plain))
+    #expect(found.message.contains(message), "the provider's words are kept")
+    #expect(plain.isEmpty || found.message.contains(plain))
   }
 
   @Test func `one entity that failed through our fault is enough`() {
@@ -41,8 +41,8 @@ import Testing
       name: "chat", id: "id", pending: pending, readiness: .notReady, update: .failed)
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.hasPrefix("a: no capacity ("), "the source of the message, and what to do")
-    #expect(found.words.contains("); b: out of memory ("))
+    #expect(found.message.hasPrefix("a: no capacity ("), "the source of the message, and what to do")
+    #expect(found.message.contains("); b: out of memory ("))
   }
 
   @Test func `messages seen during the update count if the provider no longer shows them`() {
@@ -50,7 +50,7 @@ import Testing
     failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(message: "Insufficient capacity in the region")])
     let found = FailureCause(of: failed)
     #expect(found.cause == .theirs)
-    #expect(found.words.contains("Insufficient capacity in the region"))
+    #expect(found.message.contains("Insufficient capacity in the region"))
   }
 
   @Test func `if the provider's message says nothing, a log line does`() {
@@ -62,8 +62,8 @@ import Testing
       ])
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.contains("an invalid flag: The container did not become healthy"))
-    #expect(found.words.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
+    #expect(found.message.contains("an invalid flag: The container did not become healthy"))
+    #expect(found.message.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
   }
 
   @Test func `a log that mentions the network does not make a failure the provider's`() {
@@ -71,14 +71,14 @@ import Testing
     failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(serverLog: ["connection reset by peer"])])
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words == "the provider gave no reason")
+    #expect(found.message == "the provider gave no reason")
   }
 
   @Test func `a failure without a message counts as ours, so nothing is sent again forever`() {
     let found = FailureCause(of: live(v1, update: .failed))
     #expect(found == FailureCause(of: live(v1, update: .failed)))
     #expect(found.cause == .ours)
-    #expect(found.words == "the provider gave no reason")
+    #expect(found.message == "the provider gave no reason")
   }
 
   @Test(arguments: [
@@ -104,7 +104,7 @@ import Testing
   func `a temporary cause takes precedence over ours in the same message`(message: String, plain: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == .theirs)
-    #expect(found.words.contains(plain))
+    #expect(found.message.contains(plain))
   }
 
   @Test(arguments: [
@@ -114,7 +114,7 @@ import Testing
   func `a memory limit is not a quota`(message: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == .ours)
-    #expect(found.words.contains("out of memory") || found.words.contains("OutOfMemory"))
+    #expect(found.message.contains("out of memory") || found.message.contains("OutOfMemory"))
   }
 
   @Test(arguments: [
@@ -123,7 +123,7 @@ import Testing
     "vLLM exited with code 137 (SIGKILL): out of memory",
   ])
   func `the class of a cause is named once`(message: String) {
-    let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).words
+    let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).message
     #expect(words.hasPrefix(message))
   }
 
@@ -136,9 +136,9 @@ import Testing
   ) throws {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == cause)
-    #expect(found.words.contains(name))
+    #expect(found.message.contains(name))
     let signal = try #require(ProcessSignal.all.first { $0.name == name })
-    #expect(found.words.contains(signal.meaning))
+    #expect(found.message.contains(signal.meaning))
   }
 
   @Test(arguments: [

@@ -79,7 +79,7 @@ struct FleetPlan: Sendable {
       var lines: [String] = []
       if case .present(let desired, _) = item.desired {
         let aliased = desired.aliasedVersions
-        lines += aliased.map { "\(aliased.count == 1 ? $0.alias : $0.words) is version \($0.version)" }
+        lines += aliased.map { "\(aliased.count == 1 ? $0.alias : $0.text) is version \($0.version)" }
       }
       lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,

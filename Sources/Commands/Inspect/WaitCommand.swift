@@ -110,7 +110,7 @@ struct WaitCommand: AsyncParsableCommand {
           "it is \(EndpointState(endpoint).text.lowercased()), and nothing is deleting it; this command only waits")
     case (.present(let endpoint), .ready):
       let state = EndpointState(endpoint).text
-      let words = endpoint.deploymentWords
+      let words = endpoint.deploymentMessages
       switch (endpoint.readiness, endpoint.update) {
       case (.ready, .notUpdating): return EndpointProgress(endpoint: name, phase: .done, state: "ready")
       // A failed endpoint does not change until a user changes it: there is nothing to wait for.

@@ -62,7 +62,7 @@ struct ManifestOptions: ParsableArguments {
     _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook,
     else consequence: String = Self.unchanged
   ) async throws {
-    // The provider is asked what it is only if that matters.
+    // The provider is queried for its kind only if that matters.
     let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
     let isPlane = isInQuestion ? await client.isPlane() : false
     let check = "\"setpoint diff -f ...\" checks again"

@@ -46,8 +46,8 @@ struct EndpointDescription {
       endpoint.lastUpdated > 0 ? "\(TimeText.instant(endpoint.lastUpdated)) (\(age) ago)" : "not reported"
     let fields: [(String, String)] = [
       ("Name", palette.paint(endpoint.name, .strong)), ("Target", target), ("ID", endpoint.id),
-      ("State", palette.paint(state.text, state.style)), ("Why", isFailurePast ? "" : endpoint.deploymentWords),
-      ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerWords)"), ("Creator", endpoint.creator ?? ""),
+      ("State", palette.paint(state.text, state.style)), ("Why", isFailurePast ? "" : endpoint.deploymentMessages),
+      ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerClause)"), ("Creator", endpoint.creator ?? ""),
       ("Changed", changed), ("Protected", endpoint.isRetained ? "yes: its deletion policy is Retain" : ""),
       ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),
     ]
@@ -65,7 +65,7 @@ struct EndpointDescription {
   }
 
   private func settings(_ palette: Palette) -> [String] {
-    let words = endpoint.settings?.words ?? []
+    let words = endpoint.settings?.lines ?? []
     return words.isEmpty ? [] : [palette.paint("Settings", .strong)] + words.map { "  \($0)" }
   }
 
@@ -142,8 +142,8 @@ struct EndpointDescription {
     let started = "\(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)"
     let lines = [palette.paint(title, .strong), "  \(started)"]
     if let refusal = attempt.refusal {
-      if refusal.mayHaveArrived { return lines + ["  not confirmed by the provider: \(refusal.words)"] }
-      return lines + ["  \(isAtStep ? "its next step was refused" : "refused"): \(refusal.words)"]
+      if refusal.mayHaveArrived { return lines + ["  not confirmed by the provider: \(refusal.message)"] }
+      return lines + ["  \(isAtStep ? "its next step was refused" : "refused"): \(refusal.message)"]
     }
     guard let acceptance = attempt.acceptance else { return lines + ["  not confirmed by the provider"] }
     guard hasEnded(acceptance) else { return lines }

@@ -3,7 +3,8 @@ internal import LibYAML
 
 /// The settings for a plane under the names that they have in a manifest, in `spec.plane`.
 enum PlaneText {
-  /// Returns what every entity of the config says; nil if there are none, or if a manifest cannot say it.
+  /// Returns the settings that every entity of the config has; nil if there are none, or if a manifest cannot express
+  /// them.
   static func settings(_ config: EndpointConfig) -> PlaneArguments? {
     let variable = PlaneArguments.variable
     guard let value = config.entities.first?.environment[variable],

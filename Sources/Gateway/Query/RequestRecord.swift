@@ -15,7 +15,7 @@ package struct RequestRecord: Hashable, Sendable {
   package var status: Int
   /// From the request's arrival to the last byte.
   package var latency: Duration
-  /// The part of it that the request waited for a place.
+  /// The part of it that the request waited for a replica.
   package var queued: Duration
   /// ``queued``, if no replica served its entity when it arrived; otherwise nil.
   package var coldStart: Duration?

@@ -107,7 +107,9 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     self.context = context
     socket = UpstreamSocket(context.channel)
     // A weak reference would make each use of this object slower; the task ends when the handler is removed.
-    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in look() }
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in
+      checkTimeouts()
+    }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -258,8 +260,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     if let context, context.channel.isActive { context.close(promise: nil) }
   }
 
-  /// Closes what has been unused or silent for too long. Called once a second.
-  private func look() {
+  /// Closes the connection if it has been unused or silent for too long. Called once a second.
+  private func checkTimeouts() {
     guard let now = context?.eventLoop.now else { return }
     switch state {
     case .idle(let since):

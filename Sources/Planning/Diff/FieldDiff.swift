@@ -77,14 +77,14 @@ package enum FieldDiff {
     return new.map { ($0, partner[$0]) }
   }
 
-  private static func words(_ concurrency: ProvisionedConcurrency) -> String {
+  private static func text(_ concurrency: ProvisionedConcurrency) -> String {
     "\(concurrency.min) to \(concurrency.max) concurrent requests"
   }
 
   private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }
 
   private static func summary(of entity: ServedEntity, on cloud: Cloud?) -> String {
-    let size = (entity.workloadSize ?? entity.concurrency.map(Self.words)).map { ", \($0)" } ?? ""
+    let size = (entity.workloadSize ?? entity.concurrency.map(Self.text)).map { ", \($0)" } ?? ""
     return
       "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType, on: cloud))\(size), "
       + "\(entity.traffic)% of the traffic\(entity.scaleToZero ? ", scales to zero" : "")"

@@ -36,7 +36,7 @@ package struct PlanItem: Sendable {
   package let desired: Desired
   package let observed: Observation
   package let memory: Memory
-  /// A version in the rollout that cannot be served now, in words; nil if there is none or it is unknown.
+  /// Which versions in the rollout cannot be served now, and why; nil if there are none or that is unknown.
   package let missing: String?
 
   package init(

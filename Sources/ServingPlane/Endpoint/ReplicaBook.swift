@@ -1,4 +1,5 @@
-/// The replicas on record: who runs what, and on which accelerators. A value; every decision about them is made from it.
+/// The replicas on record: what each of them runs, and on which accelerators. A value; every decision about them is
+/// made from it.
 struct ReplicaBook: Sendable {
   /// By ID.
   private var records: [String: ReplicaRecord] = [:]

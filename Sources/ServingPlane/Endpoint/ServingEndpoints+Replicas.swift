@@ -51,7 +51,7 @@ extension ServingEndpoints {
   // MARK: Reports
 
   private func replica(_ id: String, tells report: ReplicaReport) async {
-    // Its requests are breaking now, and their callers are told why, without waiting for a change.
+    // Its requests are breaking now; their callers get the reason without waiting for a change.
     if case .failing(let cause) = report { return await explain(cause, of: id) }
     await changes.run { await take(report, of: id) }
   }

@@ -109,7 +109,7 @@ extension RecordReader {
   }
 
   private func unknown(_ name: String, in type: ObjectType) -> Fault {
-    // A finding that is only counted needs no words.
+    // A finding that is only counted needs no message.
     if isFull { return Fault("unknown field") }
     let other = type.fields.first { $0.otherNames.contains(name) }?.name
     if ["adapters", "adapter", "lora", "loraModules", "lora_modules", "loras"].contains(name) {
