@@ -47,7 +47,7 @@ package final class Gateway: Sendable {
     case .models: return GatewayAnswer(["object": "list", "data": .array(directory.endpoints.map(\.model))])
     case .model(let id):
       guard let endpoint = directory.endpoint(named: id) else {
-        return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"), requestID: nil)
+        return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"))
       }
       return GatewayAnswer(endpoint.model)
     }

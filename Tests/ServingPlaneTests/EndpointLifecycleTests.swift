@@ -207,6 +207,7 @@ struct EndpointLifecycleTests {
       // An entity without traffic can be queried by name.
       let pinned = try await plane.chat("chat", path: "/serving-endpoints/chat/served-models/b/invocations")
       #expect(pinned.sentence == "two")
+      #expect(pinned.headers["served-model-name"] == "b" && pinned.headers["x-setpoint-model-version"] == "2")
 
       _ = try await plane.put("chat", entities, traffic: ["a": 0, "b": 100])
       let settled = try await plane.waitUntilSettled("chat")

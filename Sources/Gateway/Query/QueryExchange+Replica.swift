@@ -76,7 +76,7 @@ extension QueryExchange {
   private func receive(_ event: UpstreamEvent) {
     switch (event, state) {
     case (.whole(let head, let bytes), .sent(let body, let model, let ticket, _)):
-      if head.isSuccess { return respond(whole: head, bytes, model, ticket.replica) }
+      if head.isSuccess { return respond(whole: head, bytes, model) }
       replicaFailed(head, bytes, body, model, ticket)
     case (.head(let head), .sent(let body, let model, let ticket, let exchange)):
       guard head.isSuccess else {
@@ -86,7 +86,7 @@ extension QueryExchange {
       let stream = StreamedResponse(head, for: model)
       state = .streaming(stream, exchange)
       releaseBody()
-      if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica)))) }
+      if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers)))) }
     case (.piece(let bytes), .streaming(let stream, _)):
       if stream.append(bytes) { record.timeToFirstToken = elapsed }
       let written = stream.rewritten(bytes)
@@ -125,13 +125,13 @@ extension QueryExchange {
     _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
   ) {
     state = .suspended
-    let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica)
-    eventLoop.makeFutureWithTask { await admission.redact(text, replica.id) }.whenComplete { [self] result in
+    let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica.id)
+    eventLoop.makeFutureWithTask { await admission.redact(text, replica) }.whenComplete { [self] result in
       if isOver { return }
       // It throws nothing, so there always is a message.
       let message = (try? result.get()) ?? ""
       guard Self.hasRefused(head, message) else {
-        return respond(whole: head, ByteBuffer(string: message), model, replica)
+        return respond(whole: head, ByteBuffer(string: message), model)
       }
       let limits = gateway.limits
       bounce(

@@ -4,9 +4,7 @@ import NIOHTTP1
 
 // The response to the client.
 extension QueryExchange {
-  func respond(
-    whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel, _ replica: UpstreamReplica
-  ) {
+  func respond(whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel) {
     let stream = StreamedResponse(head, for: model)
     let status = Int(head.status.code)
     var body = bytes
@@ -20,7 +18,7 @@ extension QueryExchange {
       if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: body)) }
     }
     end(status: status)
-    respond(GatewayAnswer(status: head.status, headers: passedOn(head.headers, replica), body: body))
+    respond(GatewayAnswer(status: head.status, headers: passedOn(head.headers), body: body))
   }
 
   /// Ends a stream. After a failure, it is too late for another status: in an event stream the client is told;
@@ -57,34 +55,38 @@ extension QueryExchange {
     client.finish()
   }
 
-  /// The replica's headers, without those of its connection, and with the gateway's own.
-  func passedOn(_ upstream: HTTPHeaders, _ replica: UpstreamReplica) -> HTTPHeaders {
+  /// The replica's headers, without those of its connection and those that are the gateway's own.
+  func passedOn(_ upstream: HTTPHeaders) -> HTTPHeaders {
     var headers = HTTPHeaders()
-    headers.reserveCapacity(7)
-    for (name, value) in upstream where !Self.isOwnedByConnection(name) {
+    headers.reserveCapacity(9)
+    for (name, value) in upstream where !Self.isReplaced(name) {
       headers.add(name: name, value: value)
     }
-    headers.replaceOrAdd(name: "served-model-name", value: replica.entity)
-    headers.add(name: "x-request-id", value: requestID)
     return headers
   }
 
-  private static func isOwnedByConnection(_ name: String) -> Bool {
+  private static func isReplaced(_ name: String) -> Bool {
     // Only a name of the right length is compared.
-    ownedLengths.contains(name.utf8.count) && ownedByConnection.contains(name.lowercased())
+    replacedLengths.contains(name.utf8.count) && replaced.contains(name.lowercased())
   }
 
-  private static let ownedLengths = Set(ownedByConnection.map(\.utf8.count))
+  private static let replacedLengths = Set(replaced.map(\.utf8.count))
 
-  private static let ownedByConnection: Set<String> = [
+  private static let replaced: Set<String> = [
     "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",
-    "proxy-connection", "x-request-id", "x-setpoint-queue-ms", "x-setpoint-cold-start-ms",
+    "proxy-connection", "x-request-id", "served-model-name", "x-setpoint-model-version", "x-setpoint-queue-ms",
+    "x-setpoint-cold-start-ms",
   ]
 
+  /// The head of a response, with the gateway's own headers: those of the served entity only if the request was sent to
+  /// one.
   func responseHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) -> HTTPResponseHead {
     var headers = headers
     headers.add(name: "date", value: gateway.dates.now)
     if target.isRecorded {
+      headers.add(name: "x-request-id", value: requestID)
+      if let entity = record.entity { headers.add(name: "served-model-name", value: entity) }
+      if let version = record.version { headers.add(name: "x-setpoint-model-version", value: version) }
       headers.add(name: "x-setpoint-queue-ms", value: String(record.queued.nanoseconds / 1_000_000))
     }
     if let coldStart = record.coldStart {

@@ -187,7 +187,7 @@ final class QueryExchange: @unchecked Sendable {
   func refuse(_ error: GatewayError) {
     if isOver { return }
     end(status: error.status, error: error)
-    respond(GatewayAnswer(error, requestID: target.isRecorded ? requestID : nil))
+    respond(GatewayAnswer(error))
   }
 
   /// The connection has answered in the place of the request, which it could not read.
