@@ -43,7 +43,7 @@ package final class Gateway: Sendable {
   /// The answer to a request that asks no replica; nil for a query.
   func answer(to target: QueryTarget) -> GatewayAnswer? {
     switch target {
-    case .endpoint, .openAI: return nil
+    case .endpoint, .generate, .openAI: return nil
     case .models: return GatewayAnswer(["object": "list", "data": .array(directory.endpoints.map(\.model))])
     case .model(let id):
       guard let endpoint = directory.endpoint(named: id) else {

@@ -21,7 +21,7 @@ struct GatewayAnswer {
     self.init(status: .ok, headers: ["content-type": "application/json"], body: ByteBuffer(bytes: value.bytes()))
   }
 
-  init(_ error: GatewayError) {
+  init(_ error: GatewayError, in form: ErrorForm = .common) {
     var headers: HTTPHeaders = ["content-type": "application/json"]
     if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
     if error.status == 401 { headers.add(name: "www-authenticate", value: "Bearer") }
@@ -29,6 +29,6 @@ struct GatewayAnswer {
     if !error.mayBeRepeated { headers.add(name: "x-should-retry", value: "false") }
     self.init(
       status: HTTPResponseStatus(statusCode: error.status), headers: headers,
-      body: ByteBuffer(bytes: error.json.bytes()))
+      body: ByteBuffer(bytes: form.json(of: error).bytes()))
   }
 }

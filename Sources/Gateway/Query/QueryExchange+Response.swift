@@ -5,20 +5,27 @@ import NIOHTTP1
 // The response to the client.
 extension QueryExchange {
   func respond(whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel) {
-    let stream = StreamedResponse(head, for: model)
+    let stream = StreamedResponse(head, for: model, translatedBy: generateEvents)
     let status = Int(head.status.code)
-    var body = bytes
+    var headers = passedOn(head.headers)
+    let body: ByteBuffer
     if status == 200 {
       record.timeToFirstToken = elapsed
       _ = stream.append(bytes)
-      body = stream.rewritten(bytes)
       (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+      guard let written = target.isGenerate ? generated(bytes, stream) : stream.rewritten(bytes) else {
+        return refuse(.unusableAnswer("it is not a chat completion", endpoint: model.endpoint.name))
+      }
+      body = written
     } else {
-      body = withErrorCode(bytes, status: status)
+      body = errorForm.body(ofReplica: bytes, status: status)
       if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: body)) }
     }
+    if target.isGenerate, !stream.isTranslated {
+      headers.replaceOrAdd(name: "content-type", value: "application/json")
+    }
     end(status: status)
-    respond(GatewayAnswer(status: head.status, headers: passedOn(head.headers), body: body))
+    respond(GatewayAnswer(status: head.status, headers: headers, body: body))
   }
 
   /// Ends a stream. After a failure, it is too late for another status: in an event stream the client is told;
@@ -28,6 +35,7 @@ extension QueryExchange {
     (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
     if let message = stream.lateError { (record.errorCode, record.error) = ("UPSTREAM_STREAM_ERROR", message) }
     guard let failure else {
+      if let last = lastEvent(of: stream) { client.write(.body(.byteBuffer(last))) }
       end(status: stream.status)
       client.finish()
       return
@@ -38,7 +46,7 @@ extension QueryExchange {
       client.cutOff()
       return
     }
-    client.write(.body(.byteBuffer(error.event)))
+    client.write(.body(.byteBuffer(errorForm.json(of: error).serverSentEvent)))
     client.finish()
   }
 
