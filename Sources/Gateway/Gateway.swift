@@ -43,11 +43,11 @@ package final class Gateway: Sendable {
   /// The response to a request that needs no replica; nil for a query.
   func answer(to target: QueryTarget) -> GatewayAnswer? {
     switch target {
-    case .endpoint, .openAI: return nil
+    case .endpoint, .generate, .openAI: return nil
     case .models: return GatewayAnswer(["object": "list", "data": .array(directory.endpoints.map(\.model))])
     case .model(let id):
       guard let endpoint = directory.endpoint(named: id) else {
-        return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"), requestID: nil)
+        return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"))
       }
       return GatewayAnswer(endpoint.model)
     }

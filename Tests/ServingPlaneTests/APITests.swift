@@ -52,6 +52,7 @@ struct APITests {
         ("GET", "/nothing", nil), ("GET", "/v1/nothing", nil), ("GET", "/api/2.0/serving-endpoints/x/y/z", nil),
         ("PATCH", "/api/2.0/serving-endpoints", "GET, POST"), ("DELETE", "/v1/models", "GET"),
         ("GET", "/v1/chat/completions", "POST"), ("GET", "/serving-endpoints/x/invocations", "POST"),
+        ("GET", "/serving-endpoints/x/generate", "POST"),
         ("POST", "/health", "GET"), ("PUT", "/api/2.0/serving-endpoints/x", "DELETE, GET"),
       ]
       for call in calls {

@@ -25,6 +25,8 @@ package struct RequestRecord: Hashable, Sendable {
   /// From the response's `usage`, if present.
   package var promptTokens: Int64?
   package var completionTokens: Int64?
+  /// What the client of a `generate` route notes about the request.
+  package var metadata: [String: String]
   /// The `error_code` and message of the failure.
   package var errorCode: String?
   package var error: String?
@@ -38,6 +40,7 @@ package struct RequestRecord: Hashable, Sendable {
     latency = .zero
     queued = .zero
     isStream = false
+    metadata = [:]
     attempts = 0
   }
 }

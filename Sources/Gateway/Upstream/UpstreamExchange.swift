@@ -67,7 +67,8 @@ struct UpstreamRequest: Sendable {
     var headers = HTTPHeaders()
     headers.reserveCapacity(6)
     headers.add(name: "host", value: "localhost")
-    headers.add(name: "content-type", value: client.first(name: "content-type") ?? "application/json")
+    let type = query.target.isGenerate ? nil : client.first(name: "content-type")
+    headers.add(name: "content-type", value: type ?? "application/json")
     headers.add(name: "content-length", value: String(length))
     headers.add(name: "x-request-id", value: query.requestID)
     for name in Self.passedOn {
