@@ -251,7 +251,7 @@ import Testing
     try await withTemporaryDirectory { directory in
       let broken = EndpointStatus(
         name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .held, reason: .conflict,
-        why: "the tag cannot be read; \"setpoint retry alpha\" removes it", since: at(-90), lastLook: at(-8))
+        why: "the tag cannot be read; \"setpoint retry alpha\" removes it", since: at(-90), lastCheck: at(-8))
       try await write([broken], to: directory)
       let retry = "\"setpoint retry alpha --fleet support --host \(Self.host) --state \(directory)\" removes it"
       let text = await status(directory)
