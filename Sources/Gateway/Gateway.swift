@@ -12,6 +12,7 @@ package final class Gateway: Sendable {
   /// Whether another process answers the gateway's requests; they are then passed on to the server's router.
   let isElsewhere: @Sendable () -> Bool
   let pool: UpstreamPool
+  let bodyBuffers = BodyBuffers()
   let dates = DateHeader()
   let random = RandomNumbers()
   let authorizer: any Authorizer

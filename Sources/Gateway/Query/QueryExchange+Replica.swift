@@ -85,6 +85,7 @@ extension QueryExchange {
       let stream = StreamedResponse(head, for: model, translatedBy: generateEvents)
       state = .streaming(stream, exchange)
       releaseBody()
+      reuseBodyBuffer()
       if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers)))) }
     case (.piece(let bytes), .streaming(let stream, _)):
       if stream.append(bytes) { record.timeToFirstToken = elapsed }

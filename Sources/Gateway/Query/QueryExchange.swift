@@ -39,6 +39,8 @@ final class QueryExchange: @unchecked Sendable {
   let client: QueryHandler
   var state = State.receiving
   private var received = ByteBuffer()
+  /// The buffer of the complete body, to be used again.
+  private var bodyBuffer: ByteBuffer?
   /// The announced length of the body.
   private let length: Int?
   /// Who sent the request; nil if that is not known.
@@ -94,6 +96,10 @@ final class QueryExchange: @unchecked Sendable {
     }
     if received.readableBytes == 0 {
       received = bytes
+      if let length, length > bytes.readableBytes, var buffer = gateway.bodyBuffers.take(length) {
+        buffer.writeImmutableBuffer(bytes)
+        received = buffer
+      }
     } else {
       // The announced length is not believed at once: it reserves memory.
       let total = received.readableBytes + bytes.readableBytes
@@ -118,6 +124,7 @@ final class QueryExchange: @unchecked Sendable {
     if let length, received.readableBytes < length { return clientLeft() }
     let bytes = received
     received = ByteBuffer()
+    if BodyBuffers.capacities.contains(bytes.storageCapacity) { bodyBuffer = bytes }
     // Reading a very long body takes long enough to delay every other connection of this event loop.
     guard bytes.readableBytes > longBody else { return contentRead(Self.content(bytes, target)) }
     state = .suspended
@@ -176,6 +183,12 @@ final class QueryExchange: @unchecked Sendable {
     }
   }
 
+  /// Gives the buffer of the body back, as soon as the callers of this have released it too.
+  func reuseBodyBuffer() {
+    guard bodyBuffer != nil else { return }
+    eventLoop.execute { [self] in gateway.bodyBuffers.put(&bodyBuffer) }
+  }
+
   func onLoop(_ act: @escaping @Sendable (QueryExchange) -> Void) {
     if eventLoop.inEventLoop { act(self) } else { eventLoop.execute { act(self) } }
   }
@@ -219,6 +232,7 @@ final class QueryExchange: @unchecked Sendable {
     state = .over
     heartbeat?.cancel()
     releaseBody()
+    reuseBodyBuffer()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
     guard target.isRecorded else { return }
     record.status = isHeadSent && status != 499 ? 200 : status

@@ -59,18 +59,19 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   /// Sends a request. Only if usable.
   func start(_ exchange: UpstreamExchange) {
-    guard case .idle = state, let context else { return exchange.end(.failed(.closedBeforeRequest)) }
+    guard case .idle = state, let context, let request = exchange.begin(on: self) else {
+      return exchange.end(.failed(.closedBeforeRequest))
+    }
     state = .waiting(exchange)
-    exchange.began(on: self)
     lastHeard = context.eventLoop.now
     mayRead = true
     acknowledged = socket?.acknowledgedBytes
     let head = HTTPRequestHead(
-      version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
+      version: .http1_1, method: .POST, uri: request.path, headers: request.headers)
     let sent = context.eventLoop.makePromise(of: Void.self)
     sent.futureResult.whenFailure { [self] _ in headWasNotSent(exchange) }
     context.write(wrapOutboundOut(.head(head)), promise: sent)
-    for slice in exchange.request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
+    for slice in request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     read()
   }

@@ -105,7 +105,8 @@ enum UpstreamEvent {
 
 /// One request at one replica. Everything except ``cancel(_:)`` runs on its event loop, which is the client's.
 final class UpstreamExchange: @unchecked Sendable {
-  let request: UpstreamRequest
+  /// Nil once it is being sent, so that its body is not held until the response has ended.
+  private var request: UpstreamRequest?
   /// Whether the request must not be sent on a connection that had another request before.
   let isOnNewConnection: Bool
   let eventLoop: any EventLoop
@@ -144,7 +145,11 @@ final class UpstreamExchange: @unchecked Sendable {
 
   // MARK: For the connection
 
-  func began(on connection: UpstreamConnection) { self.connection = connection }
+  /// Returns the request, once.
+  func begin(on connection: UpstreamConnection) -> UpstreamRequest? {
+    self.connection = connection
+    return request.take()
+  }
 
   func receive(_ event: UpstreamEvent) { receiver?(event) }
 
