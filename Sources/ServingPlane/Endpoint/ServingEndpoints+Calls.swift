@@ -151,7 +151,7 @@ extension ServingEndpoints {
 
   // MARK: Reading requests
 
-  private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
+  func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
     try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
