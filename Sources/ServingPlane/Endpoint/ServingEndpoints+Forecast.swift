@@ -7,7 +7,8 @@ extension ServingEndpoints {
     let known = ids[name].flatMap { machines[$0] }
     let config: PlaneConfig
     do throws(APIError) {
-      config = try await read(wire, configVersion: known?.record.nextVersion ?? 1, now: wallClock())
+      config = try await read(
+        wire, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), serving: known?.record.active)
     } catch {
       // Other problems may pass, such as a version that is not registered yet.
       return RolloutForecast(refusal: error.status == 400 ? error.message : nil)
