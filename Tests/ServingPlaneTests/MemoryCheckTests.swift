@@ -1,5 +1,6 @@
 import CanonicalJSON
 import FoundationEssentials
+import Glibc
 import Testing
 
 @testable import ServingPlane
@@ -146,5 +147,48 @@ import Testing
       let missing = try await plane.get("chat")
       #expect(missing.status == 404)
     }
+  }
+
+  @Test func `the memory comes from nvidia-smi, and diff shows the refusal before anything is sent`() async throws {
+    let data = TestData()
+    let tools = data.path + "/bin"
+    try FileManager.default.createDirectory(atPath: tools, withIntermediateDirectories: true)
+    try Data("#!/bin/sh\necho '0, Tesla T4, 1 MiB'\n".utf8).write(to: URL(filePath: tools + "/nvidia-smi"))
+    #expect(chmod(tools + "/nvidia-smi", 0o755) == 0)
+    let folder = try data.model()
+    try write(Self.config, to: folder + "/m/config.json")
+    try write("BF16", bytes: 2 * Self.mebibyte, to: folder + "/m/model.safetensors")
+    let manifest = data.path + "/chat.yaml"
+    let text = """
+      apiVersion: serving.setpoint.dev/v1alpha1
+      kind: ServingEndpoint
+      metadata:
+        name: chat
+      spec:
+        model: hello
+        entityVersion: "1"
+        workloadType: T4
+        size: Small
+        scaleToZero: false
+
+      """
+    try Data(text.utf8).write(to: URL(filePath: manifest))
+    let path = tools + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")
+    let plane = try BinaryRun.serve(data, "--port", "0", environment: ["PATH": path])
+    _ = try await plane.listening()
+    let register = try BinaryRun(
+      data, ["models", "register", "hello", folder, "--entrypoint", TestData.entrypoint])
+    #expect(try await register.ended() == .code(0), "\(register.text)")
+    let diff = try BinaryRun(data, ["diff", "-f", manifest])
+    #expect(try await diff.ended() == .code(1), "\(diff.text)")
+    let words = "the plane refuses the config: served entity"
+    #expect(diff.text.contains("effect: none: " + words), "\(diff.text)")
+    #expect(diff.text.contains("needs 0.1 GiB for weights and 0.1 GiB for one request"), "\(diff.text)")
+    let apply = try BinaryRun(data, ["apply", "-f", manifest])
+    #expect(try await apply.ended() == .code(1), "\(apply.text)")
+    #expect(apply.text.contains("nothing was sent: " + words), "\(apply.text)")
+    let get = try BinaryRun(data, ["get"])
+    #expect(try await get.ended() == .code(0))
+    #expect(!get.text.contains("chat"), "\(get.text)")
   }
 }
