@@ -51,4 +51,15 @@ extension Decision {
 
   /// Whether executing it sends a config; otherwise there is nothing to check first.
   package var sendsConfig: Bool { operations.contains { $0.kind == .config } }
+
+  /// The config that it sends next, which is that of one step if the rollout has steps; nil if it sends none.
+  package var nextConfig: EndpointConfig? {
+    for operation in operations {
+      switch operation {
+      case .create(_, let config, _, _), .updateConfig(_, let config): return config
+      case .patchTags, .delete, .changeSetting: continue
+      }
+    }
+    return nil
+  }
 }

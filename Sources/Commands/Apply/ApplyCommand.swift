@@ -55,7 +55,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
-    let (pass, connection, site) = try await makePass(rules)
+    let (planned, connection, site) = try await makePass(rules)
+    let pass = try await planned.withForecasts(of: connection, on: site)
     let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
     var console = CommandContext.current.console
     // A saved plan names its own fleet.

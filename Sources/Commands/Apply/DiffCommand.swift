@@ -42,7 +42,8 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     let options = fleet.decisionOptions(fleet: provider.fleet)
     var pass = try await FleetPlan(
       set, connection.reconciler(history, options), connection.versions, allowMassDelete: fleet.allowMassDelete,
-      explain: explain, cloud: site?.cloud)
+      explain: explain, cloud: site?.cloud
+    ).withForecasts(of: connection, on: site)
     if preflight {
       let checks = try await connection.preflight(pass.reconciler, rules: rules, on: site)
       let fleetChecks = FleetPreflight(preflight: checks, items: pass.items, options: pass.reconciler.options)

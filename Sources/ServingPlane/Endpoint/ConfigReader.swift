@@ -10,6 +10,10 @@ struct ConfigReader {
   let secretFinding: ([String: String]) -> String?
   /// Finds why this machine can never run the entities; nil if it can.
   let machineFinding: ([PlaneEntity]) -> String?
+  /// Finds why the memory of this machine's GPUs can never hold a replica; nil if it may.
+  let memoryFinding: (LaunchConfig, ModelVersion) -> String?
+  /// The config that serves now, which evidently fits.
+  let serving: PlaneConfig?
   /// The most replicas that a config may request.
   let maximumReplicas: Int
 
@@ -75,11 +79,14 @@ struct ConfigReader {
     try check(environment, invalid)
     let version: ModelVersion
     do { version = try self.version(model, number) } catch { throw APIError(error) }
-    return PlaneEntity(
+    let entity = PlaneEntity(
       name: name, entityName: model, entityVersion: number, task: version.task, workloadType: type,
       workloadSize: size.size,
       minConcurrency: size.min, maxConcurrency: size.max, scaleToZero: wire.scaleToZeroEnabled ?? false,
       environment: environment, traffic: traffic, created: now)
+    let isServing = serving?.entities.contains { $0.launch == entity.launch } ?? false
+    if !isServing, let finding = memoryFinding(entity.launch, version) { throw invalid(finding) }
+    return entity
   }
 
   private func size(

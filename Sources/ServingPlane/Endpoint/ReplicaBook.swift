@@ -30,6 +30,12 @@ struct ReplicaBook: Sendable {
     }
   }
 
+  /// How long the endpoint's newest replica that was ever ready took to start; nil if unknown.
+  func lastStart(of endpoint: String) -> Duration? {
+    of(endpoint).filter { $0.startedIn != nil }.max { ($0.created, $0.id) < ($1.created, $1.id) }?.startedIn
+      .map { .milliseconds($0) }
+  }
+
   /// The number of accelerators that replicas hold. One that is leaving holds its own until it has ended.
   var devicesInUse: Int { Set(living.flatMap(\.devices)).count }
 }

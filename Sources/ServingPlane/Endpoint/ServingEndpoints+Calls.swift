@@ -17,7 +17,7 @@ extension ServingEndpoints {
     let now = wallClock()
     let id = Self.randomHex() + Self.randomHex()
     var config: PlaneConfig?
-    if let wire = request.config { config = try await read(wire, configVersion: 1, now: now) }
+    if let wire = request.config { config = try await read(wire, configVersion: 1, now: now, serving: nil) }
     let tags = try Self.tags(request.tags ?? [])
     let record = EndpointRecord(
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
@@ -62,7 +62,8 @@ extension ServingEndpoints {
     var machine = try machine(name)
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
-    let config = try await read(wire, configVersion: machine.record.nextVersion, now: wallClock())
+    let config = try await read(
+      wire, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
     let actions = try machine.put(config, context(for: machine))
     try await store(machine.record)
     await prepare(machine.routing)
@@ -151,11 +152,15 @@ extension ServingEndpoints {
 
   // MARK: Reading requests
 
-  private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
+  /// - Parameter serving: the endpoint's active config.
+  func read(
+    _ wire: WireConfig, configVersion: Int64, now: Int64, serving: PlaneConfig?
+  ) async throws(APIError) -> PlaneConfig {
     try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
         secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
+        memoryFinding: MemoryCheck(accelerators: machineRoom.accelerators).finding, serving: serving,
         maximumReplicas: maximumReplicas)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }

@@ -67,6 +67,7 @@ extension ServingEndpoints {
     case .loading:
       await act(on: record.endpoint) { $0.replica(id, became: .loading, $1) }
     case .ready(let models):
+      if !record.wasReady { record.startedIn = max(0, wallClock() - record.created) }
       record.wasReady = true
       record.models = models
       await keep(record)

@@ -59,7 +59,7 @@ struct HuggingFaceFolder {
   /// Far larger than any of these files.
   private static let largestFile = 64 << 20
 
-  private static func json(_ file: String) throws(ModelError) -> JSONValue {
+  static func json(_ file: String) throws(ModelError) -> JSONValue {
     do {
       let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
       if size > largestFile {
