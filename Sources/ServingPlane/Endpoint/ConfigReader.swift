@@ -75,11 +75,15 @@ struct ConfigReader {
     try check(environment, invalid)
     let version: ModelVersion
     do { version = try self.version(model, number) } catch { throw APIError(error) }
-    return PlaneEntity(
+    let entity = PlaneEntity(
       name: name, entityName: model, entityVersion: number, task: version.task, workloadType: type,
       workloadSize: size.size,
       minConcurrency: size.min, maxConcurrency: size.max, scaleToZero: wire.scaleToZeroEnabled ?? false,
       environment: environment, traffic: traffic, created: now)
+    do throws(ModelError) { try AdapterRule(version: self.version).check(entity.launch, on: version) } catch {
+      throw error.code == .invalid ? invalid(error.description) : APIError(error)
+    }
+    return entity
   }
 
   private func size(
@@ -119,6 +123,9 @@ struct ConfigReader {
       if let finding = EngineFlagRule.finding(flags) { throw EntrypointError(description: finding) }
     } catch {
       throw invalid("\(error)")
+    }
+    if let adapters = environment[EngineAdapters.variable] {
+      do { _ = try EngineAdapters(parsing: adapters) } catch { throw invalid("environment_vars: \(error)") }
     }
     guard let settings = environment[PlaneArguments.variable] else { return }
     do { _ = try PlaneArguments(parsing: settings) } catch { throw invalid("environment_vars: \(error)") }
