@@ -216,6 +216,21 @@ import Testing
     #expect(!(run.output + run.notes).contains("hunter2"), "\(run)")
   }
 
+  @Test func `LoRA adapters are printed under the engine, and the manifest means the same`() async throws {
+    let workspace = WorkspaceDouble()
+    let adapters =
+      #"[{"model":"main.support.brief","name":"brief","version":"12"},"#
+      + #"{"model":"main.support.tone","name":"tone","version":"3"}]"#
+    try await workspace.serve(
+      "support-chat", version: "7",
+      environment: ["SETPOINT_ENGINE_ARGS": #"["--dtype","float16"]"#, "SETPOINT_ADAPTERS": adapters])
+    let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
+    #expect(!run.output.contains("SETPOINT_") && run.output.contains("name: tone"), "\(run)")
+    let set = ManifestSet.read([("-", Array(run.output.utf8))])
+    let live = try #require(workspace.endpoint("support-chat")?.active?.config)
+    #expect(try set.manifests.first?.desired().config.isMet(by: live) == true, "\(run)")
+  }
+
   @Test(arguments: ["{", #"{"idleAfter":"15m"}"#])
   func `settings for a plane that a manifest cannot express are omitted with a comment`(settings: String) async throws {
     let workspace = WorkspaceDouble()

@@ -189,13 +189,6 @@ import Testing
       ]
     ),
     (
-      "engine: {adapters: [{name: tone}], extraArgs: [--enable-lora, --lora-modules=a=b]}",
-      [
-        "8:12: error: spec.engine.adapters: LoRA adapters have no field of their own; add --enable-lora and --lora-modules "
-          + "to engine.extraArgs"
-      ]
-    ),
-    (
       "tags: {cost-center: 4411}",
       ["8:23: error: spec.tags.cost-center: 4411 is a number, not text; write \"4411\" in quotes"]
     ),

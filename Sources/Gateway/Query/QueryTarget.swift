@@ -33,7 +33,9 @@ enum QueryTarget: Hashable, Sendable {
     let rest = words.dropFirst()
     switch (method, rest.count) {
     case (.GET, 1) where rest.first == "models": self = .models
-    case (.GET, 2) where rest.first == "models": self = .model(words[2])
+    case (.GET, 2) where rest.first == "models":
+      // Clients may encode the colon before an adapter's name.
+      self = .model(words[2].replacing("%3A", with: ":").replacing("%3a", with: ":"))
     case (.POST, _):
       if let path = OpenAIPath(rawValue: rest.joined(separator: "/")) {
         self = .openAI(path)

@@ -151,7 +151,7 @@ struct ModelCalls: Sendable {
     wire.storageLocation = version.artifacts
     wire.createdAt = version.created
     wire.aliases = aliases?.map { WireModelAlias(aliasName: $0, versionNum: Int64(version.number)) }
-    wire.entrypoint = version.entrypoint
+    wire.entrypoint = version.isAdapter ? nil : version.entrypoint
     wire.task = version.task
     return wire
   }

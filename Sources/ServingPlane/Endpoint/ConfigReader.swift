@@ -84,6 +84,9 @@ struct ConfigReader {
       workloadSize: size.size,
       minConcurrency: size.min, maxConcurrency: size.max, scaleToZero: wire.scaleToZeroEnabled ?? false,
       environment: environment, traffic: traffic, created: now)
+    do throws(ModelError) { try AdapterRule(version: self.version).check(entity.launch, on: version) } catch {
+      throw error.code == .invalid ? invalid(error.description) : APIError(error)
+    }
     let isServing = serving?.entities.contains { $0.launch == entity.launch } ?? false
     if !isServing, let finding = memoryFinding(entity.launch, version) { throw invalid(finding) }
     return entity
@@ -126,6 +129,9 @@ struct ConfigReader {
       if let finding = EngineFlagRule.finding(flags) { throw EntrypointError(description: finding) }
     } catch {
       throw invalid("\(error)")
+    }
+    if let adapters = environment[EngineAdapters.variable] {
+      do { _ = try EngineAdapters(parsing: adapters) } catch { throw invalid("environment_vars: \(error)") }
     }
     guard let settings = environment[PlaneArguments.variable] else { return }
     do { _ = try PlaneArguments(parsing: settings) } catch { throw invalid("environment_vars: \(error)") }

@@ -15,12 +15,17 @@ extension ServingEndpoints {
     await keep(record)
     log.info("replica starting", metadata: facts(of: record).merging(["port": "\(record.port)"]) { $1 })
     let start = { @Sendable [models, backend] () async throws(ReplicaFailure) -> any RunningReplica in
-      let version = try await BlockingWork.brief.run { () throws(ReplicaFailure) -> ModelVersion in
-        do throws(ModelError) { return try models.version(launch.model, launch.version) } catch {
+      let model = try await BlockingWork.brief.run { () throws(ReplicaFailure) -> ReplicaModel in
+        do throws(ModelError) {
+          let adapters = try launch.loadedAdapters { name, number throws(ModelError) in
+            try models.version(name, number)
+          }
+          return ReplicaModel(version: try models.version(launch.model, launch.version), adapters: adapters)
+        } catch {
           throw ReplicaFailure(error.description, isWorthRepeating: error.code == .missing)
         }
       }
-      return try await backend.start(record, version)
+      return try await backend.start(record, model)
     }
     run(record, found, .start(start))
   }

@@ -23,7 +23,7 @@ protocol ReplicaBackend: Sendable {
   /// Starts a replica. Its record must already be in the store.
   ///
   /// - Throws: `ReplicaFailure` with the reason; nothing of the replica is then left.
-  func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica
+  func start(_ record: ReplicaRecord, _ model: ReplicaModel) async throws(ReplicaFailure) -> any RunningReplica
 
   /// The replicas among these that run, by ID. Changes nothing.
   func find(_ records: [ReplicaRecord]) async -> [String: any RunningReplica]
@@ -45,6 +45,13 @@ protocol ReplicaBackend: Sendable {
   ///
   /// - Parameter handle: nil if the replica's record is damaged.
   func removeLog(of id: String, _ handle: ReplicaHandle?) async
+}
+
+/// What a replica serves.
+struct ReplicaModel: Hashable, Sendable {
+  let version: ModelVersion
+  /// The LoRA adapters that it serves beside the version.
+  var adapters: [LoadedAdapter] = []
 }
 
 /// A replica that a backend has started or found, for as long as this plane supervises it.
