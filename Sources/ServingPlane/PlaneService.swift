@@ -148,7 +148,9 @@ package struct PlaneService: Service {
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     let hub = HubTool(
       interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
-    ModelCalls(endpoints: endpoints, registrations: registrations, hub: hub, body: body).addRoutes(to: guarded)
+    ModelCalls(
+      models: endpoints.models, endpoints: endpoints, registrations: registrations, hub: hub, body: body
+    ).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }
@@ -175,7 +177,7 @@ package struct PlaneService: Service {
   private func openStore() throws(PlaneStartError) -> EndpointStore {
     do { return try EndpointStore(path: settings.storePath) } catch let error as StorageError {
       throw PlaneStartError(
-        message: error.message, advice: error.next ?? "try again, or specify another data directory with --data DIR")
+        message: error.message, advice: error.next ?? "retry, or specify another data directory with --data DIR")
     } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be opened: \(error)",

@@ -171,8 +171,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (["m"], "Specify the folder, or pass --hf ORG/MODEL"),
-    (["m", "/src", "--hf", "a/b"], "Specify a folder or pass --hf, not both"),
+    (["m"], "specify the folder, or pass --hf ORG/MODEL"),
+    (["m", "/src", "--hf", "a/b"], "specify a folder or pass --hf, not both"),
     (["m", "/src", "--revision", "v1"], "--revision requires --hf ORG/MODEL"),
     (["m", "--hf", "a/b", "--follow-links"], "--follow-links requires a folder"),
   ] as [([String], String)])

@@ -23,7 +23,7 @@ struct ModelsDeleteCommand: AsyncParsableCommand {
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
-    if version < 1 { throw ValidationError("--version must be a positive integer.") }
+    if version < 1 { throw ValidationError("--version must be a positive integer") }
   }
 
   func run() async throws {

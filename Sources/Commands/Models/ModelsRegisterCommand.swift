@@ -11,12 +11,13 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     abstract: "Register a folder, or a model of the Hugging Face hub, as a version of a model.",
     discussion: """
       DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; \
-      or a folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights \
-      are linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging \
-      Face cache to that model's own blobs. With --hf, the plane downloads a model with the "hf" tool of vLLM's \
-      environment and records the commit; a download that broke off is resumed. It uses HF_ENDPOINT of the plane's \
-      environment, and HF_TOKEN or the secret hf/token. The plane continues if this command is interrupted: "setpoint \
-      models list" shows the progress, and "setpoint models delete" cancels the registration. Prints the version number.
+      a LoRA adapter (adapter_config.json), to which engine.adapters of a manifest refers; or a folder with anything \
+      else, served by the command in --entrypoint. It must be on the plane's machine. Weights are linked or copied, \
+      never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face cache to that \
+      model's own blobs. With --hf, the plane downloads a model with the "hf" tool of vLLM's environment and records the \
+      commit; a download that broke off is resumed. It uses HF_ENDPOINT of the plane's environment, and HF_TOKEN or the \
+      secret hf/token. The plane continues if this command is interrupted: "setpoint models list" shows the progress, \
+      and "setpoint models delete" cancels the registration. Prints the version number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
@@ -44,11 +45,11 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
-    if let version, version < 1 { throw ValidationError("--version must be a positive integer.") }
-    if directory == nil, hub == nil { throw ValidationError("Specify the folder, or pass --hf ORG/MODEL.") }
-    if directory != nil, hub != nil { throw ValidationError("Specify a folder or pass --hf, not both.") }
-    if hub == nil, revision != nil { throw ValidationError("--revision requires --hf ORG/MODEL.") }
-    if hub != nil, followLinks { throw ValidationError("--follow-links requires a folder.") }
+    if let version, version < 1 { throw ValidationError("--version must be a positive integer") }
+    if directory == nil, hub == nil { throw ValidationError("specify the folder, or pass --hf ORG/MODEL") }
+    if directory != nil, hub != nil { throw ValidationError("specify a folder or pass --hf, not both") }
+    if hub == nil, revision != nil { throw ValidationError("--revision requires --hf ORG/MODEL") }
+    if hub != nil, followLinks { throw ValidationError("--follow-links requires a folder") }
   }
 
   func run() async throws {

@@ -26,8 +26,10 @@ package struct ClientHTTPChannel: ServerChildChannel {
   }
 
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-    channel.eventLoop.makeCompletedFuture { ReadBuffer.small.apply(to: channel) }
-      .flatMap { base.setup(channel: channel, logger: logger) }
+    channel.eventLoop.makeCompletedFuture {
+      ReadBuffer.small.apply(to: channel)
+      try channel.pipeline.syncOperations.addHandler(WriteCoalescingHandler(), position: .first)
+    }.flatMap { base.setup(channel: channel, logger: logger) }
       .flatMapThrowing { value in
         let pipeline = channel.pipeline.syncOperations
         let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)

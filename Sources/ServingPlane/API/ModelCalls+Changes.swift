@@ -133,7 +133,7 @@ extension ModelCalls {
     _ number: String, of name: String, _ request: Request, by principal: String?
   ) async throws -> Response {
     if let finding = ModelName.finding(name) { throw APIError.invalid(finding) }
-    guard let value = Int(number) else { throw APIError.invalid("'\(number)' is not a valid version number") }
+    guard let value = Int(number) else { throw APIError.invalid("\"\(number)\" is not a valid version number") }
     if let registration = registrations.registration(name, value) {
       await registrations.remove(registration)
       // One that ended before it could be canceled is a version like any other.
@@ -145,7 +145,8 @@ extension ModelCalls {
       }
     }
     let aliases = Set(request.uri.queryParameters.getAll("alias"))
-    let deleted = try await endpoints.deleteVersion(name, value, aliases: aliases, by: principal)
+    let deleted = try await endpoints.deleteVersion(
+      ModelVersionID(model: name, number: value), in: models, aliases: aliases, by: principal)
     return .json(
       WireDeletedVersion(
         modelName: name, version: Int64(value), freedBytes: deleted.freed, isModelDeleted: deleted.wasLast

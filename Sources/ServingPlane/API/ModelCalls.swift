@@ -4,12 +4,11 @@ import ServingAPI
 
 /// The Unity Catalog lookups (serving-api.md 1.4) over the model directory, and the plane's own calls that change it.
 struct ModelCalls: Sendable {
+  let models: ModelDirectory
   let endpoints: ServingEndpoints
   let registrations: ModelRegistrations
   let hub: HubTool
   let body: CallBody
-
-  var models: ModelDirectory { endpoints.models }
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     let base: RouterPath = "/api/2.1/unity-catalog/models"
@@ -113,7 +112,7 @@ struct ModelCalls: Sendable {
 
   private func version(_ name: String, _ number: String, withAliases: Bool) throws(ModelError) -> WireModelVersion {
     guard let value = Int(number) else {
-      throw ModelError(code: .invalid, description: "'\(number)' is not a valid version number")
+      throw ModelError(code: .invalid, description: "\"\(number)\" is not a valid version number")
     }
     if let registration = registrations.registration(name, value), !models.numbers(name).contains(value) {
       return wire(registration)
@@ -139,7 +138,7 @@ struct ModelCalls: Sendable {
     wire.storageLocation = version.artifacts
     wire.createdAt = version.created
     wire.aliases = aliases?.map { WireModelAlias(aliasName: $0, versionNum: Int64(version.number)) }
-    wire.entrypoint = version.entrypoint
+    wire.entrypoint = version.isAdapter ? nil : version.entrypoint
     wire.task = version.task
     wire.sizeBytes = version.size ?? FolderSize(of: version.artifacts).bytes
     return wire

@@ -10,9 +10,6 @@ struct PlaneConfig: Hashable, Codable, Sendable {
 
   func entity(named name: String) -> PlaneEntity? { entities.first { $0.name == name } }
 
-  /// Its model versions, such as `main.support.qwen3/7`.
-  var models: Set<String> { Set(entities.map { "\($0.entityName)/\($0.entityVersion)" }) }
-
   /// The launches that may be without replicas while there are no requests: those whose entities all scale to zero.
   var launchesScalingToZero: Set<String> {
     let kept = Set(entities.lazy.filter { !$0.scaleToZero }.map(\.launch.key))

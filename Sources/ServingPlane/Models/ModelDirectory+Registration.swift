@@ -42,7 +42,7 @@ extension ModelDirectory {
       if let number {
         try checkFree(model, number)
         guard !others.contains(number) else {
-          throw ModelError(code: .exists, description: "Version \(number) of model '\(model)' is being registered.")
+          throw ModelError(code: .exists, description: "version \(number) of model \"\(model)\" is being registered")
         }
       }
       let highest = max(numbers(model).last ?? 0, others.max() ?? 0, highestDeleted(model))
@@ -80,7 +80,7 @@ extension ModelDirectory {
     let folder = path + "/" + Self.downloadPrefix + model.fileName
     let isFree = registrations.withLock { reserved in reserved.folders.insert(folder).inserted }
     guard isFree else {
-      throw ModelError(code: .inUse, description: "\(model.repository) is being downloaded by another registration.")
+      throw ModelError(code: .inUse, description: "\(model.repository) is being downloaded by another registration")
     }
     return folder
   }

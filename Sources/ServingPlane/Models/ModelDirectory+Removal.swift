@@ -48,16 +48,17 @@ extension ModelDirectory {
     let pointing = Set(try aliases(model).filter { $0.value == number }.keys)
     if let other = named.subtracting(pointing).min() {
       throw ModelError(
-        code: .missing, description: "Model '\(model)' has no alias '\(other)' that points to version \(number).")
+        code: .missing,
+        description: "model \"\(model)\" has no alias \"\(other)\" that points to version \(number)")
     }
     let kept = pointing.subtracting(named).sorted()
     guard let first = kept.first else { return }
-    let shown = kept.map { "'\($0)'" }.joined(separator: ", ")
+    let shown = kept.map { "\"\($0)\"" }.joined(separator: ", ")
     throw ModelError(
       code: .inUse,
-      description: "Version \(number) of model '\(model)' has the \(kept.count == 1 ? "alias" : "aliases") \(shown): "
+      description: "version \(number) of model \"\(model)\" has the \(kept.count == 1 ? "alias" : "aliases") \(shown): "
         + "point \(kept.count == 1 ? "it" : "them") at another version first, or delete "
-        + "\(kept.count == 1 ? "it" : "them") with the version (\"--alias \(first)\").")
+        + "\(kept.count == 1 ? "it" : "them") with the version (--alias \(first))")
   }
 
   /// Removes a folder or file of the models folder.

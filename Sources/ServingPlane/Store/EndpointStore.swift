@@ -228,9 +228,11 @@ final class EndpointStore: Sendable {
       former != active.version
     else { return previous }
     // One that cannot be read needs nothing that anybody knows of.
-    func models(_ version: Int64?) -> Set<String> { (try? config(version, of: record.id, database))?.models ?? [] }
-    if models(former).isSubset(of: active.models) { return previous }
-    let isRollback = previous != nil && active.models.isSubset(of: models(previous))
+    func models(_ version: Int64?) -> Set<ModelVersionID> {
+      (try? config(version, of: record.id, database))?.modelVersions ?? []
+    }
+    if models(former).isSubset(of: active.modelVersions) { return previous }
+    let isRollback = previous != nil && active.modelVersions.isSubset(of: models(previous))
     return isRollback ? nil : former
   }
 
