@@ -167,6 +167,31 @@ import Testing
     }
   }
 
+  @Test func `a LoRA adapter is kept while a replica runs with it`() throws {
+    let launch = LaunchConfig(
+      model: "base", version: 1, workloadType: "CPU",
+      environment: ["SETPOINT_ADAPTERS": #"[{"name":"tone","model":"main.support.tone","version":"3"}]"#])
+    func clauses(_ number: Int) -> [String] {
+      VersionUses(
+        of: ModelVersionID(model: "main.support.tone", number: number), endpoints: [], previous: [:],
+        replicas: [(endpoint: "chat", launch: launch)]
+      ).clauses
+    }
+    #expect(clauses(3) == [#"a replica of endpoint "chat" that is being stopped runs it"#])
+    #expect(clauses(1) == [])
+  }
+
+  @Test func `nothing is deleted without the token`() async throws {
+    try await withPlane(data) { plane in
+      _ = try await plane.register("q", source)
+      for (method, path) in [("DELETE", "\(Self.versions)/1"), ("POST", "/api/2.1/unity-catalog/models:gc")] {
+        let refused = try await plane.call(method, path, [:], headers: [])
+        #expect(refused.status == 401, "\(method) \(path)")
+      }
+      #expect(try await plane.call("GET", "\(Self.versions)/1").status == 200)
+    }
+  }
+
   @Test func `the version that failed is free after a rollback, and the one before it is in use`() throws {
     let store = try EndpointStore(path: data.path + "/store.sqlite")
     func config(_ version: Int64, _ models: [Int]) -> PlaneConfig {
