@@ -1,4 +1,3 @@
-import Endpoints
 import FoundationEssentials
 
 /// A model of a Hugging Face hub.
