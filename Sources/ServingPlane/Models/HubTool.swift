@@ -47,10 +47,9 @@ struct HubTool: Sendable {
     } catch let error as SubprocessError {
       throw failure(error)
     } catch {
-      throw .cancelled
+      throw canceled(model)
     }
-    if registration.isCancelled { throw .cancelled }
-    guard let outcome else { throw .cancelled }
+    guard let outcome, !registration.isCancelled else { throw canceled(model) }
     guard outcome.isSuccess else {
       let errors = Redaction([variables[Self.variable]].compactMap(\.self)).applied(to: outcome.errors)
       throw ModelError(
@@ -59,6 +58,13 @@ struct HubTool: Sendable {
           + "registering it again continues from there")
     }
     return try model.snapshot(in: cache)
+  }
+
+  private func canceled(_ model: HubModel) -> ModelError {
+    ModelError(
+      code: .cancelled,
+      description: "the registration was canceled; what was downloaded of \(model.text) is kept: registering it again "
+        + "continues from there, and \"setpoint models gc\" removes it")
   }
 
   private func failure(_ error: SubprocessError) -> ModelError {
