@@ -1,6 +1,13 @@
 internal import LibCurl
 package import ServingAPI
 
+/// A registered model.
+package struct MLflowModel: Hashable, Sendable {
+  package let name: String
+  /// The versions of its aliases.
+  package let aliases: [String: Int64]
+}
+
 /// A version of a registered model, with its origin.
 package struct MLflowVersion: Hashable, Sendable {
   package let version: RegisteredVersion
@@ -40,27 +47,28 @@ extension MLflowServer {
   /// The server's address.
   package var url: String { calls.client.target.url }
 
-  /// Returns the names of all registered models.
-  package func models() async throws -> [String] {
+  /// Returns all registered models.
+  package func models() async throws -> [MLflowModel] {
     let call = calls.call("/api/2.0/mlflow/registered-models/search", [])
     return try await advised {
       try await calls.client.allPages(call, as: WireMLflowModelPage.self) { ($0.models, $0.nextPageToken) }
-        .compactMap(\.name)
+        .compactMap { model in model.name.map { MLflowModel(name: $0, aliases: model.aliasVersions) } }
     }
   }
 
-  /// Returns the aliases of a model with their versions; missing if the model does not exist.
-  package func aliasVersions(of model: String) async throws -> RegistryLookup<[String: Int64]> {
-    let call = calls.call("/api/2.0/mlflow/registered-models/get", [("name", model)])
+  /// Returns one registered model; missing if it does not exist.
+  package func model(_ name: String) async throws -> RegistryLookup<MLflowModel> {
+    let call = calls.call("/api/2.0/mlflow/registered-models/get", [("name", name)])
     return try await advised {
       try await RegistryLookup { try await calls.client.object(call, as: WireMLflowModelResponse.self) }
-        .map { answer in
-          let pairs = (answer.model?.aliases ?? []).compactMap { alias in
-            alias.alias.flatMap { name in alias.version.map { (name, $0) } }
-          }
-          return Dictionary(pairs, uniquingKeysWith: { $1 })
-        }
+        .map { MLflowModel(name: name, aliases: $0.model?.aliasVersions ?? [:]) }
     }
+  }
+
+  /// Returns all versions of a model with their origins; missing if the model does not exist.
+  package func allDetails(of model: String) async throws -> RegistryLookup<[MLflowVersion]> {
+    let found = try await advised { try await calls.search(model).compactMap(\.detailed) }
+    return found.isEmpty ? try await self.model(model).map { _ in [] } : .found(found)
   }
 
   /// Returns a version with its origin; missing if the version or the model does not exist.

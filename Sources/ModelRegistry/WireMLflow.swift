@@ -68,6 +68,12 @@ struct WireMLflowModel: WireObject {
 
   var name: String? { self[text: "name"] }
   var aliases: [WireMLflowAlias] { self[list: "aliases"] ?? [] }
+
+  /// The versions of the aliases.
+  var aliasVersions: [String: Int64] {
+    let pairs = aliases.compactMap { alias in alias.alias.flatMap { name in alias.version.map { (name, $0) } } }
+    return Dictionary(pairs, uniquingKeysWith: { $1 })
+  }
 }
 
 /// One page of registered models. An empty page has no list at all.

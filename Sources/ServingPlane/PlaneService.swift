@@ -56,11 +56,13 @@ package struct PlaneService: Service {
     let inheritance = try await previousPlane?.inherit()
     let data = try DataDirectory(settings, inherited: inheritance?.lock)
     let probes = ReplicaProbes()
-    let endpoints = try await endpoints(launcher, probes)
+    let models = makeModels()
+    let endpoints = try await endpoints(models.source, launcher, probes)
+    if case .directory(let directory) = models { await BlockingWork.brief.run { directory.removeIncomplete() } }
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
-    let plane = plane(data, endpoints, sockets)
+    let plane = plane(data, endpoints, models, sockets)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -78,25 +80,45 @@ package struct PlaneService: Service {
       advice: "set the Python of vLLM's environment with --python PATH or SETPOINT_PYTHON")
   }
 
-  private func endpoints(_ launcher: ReplicaLauncher, _ probes: ReplicaProbes) async throws -> ServingEndpoints {
+  /// The registered models of a plane.
+  private enum Models {
+    case directory(ModelDirectory)
+    case mlflow(MLflowModels)
+
+    var source: any ModelSource {
+      switch self {
+      case .directory(let models): models
+      case .mlflow(let models): models
+      }
+    }
+  }
+
+  private func makeModels() -> Models {
+    if let server = settings.mlflow { return .mlflow(MLflowModels(server: server, path: settings.mlflowPath)) }
+    return .directory(
+      ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock))
+  }
+
+  private func endpoints(
+    _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes
+  ) async throws -> ServingEndpoints {
     let store = try openStore()
     let processes = ProcessBackend(
       planeID: store.planeID, launcher: launcher, settings: settings, client: probes.client)
     let endpoints = ServingEndpoints(
-      store: store,
-      models: ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock),
-      backend: settings.backend ?? processes, probes: probes, settings: settings,
+      store: store, models: models, backend: settings.backend ?? processes, probes: probes, settings: settings,
       eventLoop: MultiThreadedEventLoopGroup.singleton.any(), wallClock: Self.wallClock, log: log)
     do { try await endpoints.load() } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be read: \(error)",
         advice: "if the file is damaged, move it away; endpoints must then be applied again")
     }
-    await BlockingWork.brief.run { endpoints.models.removeIncomplete() }
     return endpoints
   }
 
-  private func plane(_ data: DataDirectory, _ endpoints: ServingEndpoints, _ sockets: PlaneSockets) -> RunningPlane {
+  private func plane(
+    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets
+  ) -> RunningPlane {
     let authorizer = TokenAuthorizer(
       token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
     let gate = ChangeGate()
@@ -115,7 +137,7 @@ package struct PlaneService: Service {
           ])
       })
     let server = SocketServer(
-      responder: router(endpoints, authorizer, relay: relay).buildResponder(), clients: clients(authorizer),
+      responder: router(endpoints, models, authorizer, relay: relay).buildResponder(), clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
@@ -126,7 +148,7 @@ package struct PlaneService: Service {
   }
 
   private func router(
-    _ endpoints: ServingEndpoints, _ authorizer: any Authorizer, relay: TakeoverRelay
+    _ endpoints: ServingEndpoints, _ models: Models, _ authorizer: any Authorizer, relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
@@ -138,7 +160,10 @@ package struct PlaneService: Service {
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
-    ModelCalls(models: endpoints.models, body: body).addRoutes(to: guarded)
+    switch models {
+    case .directory(let models): ModelCalls(models: models, body: body).addRoutes(to: guarded)
+    case .mlflow(let models): MLflowModelCalls(server: models.server).addRoutes(to: guarded)
+    }
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

@@ -59,6 +59,10 @@ struct RunningPlane: Sendable {
         return .other
       }
       group.addTask {
+        await endpoints.downloads.run()
+        return .other
+      }
+      group.addTask {
         for await _ in endpoints.demand { await endpoints.meetDemand() }
         return .other
       }

@@ -10,6 +10,8 @@ struct EndpointMachine: Sendable {
   enum Action: Hashable, Sendable {
     /// Record the endpoint.
     case save
+    /// Download the files of the launch's model version, and report the outcome.
+    case download(LaunchConfig)
     /// Route requests according to ``EndpointMachine/routing`` from now on. Comes before the stops that follow from it.
     case route
     /// Start a replica of the launch under this ID.
@@ -40,6 +42,8 @@ struct EndpointMachine: Sendable {
     var places: (String) -> Int = { _ in 1 }
     /// What a place is.
     var unit = RoomUnit.gpu
+    /// Whether model versions come from another machine.
+    var isRemote = false
     /// Generates the ID of a new replica.
     let newID: () -> String
   }
@@ -50,7 +54,7 @@ struct EndpointMachine: Sendable {
   private(set) var lookAgainAt: Duration?
   /// The machine's places that are the endpoint's own, and those that it waits for.
   private(set) var roomUse = RoomUse()
-  private(set) var crashes: [String: CrashRecord] = [:]
+  var crashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
   /// When a replica of each launch last became ready: earlier failures are resolved.
   private(set) var lastWell: [String: Duration] = [:]
@@ -58,7 +62,9 @@ struct EndpointMachine: Sendable {
   private(set) var sleepPolicy = SleepPolicy()
   /// Why requests for a launch that is scaled to zero are refused: its last start has failed, and its back-off lasts.
   private(set) var startFailure: String?
-  private let planner: ReplicaPlanner
+  /// The model files that an update waits for.
+  var downloads = LaunchDownloads()
+  let planner: ReplicaPlanner
   /// How long the endpoint must be idle before it is scaled to zero, unless the config says otherwise.
   private let idleAfter: Duration
 
@@ -84,6 +90,7 @@ struct EndpointMachine: Sendable {
     // A user may resend a failed config; what serves keeps its record, so that a crash loop still backs off.
     let serving = Set((record.active?.entities ?? []).map(\.launch.key))
     crashes = crashes.filter { serving.contains($0.key) }
+    downloads = LaunchDownloads()
     // A version that has not served yet must be proven; a change of settings or traffic alone wakes nothing.
     if !config.entities.allSatisfy({ serving.contains($0.launch.key) }) {
       for entity in config.entities { record.sleep[entity.launch.key] = nil }
@@ -160,7 +167,9 @@ struct EndpointMachine: Sendable {
 
   private mutating func settle(_ context: EventContext) -> [Action] {
     let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
+    let pending = beginDownloads(context)
     var actions: [Action] = hasChanged ? [.save] : []
+    actions += pending.launches.map { .download($0) }
     var stops: [Action] = []
     var room = context.room
     var withoutRoom: [String] = []
@@ -168,10 +177,10 @@ struct EndpointMachine: Sendable {
     // safeguard.
     for _ in 0..<4 {
       let plan = planner.plan(
-        serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
+        serving: replicaSet(record.active, context), target: replicaSet(startableTarget(context), context),
         replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: context.freeing,
         reclaimable: context.reclaimable, unit: context.unit, crashes: crashes, now: context.now)
-      lookAgainAt = plan.lookAgainAt
+      lookAgainAt = [plan.lookAgainAt, pending.lookAgainAt].compactMap(\.self).min()
       withoutRoom = plan.withoutRoom
       var turned = false
       for step in plan.steps {
@@ -207,7 +216,7 @@ struct EndpointMachine: Sendable {
       if !actions.contains(.save) { actions.append(.save) }
     }
     roomUse.note(
-      withoutRoom, serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
+      withoutRoom, serving: replicaSet(record.active, context), target: replicaSet(startableTarget(context), context),
       replicas: Array(replicas.values), now: context.now)
     noteStartFailure(now: context.now)
     if routing != published {

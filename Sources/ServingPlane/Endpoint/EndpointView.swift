@@ -7,6 +7,8 @@ import ServingAPI
 struct EndpointView {
   let machine: EndpointMachine
   let accelerators: Accelerators
+  /// How much of an entity's model has arrived; nil if it is not being downloaded.
+  var download: (PlaneEntity) -> DownloadProgress? = { _ in nil }
 
   private var record: EndpointRecord { machine.record }
 
@@ -111,6 +113,7 @@ struct EndpointView {
     let ready = machine.readyCount(entity)
     guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
+    if let progress = download(entity) { words.append(progress.description) }
     if let failure = machine.lastFailure(entity) { words.append("the last replica failed: \(failure)") }
     return state(DeploymentState.recovering, words, entity)
   }
@@ -133,6 +136,7 @@ struct EndpointView {
   }
 
   private func startPhase(_ entity: PlaneEntity) -> String? {
+    if let progress = download(entity) { return progress.description }
     switch machine.furthestState(entity) {
     case .loading: "vLLM is loading the model"
     case .starting, .pending: "vLLM is starting"

@@ -42,7 +42,7 @@ extension ServingEndpoints {
       now: clock.now - origin, wall: wallClock(), room: share?.room, freeing: share?.freeing ?? 0,
       reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false,
       load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: machineRoom.places(for:),
-      unit: machineRoom.unit, newID: Self.randomHex)
+      unit: machineRoom.unit, isRemote: models.isRemote, newID: Self.randomHex)
   }
 
   /// What the gateway knows of an endpoint's requests.
