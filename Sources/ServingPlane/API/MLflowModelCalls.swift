@@ -3,8 +3,8 @@ import Hummingbird
 import ModelRegistry
 import ServingAPI
 
-/// The Unity Catalog lookups (serving-api.md 1.4) over the registered models of an MLflow server. What would change them
-/// is refused: that is done in MLflow.
+/// The Unity Catalog lookups (serving-api.md 1.4) over the registered models of an MLflow server. Calls that would
+/// change them are refused: that is done in MLflow.
 struct MLflowModelCalls: Sendable {
   let server: MLflowServer
 

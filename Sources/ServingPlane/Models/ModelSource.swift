@@ -1,5 +1,7 @@
-/// Where a plane finds the versions of registered models: its own ``ModelDirectory``, or the registry of another server,
-/// whose versions are downloaded before they are served (``MLflowModels``).
+import Endpoints
+
+/// Where a plane finds the versions of registered models: its own ``ModelDirectory``, or the registry of another
+/// server, whose versions are downloaded before they are served (``MLflowModels``).
 protocol ModelSource: Sendable {
   /// Whether versions come from another machine. Then a version is looked up before a config with it is accepted, and
   /// its files are complete before the first replica of it starts, or a replica of another version ends for it.
@@ -63,7 +65,8 @@ extension ReplicaFailure {
   /// config.
   init(_ error: ModelError) {
     switch error.code {
-    case .unavailable, .storage, .cancelled: self = .ofMachine(error.description)
+    case .unavailable: self.init("\(KnownMessage.registryFault): \(error.description)", isWorthRepeating: true)
+    case .storage, .cancelled: self = .ofMachine(error.description)
     case .missing: self.init(error.description, isWorthRepeating: true)
     case .invalid, .exists, .damaged: self.init(error.description)
     }

@@ -5,7 +5,7 @@ import Glibc
 import Storage
 
 /// The versions of one MLflow server on this machine's disk: `NAME/N.json` with what is known of a version, next to
-/// `NAME/N-KEY/` with its files and `NAME/N-KEY.partial/` with those that are incomplete. The methods block on the disk.
+/// `NAME/N-KEY/` with its files and `NAME/N-KEY.partial/` with those that are incomplete. The methods block.
 struct ArtifactCache: Sendable {
   let path: String
 
@@ -18,13 +18,13 @@ struct ArtifactCache: Sendable {
     do {
       let json = try JSONValue(parsing: [UInt8](Data(contentsOf: URL(filePath: file))))
       guard let version = CachedVersion(json) else {
-        throw ModelError(code: .damaged, description: "\(file) is incomplete; remove it")
+        throw ModelError(code: .damaged, description: "\(file) is incomplete")
       }
       return version
     } catch let error as ModelError {
       throw error
     } catch {
-      throw ModelError(code: .damaged, description: "\(file) cannot be read: \(error); remove it")
+      throw ModelError(code: .damaged, description: "\(file) cannot be read: \(error)")
     }
   }
 

@@ -79,8 +79,9 @@ extension CachedVersion {
       return ArtifactTree.File(path: path, size: size)
     }
     let folders = (json["folders"]?.arrayValue ?? []).compactMap(\.stringValue)
-    let isInside = { (path: String) in
-      path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { ArtifactTree.finding(String($0)) == nil }
+    let isInside = { (path: String) -> Bool in
+      let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+      return segments.allSatisfy { ArtifactTree.finding(String($0)) == nil }
     }
     guard files.count == listed.count, files.allSatisfy({ isInside($0.path) }), folders.allSatisfy(isInside) else {
       return nil

@@ -3,8 +3,9 @@ import ModelRegistry
 import ServingAPI
 import Synchronization
 
-/// The registered models of an MLflow server. A version is looked up when a config with it is accepted, downloaded before
-/// the first replica of it starts, and checked before each further one. From then on it is served without the server.
+/// The registered models of an MLflow server. A version is looked up when a config with it is accepted, downloaded
+/// before the first replica of it starts, and checked before each further one. Once it is complete, it is served
+/// without the server.
 final class MLflowModels: ModelSource {
   let server: MLflowServer
   private let cache: ArtifactCache
@@ -32,7 +33,7 @@ final class MLflowModels: ModelSource {
     try Self.check(model)
     let reference = ModelReference(model: model, number: number)
     try await about(reference) { () async throws(ModelError) in
-      let known = try await known(reference)
+      let known = await known(reference)
       let found: Found
       do throws(ModelError) { found = try await find(reference) } catch {
         if error.code == .unavailable, known != nil { return }
@@ -61,14 +62,15 @@ final class MLflowModels: ModelSource {
     if let finding = ModelName.finding(model) { throw ModelError(code: .invalid, description: finding) }
   }
 
-  private func known(_ reference: ModelReference) async throws(ModelError) -> CachedVersion? {
-    try await BlockingWork.brief.run { [cache] () throws(ModelError) in try cache.version(reference) }
+  /// Returns nil for a damaged record too: it is written again.
+  private func known(_ reference: ModelReference) async -> CachedVersion? {
+    await BlockingWork.brief.run { [cache] in try? cache.version(reference) }
   }
 
   private func complete(_ reference: ModelReference) async throws(ModelError) {
     if Task.isCancelled { throw ModelError(asking: CancellationError()) }
     var version: CachedVersion
-    if let known = try await known(reference) { version = known } else { version = try await learn(find(reference)) }
+    if let known = await known(reference) { version = known } else { version = try await learn(find(reference)) }
     let before = version
     if await missing(of: before).isEmpty { return }
     // An upload may have been completed since the version was looked up.
