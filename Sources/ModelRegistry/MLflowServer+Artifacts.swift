@@ -128,7 +128,10 @@ extension MLflowServer {
     let request = call
     return try await advised {
       let response = try await calls.client.answer(request)
-      if response.status == 206, Self.start(of: response) == offset {
+      if response.status == 206 {
+        guard Self.start(of: response) == offset else {
+          throw Self.unexpected("the response is another part of the file than the requested one", request)
+        }
         return MLflowDownload(offset: offset, pieces: response.body, client: calls.client, call: request)
       }
       if response.status == 200 {

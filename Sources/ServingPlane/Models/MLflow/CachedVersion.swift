@@ -58,13 +58,13 @@ struct CachedVersion: Hashable, Sendable {
 
 extension CachedVersion {
   var json: JSONValue {
-    [
+    let folders = tree.folders.map { JSONValue.string($0) }
+    let files = tree.files.map { file -> JSONValue in ["path": .string(file.path), "size": .int(file.size)] }
+    return [
       "model": .string(origin.model), "version": .int(Int64(origin.number)), "run": .string(origin.run),
       "source": .string(origin.source), "folder": .string(origin.folder), "entrypoint": .string(entrypoint),
       "task": .string(task), "mlflow": .bool(isMLflow), "created_at": .int(created),
-      "folders": .array(tree.folders.map { .string($0) }),
-      "files": .array(
-        tree.files.map { file -> JSONValue in ["path": .string(file.path), "size": .int(file.size)] }),
+      "folders": .array(folders), "files": .array(files),
     ]
   }
 

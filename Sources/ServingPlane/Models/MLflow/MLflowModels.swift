@@ -33,13 +33,13 @@ final class MLflowModels: ModelSource {
     try Self.check(model)
     let reference = ModelReference(model: model, number: number)
     try await about(reference) { () async throws(ModelError) in
-      let known = await known(reference)
+      let recorded = await known(reference)
       let found: Found
       do throws(ModelError) { found = try await find(reference) } catch {
-        if error.code == .unavailable, known != nil { return }
+        if error.code == .unavailable, recorded != nil { return }
         throw error
       }
-      if let known, known.origin == found.origin { return }
+      if recorded?.origin == found.origin { return }
       _ = try await learn(found)
     }
   }
@@ -70,7 +70,11 @@ final class MLflowModels: ModelSource {
   private func complete(_ reference: ModelReference) async throws(ModelError) {
     if Task.isCancelled { throw ModelError(asking: CancellationError()) }
     var version: CachedVersion
-    if let known = await known(reference) { version = known } else { version = try await learn(find(reference)) }
+    if let recorded = await known(reference) {
+      version = recorded
+    } else {
+      version = try await learn(find(reference))
+    }
     let before = version
     if await missing(of: before).isEmpty { return }
     // An upload may have been completed since the version was looked up.
@@ -160,7 +164,7 @@ final class MLflowModels: ModelSource {
         try cache.write(bytes, to: folder + "/" + file.path)
       }
     }
-    return try await BlockingWork.brief.run { [cache] () throws(ModelError) in
+    return try await BlockingWork.brief.run { [cache] () throws(ModelError) -> CachedVersion in
       let instructions = try Self.readInstructions(folder, tree)
       let version = CachedVersion(
         origin: found.origin, tree: tree, entrypoint: instructions.entrypoint, task: instructions.task,

@@ -72,8 +72,10 @@ struct VersionDownload: Sendable {
     do {
       download = try await server.download(version.origin.folder + "/" + file.path, from: kept < file.size ? kept : 0)
     } catch {
-      // A server that refuses the rest of the file may send the whole.
-      if kept > 0, (error as? ServingError)?.status == 416 { await remove(partial) }
+      // A server that does not send the rest of the file may send the whole.
+      if kept > 0, let error = error as? ServingError, error.status == 416 || error.kind == .unexpectedAnswer {
+        await remove(partial)
+      }
       throw ModelError(asking: error, for: file.path)
     }
     if download.offset == 0 { await remove(partial) }
