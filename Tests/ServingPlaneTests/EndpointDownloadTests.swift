@@ -45,6 +45,11 @@ private struct Harness {
     machine.adopt(Replica(id: "old", launch: entity.launch.key, state: .starting, places: 1), context)
   }
 
+  func forecast(_ entity: PlaneEntity) -> RolloutForecast {
+    let config = PlaneConfig(version: machine.record.nextVersion, startTime: 0, entities: [entity])
+    return machine.forecast(of: config, context, lastStart: nil)
+  }
+
   mutating func tick(after time: Duration) {
     now += time
     asked = machine.tick(context)
@@ -130,6 +135,11 @@ struct EndpointDownloadTests {
     harness.downloaded(served(2), ReplicaFailure("its artifacts have no MLmodel file"))
     #expect(harness.machine.record.update.target == nil)
     #expect(harness.machine.record.active?.version == 1)
+  }
+
+  @Test func `a forecast is about the rollout after the download`() throws {
+    let harness = try serving()
+    #expect(harness.forecast(served(2)).room == .swap)
   }
 
   @Test func `a change of traffic alone downloads nothing`() throws {

@@ -51,6 +51,25 @@ struct MLflowModelsTests {
         == true, "\(failure?.description ?? "")")
   }
 
+  @Test func `a folder with a config.json needs no MLmodel, and vLLM serves it`() async throws {
+    stub.add(1, files: ["config.json": #"{"architectures": ["LlamaForCausalLM"]}"#, "model.safetensors": "weights"])
+    let failure = await failure()
+    #expect(failure == nil)
+    let version = try models.version("hello", 1)
+    #expect(version.entrypoint == HuggingFaceFolder.entrypoint && version.task == "llm/v1/completions")
+    #expect(try text(version.artifacts + "/model.safetensors") == "weights")
+  }
+
+  @Test func `a LoRA adapter is a version without a command`() async throws {
+    stub.add(1, files: ["adapter_config.json": #"{"r": 8}"#, "adapter_model.safetensors": "weights"])
+    let failure = await failure()
+    #expect(failure == nil)
+    let version = try models.version("hello", 1)
+    #expect(version.isAdapter)
+    let adapter = try LoRAAdapter(folder: version.artifacts)
+    #expect(adapter?.rank == 8)
+  }
+
   @Test func `a download that breaks off continues where it stopped`() async throws {
     stub.add(1, weights: "0123456789")
     stub.breakOff(Self.weights, after: 4, 3)
@@ -120,7 +139,7 @@ struct MLflowModelsTests {
     let other = await #expect(throws: ModelError.self) { try await models.lookUp("hello", 2) }
     #expect(other?.code == .unavailable)
     #expect(
-      other?.description.hasPrefix("version 2 of model 'hello' on the MLflow server http://mlflow:5000: ") == true,
+      other?.description.hasPrefix("version 2 of model \"hello\" on the MLflow server http://mlflow:5000: ") == true,
       "\(other?.description ?? "")")
   }
 
@@ -161,9 +180,8 @@ struct MLflowModelsTests {
     stub.add(1)
     stub.keepArtifacts(in: "s3:/")
     let failure = await failure()
-    #expect(
-      failure?.description.contains("its artifacts are in s3 storage, which the MLflow server does not pass on") == true,
-      "\(failure?.description ?? "")")
+    let words = "its artifacts are in s3 storage, which the MLflow server does not pass on"
+    #expect(failure?.description.contains(words) == true, "\(failure?.description ?? "")")
   }
 
   @Test func `artifacts on another server are not read with this server's credentials`() async {

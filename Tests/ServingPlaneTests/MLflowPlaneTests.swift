@@ -110,7 +110,7 @@ struct MLflowPlaneTests {
       let settled = try await plane.waitUntilSettled("chat")
       #expect(settled.state["config_update"] == "UPDATE_FAILED")
       let words = settled.pendingEntity.deploymentMessage
-      #expect(words.contains("the plane's model registry is unavailable: version 2 of model 'hello'"), "\(words)")
+      #expect(words.contains("the plane's model registry is unavailable: version 2 of model \"hello\""), "\(words)")
       #expect(backend.running == before && backend.starts == 1)
 
       stub.refuse(with: nil)
@@ -130,7 +130,7 @@ struct MLflowPlaneTests {
     try await withMLflowPlane(stub) { plane, _ in
       let missing = try await plane.create("chat", [entity("hello", 7)])
       #expect(missing.status == 404, "\(missing.text)")
-      #expect(missing.message.contains("version 7 of model 'hello' on the MLflow server"))
+      #expect(missing.message.contains("version 7 of model \"hello\" on the MLflow server"))
       stub.refuse(with: 401)
       let refused = try await plane.create("chat", [entity("hello", 1)])
       #expect(refused.status == 500 && refused.message.contains("check the credentials in MLFLOW_TRACKING_TOKEN"))

@@ -19,9 +19,9 @@ struct ReplicaOptions: ParsableArguments {
   var swapEvery = TimeSpan(seconds: 30)
 
   func validate() throws {
-    if let maxReplicas, maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1.") }
-    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1.") }
-    if swapEvery.seconds < 1 { throw ValidationError("--swap-every must be at least 1s.") }
+    if let maxReplicas, maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1") }
+    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+    if swapEvery.seconds < 1 { throw ValidationError("--swap-every must be at least 1s") }
   }
 
   func apply(to configuration: inout PlaneConfiguration) {

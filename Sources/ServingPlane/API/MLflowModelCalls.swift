@@ -29,7 +29,7 @@ struct MLflowModelCalls: Sendable {
     }
     router.get("\(base)/{model}/versions/{version}") { _, context in
       let (name, number) = (context.path("model"), context.path("version"))
-      guard let value = Int(number) else { throw APIError.invalid("'\(number)' is not a valid version number") }
+      guard let value = Int(number) else { throw APIError.invalid("\"\(number)\" is not a valid version number") }
       return try await answer { try wire(name, found(try await server.details(value, of: name))).json }
     }
     router.get("\(base)/{model}/aliases/{alias}") { _, context in

@@ -33,12 +33,6 @@ extension ModelDirectory: ModelSource {
   func progress(_ model: String, _ number: Int) -> DownloadProgress? { nil }
 }
 
-/// A version of a registered model, by name.
-struct ModelReference: Hashable, Sendable {
-  let model: String
-  let number: Int
-}
-
 /// How much of a download has arrived, in bytes.
 struct DownloadProgress: Hashable, Sendable, CustomStringConvertible {
   var received: Int64

@@ -46,13 +46,15 @@ final class MLflowStub: Sendable {
 
   /// Registers a version, whose weights are these.
   func add(_ number: Int, weights: String = "weights", run: String? = nil, mlmodel: String? = MLflowStub.mlmodel()) {
-    var files = [
-      "artifacts/m/model.safetensors": Array(weights.utf8), "artifacts/m/config.json": Array("{}".utf8),
-      "artifacts/m/empty": [],
-    ]
-    if let mlmodel { files["MLmodel"] = Array(mlmodel.utf8) }
+    var files = ["artifacts/m/model.safetensors": weights, "artifacts/m/config.json": "{}", "artifacts/m/empty": ""]
+    if let mlmodel { files["MLmodel"] = mlmodel }
+    add(number, files: files, run: run)
+  }
+
+  /// Registers a version with these files, by path.
+  func add(_ number: Int, files: [String: String], run: String? = nil) {
     state.withLock { state in
-      state.versions[number] = files
+      state.versions[number] = files.mapValues { Array($0.utf8) }
       state.runs[number] = run ?? "run-\(number)"
     }
   }

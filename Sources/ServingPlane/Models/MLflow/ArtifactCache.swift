@@ -12,7 +12,7 @@ struct ArtifactCache: Sendable {
   // MARK: What is known of versions
 
   /// Returns nil if the version has not been looked up.
-  func version(_ reference: ModelReference) throws(ModelError) -> CachedVersion? {
+  func version(_ reference: ModelVersionID) throws(ModelError) -> CachedVersion? {
     let file = recordPath(reference)
     guard access(file, F_OK) == 0 else { return nil }
     do {
@@ -29,12 +29,12 @@ struct ArtifactCache: Sendable {
   }
 
   func record(_ version: CachedVersion) throws(ModelError) {
-    let reference = ModelReference(model: version.origin.model, number: version.origin.number)
+    let reference = ModelVersionID(model: version.origin.model, number: version.origin.number)
     try makeFolder(path + "/" + reference.model)
     try write(version.json.bytes(), to: recordPath(reference))
   }
 
-  private func recordPath(_ reference: ModelReference) -> String {
+  private func recordPath(_ reference: ModelVersionID) -> String {
     "\(path)/\(reference.model)/\(reference.number).json"
   }
 

@@ -10,7 +10,7 @@ final class MLflowModels: ModelSource {
   let server: MLflowServer
   private let cache: ArtifactCache
   private let queue = VersionQueue()
-  private let downloads = Mutex<[ModelReference: DownloadProgress]>([:])
+  private let downloads = Mutex<[ModelVersionID: DownloadProgress]>([:])
 
   /// - Parameter path: the folder for the versions of all servers.
   init(server: MLflowServer, path: String) {
@@ -22,16 +22,16 @@ final class MLflowModels: ModelSource {
 
   func version(_ model: String, _ number: Int) throws(ModelError) -> ModelVersion {
     try Self.check(model)
-    guard let known = try cache.version(ModelReference(model: model, number: number)) else {
+    guard let known = try cache.version(ModelVersionID(model: model, number: number)) else {
       throw ModelError(
-        code: .missing, description: "Version \(number) of model '\(model)' has not been read from MLflow yet.")
+        code: .missing, description: "version \(number) of model \"\(model)\" has not been read from MLflow yet")
     }
     return known.version(in: cache.folder(of: known.origin))
   }
 
   func lookUp(_ model: String, _ number: Int) async throws(ModelError) {
     try Self.check(model)
-    let reference = ModelReference(model: model, number: number)
+    let reference = ModelVersionID(model: model, number: number)
     try await about(reference) { () async throws(ModelError) in
       let recorded = await known(reference)
       let found: Found
@@ -46,14 +46,14 @@ final class MLflowModels: ModelSource {
 
   func fetch(_ model: String, _ number: Int) async throws(ModelError) {
     try Self.check(model)
-    let reference = ModelReference(model: model, number: number)
+    let reference = ModelVersionID(model: model, number: number)
     try await queue.run(reference) { [self] () async throws(ModelError) in
       try await about(reference) { () async throws(ModelError) in try await complete(reference) }
     }
   }
 
   func progress(_ model: String, _ number: Int) -> DownloadProgress? {
-    downloads.withLock { $0[ModelReference(model: model, number: number)] }
+    downloads.withLock { $0[ModelVersionID(model: model, number: number)] }
   }
 
   // MARK: Inside
@@ -63,11 +63,11 @@ final class MLflowModels: ModelSource {
   }
 
   /// Returns nil for a damaged record too: it is written again.
-  private func known(_ reference: ModelReference) async -> CachedVersion? {
+  private func known(_ reference: ModelVersionID) async -> CachedVersion? {
     await BlockingWork.brief.run { [cache] in try? cache.version(reference) }
   }
 
-  private func complete(_ reference: ModelReference) async throws(ModelError) {
+  private func complete(_ reference: ModelVersionID) async throws(ModelError) {
     if Task.isCancelled { throw ModelError(asking: CancellationError()) }
     var version: CachedVersion
     if let recorded = await known(reference) {
@@ -105,7 +105,7 @@ final class MLflowModels: ModelSource {
     let created: Int64
   }
 
-  private func find(_ reference: ModelReference) async throws(ModelError) -> Found {
+  private func find(_ reference: ModelVersionID) async throws(ModelError) -> Found {
     let details = try await asking { try await server.details(reference.number, of: reference.model) }
     let found: MLflowVersion
     switch details {
@@ -165,7 +165,7 @@ final class MLflowModels: ModelSource {
       }
     }
     return try await BlockingWork.brief.run { [cache] () throws(ModelError) -> CachedVersion in
-      let instructions = try Self.readInstructions(folder, tree)
+      let instructions = try Self.instructions(in: folder, tree)
       let version = CachedVersion(
         origin: found.origin, tree: tree, entrypoint: instructions.entrypoint, task: instructions.task,
         isMLflow: instructions.isMLflow, created: found.created)
@@ -176,28 +176,32 @@ final class MLflowModels: ModelSource {
 
   private static let tasks = ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]
 
-  private static func readInstructions(
-    _ folder: String, _ tree: ArtifactTree
-  ) throws(ModelError) -> ServingInstructions {
+  /// How a version is served. A LoRA adapter has no command of its own.
+  private static func instructions(
+    in folder: String, _ tree: ArtifactTree
+  ) throws(ModelError) -> (entrypoint: String, task: String, isMLflow: Bool) {
     let names = Set(tree.files.map(\.path))
-    let advice = "log the model with metadata={\"task\": \"llm/v1/chat\", \"entrypoint\": \"COMMAND\"}"
-    if !names.contains("config.json") {
-      guard names.contains("MLmodel") else {
+    let described = try MLmodel(path: folder + "/MLmodel")
+    if described?.entrypoint == nil {
+      if names.contains("adapter_config.json") { return ("", ServingInstructions.adapterTask, described != nil) }
+      guard names.contains("config.json") else {
+        let lack = described == nil ? "artifacts have neither an MLmodel file nor a config.json" : noEntrypoint
         throw ModelError(
-          code: .invalid, description: "its artifacts have neither an MLmodel file nor a config.json; \(advice)")
-      }
-      guard try MLmodel(path: folder + "/MLmodel")?.entrypoint != nil else {
-        throw ModelError(code: .invalid, description: "its MLmodel file has no metadata.entrypoint; \(advice)")
+          code: .invalid,
+          description: "its \(lack); log the model with metadata={\"task\": \"llm/v1/chat\", \"entrypoint\": "
+            + "\"COMMAND\"}")
       }
     }
-    let instructions = try ServingInstructions(folder: folder, entrypoint: nil, task: nil)
-    guard tasks.contains(instructions.task) else {
+    let read = try ServingInstructions(folder: folder, entrypoint: nil, task: nil)
+    guard tasks.contains(read.task) else {
       throw ModelError(
         code: .invalid,
-        description: "its metadata.task is \"\(instructions.task)\"; a plane serves \(tasks.joined(separator: ", "))")
+        description: "its metadata.task is \"\(read.task)\"; a plane serves \(tasks.joined(separator: ", "))")
     }
-    return instructions
+    return (read.entrypoint, read.task, read.isMLflow)
   }
+
+  private static let noEntrypoint = "MLmodel file has no metadata.entrypoint"
 
   private func asking<Value: Sendable>(_ question: () async throws -> Value) async throws(ModelError) -> Value {
     do { return try await question() } catch { throw ModelError(asking: error) }
@@ -205,12 +209,12 @@ final class MLflowModels: ModelSource {
 
   /// Names the version in what is thrown.
   private func about(
-    _ reference: ModelReference, _ body: () async throws(ModelError) -> Void
+    _ reference: ModelVersionID, _ body: () async throws(ModelError) -> Void
   ) async throws(ModelError) {
     do throws(ModelError) { try await body() } catch {
       throw ModelError(
         code: error.code,
-        description: "version \(reference.number) of model '\(reference.model)' on the MLflow server \(server.url): "
+        description: "version \(reference.number) of model \"\(reference.model)\" on the MLflow server \(server.url): "
           + error.description)
     }
   }
@@ -218,10 +222,10 @@ final class MLflowModels: ModelSource {
 
 /// Lets one task at a time work on a version.
 private actor VersionQueue {
-  private var queues: [ModelReference: ChangeQueue] = [:]
+  private var queues: [ModelVersionID: ChangeQueue] = [:]
 
   func run(
-    _ reference: ModelReference, _ body: @Sendable () async throws(ModelError) -> Void
+    _ reference: ModelVersionID, _ body: @Sendable () async throws(ModelError) -> Void
   ) async throws(ModelError) {
     let queue = queues[reference] ?? ChangeQueue()
     queues[reference] = queue
