@@ -1,5 +1,5 @@
 internal import LibCurl
-package import ServingAPI
+internal import ServingAPI
 
 /// A registered model.
 package struct MLflowModel: Hashable, Sendable {

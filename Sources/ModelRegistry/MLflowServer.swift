@@ -69,6 +69,7 @@ package struct MLflowServer: VersionRegistry {
       return hasCredentials
         ? "check the credentials in \(target.tokenSource)"
         : "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    case .notFound where error.isAbsence: return nil
     case .unexpectedAnswer, .notFound: return "check that \(target.url) is an MLflow server (from \(target.source))"
     case .network, .timeout:
       return error.isUnreachable
