@@ -140,7 +140,7 @@ final class MLflowModels: ModelSource {
   }
 
   /// The files in a version's folder that say how to serve it.
-  private static let instructions: Set = [
+  private static let instructionFiles: Set = [
     "MLmodel", "config.json", "tokenizer_config.json", "adapter_config.json", "modules.json", "chat_template.jinja",
     "chat_template.json",
   ]
@@ -155,7 +155,7 @@ final class MLflowModels: ModelSource {
       try cache.makeFolder(folder)
       for inner in tree.folders where !inner.contains("/") { try cache.makeFolder(folder + "/" + inner) }
     }
-    for file in tree.files where Self.instructions.contains(file.path) {
+    for file in tree.files where Self.instructionFiles.contains(file.path) {
       guard file.size <= Self.largestInstructions else {
         throw ModelError(code: .invalid, description: "\(file.path) has \(file.size) bytes")
       }
