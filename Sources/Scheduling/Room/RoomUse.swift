@@ -3,7 +3,7 @@
 /// A place that a replica has had is the endpoint's own until the endpoint needs fewer: a replica that crashed, or that
 /// an update replaces, leaves its place to the next one, and not to another endpoint.
 package struct RoomUse: Hashable, Sendable {
-  /// What the endpoint's configs say about scaling to zero.
+  /// What the endpoint's configs say about scaling, to zero and by load.
   package struct Scaling: Hashable, Sendable {
     /// The launches that scale to zero.
     package var launches: Set<String>
@@ -11,11 +11,16 @@ package struct RoomUse: Hashable, Sendable {
     package var yielding: Set<String>
     /// Whether all its launches scale to zero.
     package var isComplete: Bool
+    /// The least number of replicas of each launch whose number follows the load.
+    package var least: [String: Int]
 
-    package init(launches: Set<String> = [], yielding: Set<String> = [], isComplete: Bool = false) {
+    package init(
+      launches: Set<String> = [], yielding: Set<String> = [], isComplete: Bool = false, least: [String: Int] = [:]
+    ) {
       self.launches = launches
       self.yielding = yielding
       self.isComplete = isComplete
+      self.least = least
     }
   }
 
@@ -65,14 +70,17 @@ package struct RoomUse: Hashable, Sendable {
     let first = withoutRoom.first { Self.standing(replicas, of: [$0]) == 0 }
     let next = first ?? withoutRoom.first
     let waiting = isUpdating ? withoutRoom : next.map { [$0] } ?? []
+    let awake = scaling.least.filter { !scaling.launches.contains($0.key) }
     let needed = waiting.reduce(0) { $0 + placesOf[$1, default: 1] }
     return EndpointRoom(
       id: id, kept: kept, freeing: leaving - replaced, lacking: max(0, needed - kept - replaced),
       waitingSince: waitingSince, isUrgent: isUpdating || first != nil, isUpdating: isUpdating,
       scales: scaling.isComplete,
       yields: scaling.yielding.isEmpty ? 0 : Self.standing(replicas, of: scaling.yielding) + spare,
-      yieldsLater: Self.standing(replicas, of: scaling.launches) + (scaling.isComplete ? vacant : 0),
-      idleFor: idleFor, servingSince: servingSince, wokenAt: wokenAt)
+      yieldsLater: Self.standing(replicas, of: scaling.launches) + (scaling.isComplete ? vacant : 0)
+        + surplus(replicas, beyond: awake),
+      surplus: isUpdating ? 0 : surplus(replicas, beyond: scaling.least), idleFor: idleFor,
+      servingSince: servingSince, wokenAt: wokenAt)
   }
 
   /// The places of replicas that serve or are about to.
@@ -82,6 +90,14 @@ package struct RoomUse: Hashable, Sendable {
         return sum
       }
       return sum + replica.places
+    }
+  }
+
+  /// The places of replicas that serve or are about to, beyond the least number of their launch.
+  private func surplus(_ replicas: [Replica], beyond least: [String: Int]) -> Int {
+    least.reduce(0) { sum, launch in
+      let count = replicas.count { $0.launch == launch.key && ($0.state == .ready || $0.state.isComing) }
+      return sum + max(0, count - launch.value) * placesOf[launch.key, default: 1]
     }
   }
 
