@@ -65,7 +65,7 @@ extension ServingEndpoints {
     let config = try await read(wire, configVersion: machine.record.nextVersion, now: wallClock())
     let actions = try machine.put(config, context(for: machine))
     try await store(machine.record)
-    await prepare(machine.routing)
+    await prepare(machine)
     machines[machine.record.id] = machine
     await perform(actions, for: machine.record.id)
     let about = Self.about(name, principal).merging(["version": "\(config.version)"]) { $1 }
