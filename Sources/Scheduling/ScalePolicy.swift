@@ -27,8 +27,8 @@ package struct ReplicaScale: Hashable, Sendable {
 ///
 /// The load needs as many replicas as take all requests that wait or are in flight. If it needs more, they start at
 /// once. If it needs fewer, the surplus ends after ``scaleDownAfter`` of less load, except for the most replicas that
-/// were needed in that time. Another endpoint that waits for its first replica comes before both: meanwhile, the number
-/// does not rise, and surplus replicas end if it needs their places.
+/// were needed in that time. Replicas beyond the lower bound end at once if another endpoint needs their places for its
+/// first one; they start again where there is room.
 package struct ScalePolicy: Hashable, Sendable {
   /// The facts on which a decision is based.
   package struct Situation: Hashable, Sendable {
@@ -38,16 +38,13 @@ package struct ScalePolicy: Hashable, Sendable {
     package var capacity: Int
     /// The number of replicas that serve or are about to.
     package var standing: Int
-    /// Whether more replicas may start.
-    package var mayGrow: Bool
     /// How many replicas beyond the lower bound must end for another endpoint.
     package var sheds: Int
 
-    package init(requests: Int, capacity: Int, standing: Int, mayGrow: Bool = true, sheds: Int = 0) {
+    package init(requests: Int, capacity: Int, standing: Int, sheds: Int = 0) {
       self.requests = requests
       self.capacity = capacity
       self.standing = standing
-      self.mayGrow = mayGrow
       self.sheds = sheds
     }
 
@@ -75,8 +72,7 @@ package struct ScalePolicy: Hashable, Sendable {
     let needed = clamped(situation.needed)
     let count = clamped(scale?.count ?? max(needed, situation.standing))
     if situation.sheds > 0 { return ReplicaScale(count: clamped(min(count, situation.standing) - situation.sheds)) }
-    if needed > count { return ReplicaScale(count: situation.mayGrow ? needed : count) }
-    guard needed < count else { return ReplicaScale(count: count) }
+    guard needed < count else { return ReplicaScale(count: needed) }
     let since = scale?.lull?.since ?? now
     let most = clamped(max(scale?.lull?.needed ?? needed, needed))
     guard now - since >= scaleDownAfter else {

@@ -193,20 +193,19 @@ private func waiting(
     return endpoint
   }
 
-  @Test func `surplus replicas end for an endpoint's first one, as many as it needs, and no number rises meanwhile`() {
+  @Test func `surplus replicas end for an endpoint's first one, as many as it needs`() {
     let plan = planner.plan(
       [loaded("small", surplus: 1), loaded("large", surplus: 3), waiting("a", since: .zero, places: 2)], free: 0,
       now: .seconds(10))
     #expect(plan.givingUp.isEmpty && plan.shedding == ["large": 2])
     #expect(plan.share(of: "large").sheds == 2 && plan.share(of: "small").sheds == 0)
-    #expect(["small", "large", "a"].map { plan.share(of: $0).mayGrow } == [false, false, true])
     #expect(plan.share(of: "a").room == 0 && plan.share(of: "a").reclaimable == 4)
   }
 
   @Test func `surplus replicas do not end for a further replica, nor during an update`() {
     let further = planner.plan(
       [loaded("large", surplus: 3), waiting("more", since: .zero, isUrgent: false)], free: 0, now: .seconds(10))
-    #expect(further.shedding.isEmpty && further.share(of: "large").mayGrow)
+    #expect(further.shedding.isEmpty && further.share(of: "large").sheds == 0)
     var updating = loaded("updating", surplus: 3)
     updating.isUpdating = true
     let plan = planner.plan([updating, waiting("a", since: .zero)], free: 0, now: .seconds(10))
@@ -244,5 +243,22 @@ private func waiting(
     }
     #expect(room(isUpdating: false).surplus == 4 && room(isUpdating: false).yieldsLater == 4)
     #expect(room(isUpdating: true).surplus == 0 && room(isUpdating: true).yieldsLater == 4)
+  }
+
+  @Test func `the place of a replica that only the load needs is free for others once it has ended`() {
+    let set = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "main", launch: "one", count: 2, least: 1)])
+    let both = ["a", "b"].map { Replica(id: $0, launch: "one", state: .ready) }
+    func kept(_ use: RoomUse, _ replicas: [Replica]) -> Int {
+      use.endpoint(
+        "e", replicas: replicas, scaling: RoomUse.Scaling(least: ["one": 1]), isUpdating: false, idleFor: nil,
+        servingSince: nil
+      ).kept
+    }
+    var use = RoomUse()
+    use.note([], serving: set, target: nil, replicas: both, now: .zero)
+    #expect(kept(use, Array(both.prefix(1))) == 0)
+    #expect(kept(use, []) == 1)
+    use.note([], serving: set, target: set, replicas: both, now: .zero)
+    #expect(kept(use, []) == 2, "an update keeps what it replaces")
   }
 }

@@ -10,8 +10,6 @@ private struct World {
     case ready(String)
     case gone(String)
     case minute
-    /// Another endpoint begins or ceases to wait for its first replica.
-    case other
   }
 
   /// What tells two worlds apart. Times count only in relation to each other.
@@ -21,7 +19,6 @@ private struct World {
     let count: Int
     let needed: Int?
     let age: Duration?
-    let isOtherWaiting: Bool
   }
 
   static let bounds = 1...3
@@ -36,7 +33,6 @@ private struct World {
   /// The replicas with a request.
   private var busy: Set<String> = []
   private var waiting = 0
-  private var isOtherWaiting = false
   private var now = Duration.zero
   private var nextID = 0
 
@@ -49,12 +45,12 @@ private struct World {
     Key(
       replicas: replicas.map { "\($0.state) \(busy.contains($0.id))" }.sorted(), waiting: waiting,
       count: scale?.count ?? 0, needed: scale?.lull?.needed,
-      age: scale?.lull.map { min(now - $0.since, .seconds(120)) }, isOtherWaiting: isOtherWaiting)
+      age: scale?.lull.map { min(now - $0.since, .seconds(120)) })
   }
 
   /// All that can happen next.
   var possible: [Event] {
-    var possible: [Event] = [.minute, .other]
+    var possible: [Event] = [.minute]
     if waiting < 4 { possible.append(.arrive) }
     for replica in replicas {
       if replica.state.isComing { possible.append(.ready(replica.id)) }
@@ -75,7 +71,6 @@ private struct World {
     case .ready(let id): move(id, to: .ready)
     case .gone(let id): move(id, to: .stopped)
     case .minute: now += .seconds(60)
-    case .other: isOtherWaiting.toggle()
     }
     settle()
     check()
@@ -101,7 +96,7 @@ private struct World {
       }
       let new = Self.policy.update(
         scale, within: Self.bounds,
-        in: ScalePolicy.Situation(requests: load, capacity: 1, standing: standing, mayGrow: !isOtherWaiting), now: now)
+        in: ScalePolicy.Situation(requests: load, capacity: 1, standing: standing), now: now)
       scale = new
       let set = ReplicaSet(
         version: 1,
@@ -140,7 +135,7 @@ private struct World {
     if !Self.bounds.contains(count) { wrong.append("\(count) replicas are out of bounds") }
     if standing > count { wrong.append("\(standing) replicas instead of \(count)") }
     if living > slots { wrong.append("\(living) replicas run in \(slots) slots") }
-    if !isOtherWaiting, count < needed { wrong.append("\(count) replicas although the load needs \(needed)") }
+    if count < needed { wrong.append("\(count) replicas although the load needs \(needed)") }
     if standing < count, living < slots { wrong.append("a slot is free for one more replica") }
   }
 }

@@ -1,10 +1,8 @@
 import Scheduling
 import Testing
 
-private func load(
-  _ requests: Int, standing: Int = 1, mayGrow: Bool = true, sheds: Int = 0
-) -> ScalePolicy.Situation {
-  ScalePolicy.Situation(requests: requests, capacity: 4, standing: standing, mayGrow: mayGrow, sheds: sheds)
+private func load(_ requests: Int, standing: Int = 1, sheds: Int = 0) -> ScalePolicy.Situation {
+  ScalePolicy.Situation(requests: requests, capacity: 4, standing: standing, sheds: sheds)
 }
 
 @Suite struct ScalePolicyTests {
@@ -71,10 +69,10 @@ private func load(
     #expect(update(scale, load(0), within: 6...8, at: 1) == ReplicaScale(count: 6))
   }
 
-  @Test func `while another endpoint waits for its first replica, the number does not rise, and falls if it must`() {
-    #expect(update(ReplicaScale(count: 2), load(16, standing: 2, mayGrow: false)) == ReplicaScale(count: 2))
-    #expect(update(ReplicaScale(count: 4), load(16, standing: 3, mayGrow: false, sheds: 1)) == ReplicaScale(count: 2))
-    #expect(update(ReplicaScale(count: 4), load(16, standing: 3, mayGrow: false, sheds: 9)) == ReplicaScale(count: 1))
+  @Test func `replicas that must end for another endpoint end at once, but never those of the lower bound`() {
+    #expect(update(ReplicaScale(count: 4), load(16, standing: 3, sheds: 1)) == ReplicaScale(count: 2))
+    #expect(update(ReplicaScale(count: 4), load(16, standing: 3, sheds: 9)) == ReplicaScale(count: 1))
+    #expect(update(ReplicaScale(count: 1), load(16, standing: 1)) == ReplicaScale(count: 4))
   }
 
   @Test func `a capacity of zero, which no engine has, is taken for one`() {

@@ -9,7 +9,6 @@ private struct Harness {
   var machine: EndpointMachine
   var now: Duration = .zero
   var room: Int?
-  var mayGrow = true
   var sheds = 0
   var load = RequestLoad(idleFor: .zero)
   var asked: [EndpointMachine.Action] = []
@@ -33,7 +32,7 @@ private struct Harness {
 
   var context: EndpointMachine.EventContext {
     EndpointMachine.EventContext(
-      now: now, wall: 1000, room: room, mayGrow: mayGrow, sheds: sheds, load: knownLoad
+      now: now, wall: 1000, room: room, sheds: sheds, load: knownLoad
     ) { [counter] in
       counter.value += 1
       return "r\(counter.value)"
@@ -212,7 +211,7 @@ struct LoadScalingMachineTests {
     harness.ask(8)
     harness.replica("r2", became: .ready)
     #expect(harness.machine.room(harness.load) { _ in true }.surplus == 1)
-    harness.mayGrow = false
+    harness.room = 0
     harness.sheds = 1
     harness.ask(12, at: ["r1": 4, "r2": 1])
     #expect(harness.asked == [.route, .drain(id: "r2")])
@@ -220,8 +219,9 @@ struct LoadScalingMachineTests {
     harness.ask(12)
     #expect(harness.started == [])
     #expect(harness.machine.room(harness.load) { _ in true }.freeing == 1, "the place is not kept for it")
-    harness.mayGrow = true
+    #expect(!harness.machine.room(harness.load) { _ in true }.isUrgent)
+    harness.room = 1
     harness.ask(12)
-    #expect(harness.started == ["r3", "r4"])
+    #expect(harness.started == ["r3"])
   }
 }

@@ -45,8 +45,6 @@ package struct RoomShare: Hashable, Sendable {
   package var givesUp = false
   /// How many places of its surplus replicas it must give up.
   package var sheds = 0
-  /// Whether it may have more surplus replicas than now: nobody waits for a first one.
-  package var mayGrow = true
 }
 
 /// Shares a machine's places between endpoints: a pure function of what each has and lacks.
@@ -120,8 +118,7 @@ package struct RoomPlan: Sendable {
       room: min(free, (own?.kept ?? 0) + unpromised),
       freeing: max(0, available + idle - promised) - unpromised,
       reclaimable: max(0, attainable(for: own, beside: others, after: urgent, available: available) - unpromised),
-      givesUp: givingUp.contains(id), sheds: shedding[id] ?? 0,
-      mayGrow: !line.contains { $0.isUrgent && $0.id != id })
+      givesUp: givingUp.contains(id), sheds: shedding[id] ?? 0)
   }
 
   /// The places that an endpoint may get at some time, the free ones included.

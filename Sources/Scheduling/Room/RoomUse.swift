@@ -1,7 +1,8 @@
 /// The places of the machine that one endpoint owns, and those that it waits for. Updated after each plan.
 ///
 /// A place that a replica has had is the endpoint's own until the endpoint needs fewer: a replica that crashed, or that
-/// an update replaces, leaves its place to the next one, and not to another endpoint.
+/// an update replaces, leaves its place to the next one, and not to another endpoint. The places of replicas that only
+/// the load needs are nobody's own, except during an update.
 package struct RoomUse: Hashable, Sendable {
   /// What the endpoint's configs say about scaling, to zero and by load.
   package struct Scaling: Hashable, Sendable {
@@ -45,7 +46,8 @@ package struct RoomUse: Hashable, Sendable {
     placesOf = Dictionary(entities.map { ($0.launch, $0.places) }, uniquingKeysWith: { one, _ in one })
     self.withoutRoom = withoutRoom
     waitingSince = withoutRoom.isEmpty ? nil : waitingSince ?? now
-    owned = min(max(owned, Self.standing(replicas)), max(Self.wanted(serving), Self.wanted(target)))
+    let most = target == nil ? Self.least(serving) : max(Self.wanted(serving), Self.wanted(target))
+    owned = min(max(owned, Self.standing(replicas)), most)
   }
 
   /// Returns what the machine's planner needs to know of the endpoint.
@@ -99,6 +101,10 @@ package struct RoomUse: Hashable, Sendable {
       let count = replicas.count { $0.launch == launch.key && ($0.state == .ready || $0.state.isComing) }
       return sum + max(0, count - launch.value) * placesOf[launch.key, default: 1]
     }
+  }
+
+  private static func least(_ set: ReplicaSet?) -> Int {
+    (set?.entities ?? []).reduce(0) { $0 + $1.least * $1.places }
   }
 
   private static func wanted(_ set: ReplicaSet?) -> Int {

@@ -30,8 +30,6 @@ extension EndpointMachine {
     var reclaimable = 0
     /// Whether the launches that scale to zero must be put to sleep now, for another endpoint.
     var givesUp = false
-    /// Whether more replicas may start for the load.
-    var mayGrow = true
     /// How many places of surplus replicas must be given up now, for another endpoint.
     var sheds = 0
     /// What the gateway knows of the endpoint's requests.

@@ -239,7 +239,6 @@ struct EndpointMachine: Sendable {
 
   private mutating func updateScale(_ context: EventContext) {
     var situation = scaleSituation(now: context.now, context.load)
-    situation.mayGrow = context.mayGrow
     situation.sheds = context.sheds
     situation.places = context.places
     scale.update(in: situation)

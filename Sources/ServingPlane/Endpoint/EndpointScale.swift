@@ -15,8 +15,6 @@ struct EndpointScale: Hashable, Sendable {
     /// The number of replicas of each launch that serve or are about to.
     let standing: [String: Int]
     let now: Duration
-    /// Whether the active config may get more replicas.
-    var mayGrow = true
     /// How many places of surplus replicas the active config must give up.
     var sheds = 0
     /// The number of places that a replica of a workload type needs.
@@ -37,13 +35,9 @@ struct EndpointScale: Hashable, Sendable {
   /// being deployed has its share of all requests.
   mutating func update(in situation: Situation) {
     let requests = situation.load.requests
-    active = next(
-      active, of: situation.active, mayGrow: situation.mayGrow, sheds: situation.sheds, in: situation
-    ) { requests[$0.name] ?? 0 }
+    active = next(active, of: situation.active, sheds: situation.sheds, in: situation) { requests[$0.name] ?? 0 }
     let total = requests.values.reduce(0, +)
-    target = next(target, of: situation.target, mayGrow: true, sheds: 0, in: situation) {
-      (total * $0.traffic + 99) / 100
-    }
+    target = next(target, of: situation.target, sheds: 0, in: situation) { (total * $0.traffic + 99) / 100 }
   }
 
   /// Notes that the config that was being deployed is active now.
@@ -74,7 +68,7 @@ struct EndpointScale: Hashable, Sendable {
   }
 
   private func next(
-    _ scales: [String: ReplicaScale], of config: PlaneConfig?, mayGrow: Bool, sheds: Int, in situation: Situation,
+    _ scales: [String: ReplicaScale], of config: PlaneConfig?, sheds: Int, in situation: Situation,
     requests: (PlaneEntity) -> Int
   ) -> [String: ReplicaScale] {
     var new: [String: ReplicaScale] = [:]
@@ -96,7 +90,7 @@ struct EndpointScale: Hashable, Sendable {
       new[launch] = policy.update(
         scales[launch], within: entity.leastReplicas...entity.mostReplicas,
         in: ScalePolicy.Situation(
-          requests: requests(entity), capacity: capacity, standing: standing, mayGrow: mayGrow, sheds: shed),
+          requests: requests(entity), capacity: capacity, standing: standing, sheds: shed),
         now: situation.now)
     }
     return new

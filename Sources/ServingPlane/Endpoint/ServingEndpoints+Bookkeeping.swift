@@ -41,7 +41,7 @@ extension ServingEndpoints {
     return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(), room: share?.room, freeing: share?.freeing ?? 0,
       reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false,
-      mayGrow: share?.mayGrow ?? true, sheds: share?.sheds ?? 0,
+      sheds: share?.sheds ?? 0,
       load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: machineRoom.places(for:),
       unit: machineRoom.unit, newID: Self.randomHex)
   }
