@@ -3,8 +3,8 @@
 ///
 /// A version switch starts the new replicas beside the old ones, waits until all of them are ready, switches the
 /// traffic at once and drains the old ones. If the machine cannot hold both, as many old replicas as necessary are
-/// drained first, though only for the least number of new ones. If a new replica does not come up, the target is declared failed and the serving config is restored.
-/// Crash loops back off.
+/// drained first, though only for the least number of new ones. If a new replica does not come up, the target is
+/// declared failed and the serving config is restored. Crash loops back off.
 package struct ReplicaPlanner: Hashable, Sendable {
   /// The delay between starts of a failing launch.
   package var backoff: Backoff

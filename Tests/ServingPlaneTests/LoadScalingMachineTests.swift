@@ -1,4 +1,3 @@
-import Endpoints
 import Scheduling
 import Testing
 
