@@ -15,6 +15,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
@@ -159,7 +160,8 @@ let package = Package(
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
     .testTarget(
       name: "HistoryTests", dependencies: ["History", "Storage", "Planning", "Endpoints", "CanonicalJSON", grdb]),
-    .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes, nioCore]),
+    .testTarget(
+      name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes, nioCore, nioEmbedded]),
     .testTarget(
       name: "GatewayTests",
       dependencies: [

@@ -3,7 +3,8 @@
 
     scripts/demo.py             the demo: installs, builds, and runs the story
     scripts/demo.py --assert    the end-to-end test: the same story with every claim checked, and additional checks:
-                                nothing is written twice, a killed plane, the SDKs, nothing is left behind
+                                nothing is written twice, a killed plane, the SDKs, a LoRA adapter, nothing is left
+                                behind
 
 Runs setpoint, its plane and real vLLM on this machine, in a temporary directory, and stops everything it started, even
 if it fails or is interrupted. Requires the packages that scripts/install-system.sh installs.
@@ -19,7 +20,7 @@ import tempfile
 
 import descendants
 import leftovers
-from story import chapters, controlling, processes, proofs
+from story import adapting, chapters, controlling, processes, proofs
 from story.narration import Narrator, StoryFailed
 from story.setpoint import Setpoint
 
@@ -61,6 +62,7 @@ def tell_of_serving(setpoint: Setpoint, strict: bool) -> None:
         proofs.hold_the_quarantine(setpoint)
         proofs.survive_a_killed_plane(setpoint)
         proofs.serve_the_sdks(setpoint, ROOT)
+        adapting.serve_an_adapter(setpoint, ROOT)
         controlling.hold_a_fleet(setpoint)
 
 

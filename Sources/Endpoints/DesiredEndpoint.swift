@@ -7,7 +7,7 @@ package struct DesiredEndpoint: Hashable, Sendable {
   package let sideSettings: SideSettings
   package let rollout: RolloutPolicy
   package let deletionPolicy: DeletionPolicy
-  /// Whether the manifest asks that this endpoint is not changed.
+  /// Whether the manifest requests that this endpoint is not changed.
   package let suspend: Bool
   /// The location of the manifest, for messages; not part of its meaning.
   package let location: SourceLocation?

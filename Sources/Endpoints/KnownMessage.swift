@@ -6,12 +6,12 @@ package enum CauseClass: String, Hashable, Sendable {
   case theirs
 }
 
-/// A failure that is recognized by the words of providers and model servers (serving-api.md 1.7 and 4.5): whose fault
-/// it is, what it means in plain words, and what the user can do.
+/// A failure that is recognized by the message of a provider or a model server (serving-api.md 1.7 and 4.5): whose
+/// fault it is, what it means, and what the user can do.
 package struct KnownMessage: Hashable, Sendable {
   package let cause: CauseClass
   package let plain: String
-  /// What the user can do; nil if the plain words say it.
+  /// What the user can do; nil if ``plain`` says it.
   package let remedy: String?
   /// Whether the message says that a named object does not exist: it may be created later.
   package let isAbsence: Bool
@@ -59,7 +59,7 @@ package struct KnownMessage: Hashable, Sendable {
     return all.first { $0.cause == .theirs && $0.isSaid(by: passing) } ?? all.first { $0.isSaid(by: passing) }
   }
 
-  /// Returns the server's words, introduced by their meaning in plain words unless they already say it.
+  /// Returns the server's message, introduced by its meaning unless the message already says it.
   package func introducing(_ words: String) -> String {
     let said = words.lowercased()
     return equivalents.contains(where: said.containsBytes) ? words : "\(plain): \(words)"
@@ -138,7 +138,7 @@ package struct KnownMessage: Hashable, Sendable {
     // A plane's own message says where to write the value.
     KnownMessage(
       .theirs, "a secret is missing", isAbsence: true, equivalents: ["no secret"],
-      [["there is no secret", "on this plane"]]),
+      [["no secret", "on this plane"]]),
     KnownMessage(
       .theirs, "a secret is missing", remedy: "create the secret", isAbsence: true,
       equivalents: ["no secret", "secret does not exist"],
@@ -206,7 +206,8 @@ package struct KnownMessage: Hashable, Sendable {
       .theirs, "the provider's own failure",
       phrases: [
         "internal error", "internal server error", "service unavailable", "temporarily unavailable", "try again later",
-        "bad gateway", "gateway timeout", "gateway time-out", "answers its first request with http 5",
+        "retry later", "bad gateway", "gateway timeout", "gateway time-out",
+        "answers its first request with http 5",
       ]),
     KnownMessage(
       .theirs, "the network failed",

@@ -61,7 +61,7 @@ package struct ObservedConfig: Hashable, Sendable {
     self.unrepresented = unrepresented
   }
 
-  /// A served entity's deployment: `state` is the server's word (`DEPLOYMENT_READY`, …), `message` its explanation.
+  /// A served entity's deployment: `state` is the server's value (`DEPLOYMENT_READY`, …), `message` its explanation.
   package struct Deployment: Hashable, Sendable {
     package let state: String
     package let message: String
@@ -78,7 +78,7 @@ package struct ObservedConfig: Hashable, Sendable {
 package enum Readiness: Hashable, Sendable {
   case ready
   case notReady
-  /// A word that this version does not know; treated as not ready, and shown.
+  /// A value that this version does not know; treated as not ready, and shown.
   case unknown(String)
 }
 
@@ -88,7 +88,7 @@ package enum UpdateState: Hashable, Sendable {
   case inProgress
   case failed
   case canceled
-  /// A word that this version does not know; treated as still updating, so that nothing is overwritten.
+  /// A value that this version does not know; treated as still updating, so that nothing is overwritten.
   case unknown(String)
 
   /// Whether an update is in progress.

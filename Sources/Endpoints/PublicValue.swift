@@ -1,12 +1,13 @@
 /// Decides which environment values may be stored and shown.
 package enum PublicValue {
   /// Whether the value cannot be a secret and may be stored: a secret reference, which names a secret without revealing
-  /// it, the engine's flags, which a replica's command line shows anyway, and valid settings for a plane, which are
-  /// numbers and words.
+  /// it, the engine's flags, which a replica's command line shows anyway, and valid adapters and settings for a plane,
+  /// which are numbers, words and names of models.
   package static func isPublic(variable: String, value: String) -> Bool {
     switch variable {
     case _ where SecretReference(value) != nil: true
     case EngineArguments.variable: !holdsCredential(value)
+    case EngineAdapters.variable: (try? EngineAdapters(parsing: value)) != nil
     case PlaneArguments.variable: (try? PlaneArguments(parsing: value)) != nil
     default: false
     }

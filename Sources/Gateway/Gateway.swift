@@ -12,6 +12,7 @@ package final class Gateway: Sendable {
   /// Whether another process answers the gateway's requests; they are then passed on to the server's router.
   let isElsewhere: @Sendable () -> Bool
   let pool: UpstreamPool
+  let bodyBuffers = BodyBuffers()
   let dates = DateHeader()
   let random = RandomNumbers()
   let authorizer: any Authorizer
@@ -40,23 +41,36 @@ package final class Gateway: Sendable {
   /// Each method and path that the gateway answers. A segment in braces stands for any name.
   package static var routes: [(method: String, path: String)] { QueryTarget.routes }
 
-  /// The answer to a request that asks no replica; nil for a query.
+  /// The response to a request that needs no replica; nil for a query.
   func answer(to target: QueryTarget) -> GatewayAnswer? {
     switch target {
-    case .endpoint, .openAI: return nil
-    case .models: return GatewayAnswer(["object": "list", "data": .array(directory.endpoints.map(\.model))])
-    case .model(let id):
-      guard let endpoint = directory.endpoint(named: id) else {
-        return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"), requestID: nil)
-      }
-      return GatewayAnswer(endpoint.model)
+    case .endpoint, .generate, .openAI: return nil
+    case .models: return GatewayAnswer(["object": "list", "data": .array(directory.endpoints.flatMap(\.models))])
+    case .model(let id): return model(id)
     }
+  }
+
+  private func model(_ id: String) -> GatewayAnswer {
+    let name = String(id.prefix { $0 != ":" })
+    guard let endpoint = directory.endpoint(named: name) else {
+      return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"))
+    }
+    guard let model = endpoint.models.first(where: { $0["id"]?.stringValue == id }) else {
+      let adapter = String(id.dropFirst(name.count + 1))
+      return GatewayAnswer(.unknownAdapter(adapter, endpoint: endpoint))
+    }
+    return GatewayAnswer(model)
   }
 }
 
 extension QueryableEndpoint {
-  /// The endpoint as an entry of OpenAI's list of models.
-  fileprivate var model: JSONValue {
-    ["id": .string(name), "object": "model", "created": .int(created), "owned_by": "setpoint"]
+  /// The endpoint and its LoRA adapters, as far as its replicas have listed them, as entries of OpenAI's list.
+  fileprivate var models: [JSONValue] {
+    let adapters = admission.models.adapters(of: admission.entities)
+    return [model(name, parent: .null)] + adapters.map { model("\(name):\($0)", parent: .string(name)) }
+  }
+
+  private func model(_ id: String, parent: JSONValue) -> JSONValue {
+    ["id": .string(id), "object": "model", "created": .int(created), "owned_by": "setpoint", "parent": parent]
   }
 }

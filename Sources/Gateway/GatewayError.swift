@@ -8,11 +8,6 @@ import Scheduling
 typealias GatewayError = RequestError
 
 extension GatewayError {
-  /// The event that ends a stream whose status was already sent.
-  var event: ByteBuffer { ByteBuffer(string: "data: \(json.text())\n\n") }
-}
-
-extension GatewayError {
   static let unauthenticated = GatewayError(
     401, "UNAUTHENTICATED", "authentication_error",
     "a valid token is required: send \"Authorization: Bearer TOKEN\"")
@@ -47,7 +42,7 @@ extension GatewayError {
   }
 
   /// The first few names, in quotes.
-  private static func list(_ names: [String]) -> String {
+  static func list(_ names: [String]) -> String {
     let shown = names.prefix(20).map { "\"\($0)\"" }.joined(separator: ", ")
     return names.count > 20 ? "\(shown) and \(names.count - 20) more" : shown
   }
@@ -60,6 +55,19 @@ extension GatewayError {
     GatewayError(
       400, "BAD_REQUEST", "invalid_request_error",
       "the request body is not valid JSON: \(error.message), at byte \(error.offset)")
+  }
+
+  /// - Parameter findings: what is wrong with the fields of a `generate` request; each names its field.
+  static func invalidFields(_ findings: [String]) -> GatewayError {
+    GatewayError(400, "INVALID_PARAMETER_VALUE", "invalid_request_error", findings.joined(separator: "; "))
+  }
+
+  /// An error for a replica's answer that cannot be given in the form of a `generate` route.
+  static func unusableAnswer(_ why: String, endpoint: String) -> GatewayError {
+    var error = GatewayError(
+      502, "INTERNAL_ERROR", "server_error", "the answer of the endpoint \"\(endpoint)\" cannot be used: \(why)")
+    error.mayBeRepeated = false
+    return error
   }
 
   static func tooLarge(_ limit: Int) -> GatewayError {
@@ -106,8 +114,8 @@ extension GatewayError {
     case .stopping:
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the serving plane is shutting down and no longer accepts requests for the endpoint \"\(endpoint)\"; try "
-          + "again later",
+        "the serving plane is shutting down and no longer accepts requests for the endpoint \"\(endpoint)\"; "
+          + "retry later",
         retryAfter: 5)
     }
   }
@@ -184,7 +192,8 @@ func message(of body: ByteBuffer) -> String? {
   (try? JSONValue(parsing: Array(body.readableBytesView)))?["message"]?.stringValue
 }
 
-private func errorCode(for status: Int) -> String {
+/// The `error_code` of a replica's error.
+func errorCode(for status: Int) -> String {
   switch status {
   case 401: "UNAUTHENTICATED"
   case 403: "PERMISSION_DENIED"

@@ -10,12 +10,12 @@ package struct GatewayLimits: Hashable, Sendable {
   package var idleConnection: Duration = .seconds(3)
   /// Responses up to this size are passed on whole; larger ones are streamed.
   package var maxBufferedResponse = 1 << 20
-  /// How long a replica rests after it refused a request as too busy, and after it was unreachable.
+  /// How long a replica gets no requests after it refused one as too busy, and after it was unreachable.
   package var busyPause: Duration = .milliseconds(250)
   package var unreachablePause: Duration = .seconds(1)
   /// How long the response to a request whose replica broke off waits for the reason the replica ended.
   package var endingPatience: Duration = .seconds(3)
-  /// How often a client that waits for a stream is told that it waits for a replica to start.
+  /// How often a client that waits for a stream gets a comment while a replica starts.
   package var heartbeat: Duration = .seconds(8)
 
   package init() {}

@@ -168,7 +168,7 @@ final class ActiveTransfer {
   }
 
   private func check(_ code: CURLcode) throws(SetUpFailure) {
-    guard code == CURLE_OK else { throw SetUpFailure(reason: CurlFailure.words(code)) }
+    guard code == CURLE_OK else { throw SetUpFailure(reason: CurlFailure.description(code)) }
   }
 
   // MARK: Callbacks

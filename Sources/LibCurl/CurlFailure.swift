@@ -4,9 +4,9 @@ internal import Durations
 /// Translates libcurl's result codes for the caller.
 enum CurlFailure {
   /// Returns libcurl's description of a code.
-  static func words(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }
+  static func description(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }
 
-  static func words(_ code: CURLMcode) -> String { String(cString: curl_multi_strerror(code)) }
+  static func description(_ code: CURLMcode) -> String { String(cString: curl_multi_strerror(code)) }
 
   /// Returns the kind of failure and a sentence for people.
   ///
@@ -19,7 +19,7 @@ enum CurlFailure {
   ) -> (code: HTTPClientError.Code, message: String) {
     let kind = kind(code, proxyStatus: proxyStatus, isConnected: isConnected)
     let sentence = sentence(kind, timeouts: timeouts)
-    guard !detail.isEmpty else { return (kind, "\(sentence): \(words(code))") }
+    guard !detail.isEmpty else { return (kind, "\(sentence): \(description(code))") }
     return (kind, sentence + addition(detail, code, kind))
   }
 
@@ -29,7 +29,7 @@ enum CurlFailure {
       text.hasPrefix(start) ? text.dropFirst(start.count) : nil
     }
     // Such as `Failed to connect to 127.0.0.1 port 1 after 0 ms: Couldn't connect to server`.
-    let end = ": " + words(code)
+    let end = ": " + description(code)
     let text = detail.hasSuffix(end) ? String(detail.dropLast(end.count)) : detail
     let place = rest(text, after: "Failed to connect to ")
     switch kind {

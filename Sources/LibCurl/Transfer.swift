@@ -103,9 +103,9 @@ final class Transfer: Sendable {
   private func waitForBytes(_ continuation: CheckedContinuation<[UInt8]?, any Error>) {
     // Bytes or the end may have arrived since the caller checked.
     if let bytes = takePending() { return continuation.resume(returning: bytes) }
-    enum Step { case wait, end, fail(any Error), lookAgain }
+    enum Step { case wait, end, fail(any Error), checkAgain }
     let step = state.withLock { state -> Step in
-      if !state.pending.isEmpty { return .lookAgain }
+      if !state.pending.isEmpty { return .checkAgain }
       switch state.phase {
       case .ended(nil): return .end
       case .ended(let error?): return .fail(error)
@@ -120,7 +120,7 @@ final class Transfer: Sendable {
     case .wait: break
     case .end: continuation.resume(returning: nil)
     case .fail(let error): continuation.resume(throwing: error)
-    case .lookAgain: waitForBytes(continuation)
+    case .checkAgain: waitForBytes(continuation)
     }
   }
 

@@ -9,7 +9,7 @@ final class TransferDriver {
   private let clock = ContinuousClock()
   /// The earliest time at which one of our time limits can expire. Activity only postpones limits, so that it suffices
   /// to check all transfers at this time.
-  private var nextLook: ContinuousClock.Instant?
+  private var nextCheck: ContinuousClock.Instant?
 
   init(multi: UnsafeMutableRawPointer, configuration: HTTPClientConfiguration) {
     self.multi = multi
@@ -30,9 +30,9 @@ final class TransferDriver {
     do throws(ActiveTransfer.SetUpFailure) {
       let new = try ActiveTransfer(transfer, configuration: configuration, sessions: sessions, now: clock.now)
       let code = curl_multi_add_handle(multi, new.easy)
-      guard code == CURLM_OK else { throw ActiveTransfer.SetUpFailure(reason: CurlFailure.words(code)) }
+      guard code == CURLM_OK else { throw ActiveTransfer.SetUpFailure(reason: CurlFailure.description(code)) }
       active[ObjectIdentifier(transfer)] = new
-      look(at: new)
+      scheduleCheck(of: new)
     } catch {
       transfer.finish((.other, "the transfer could not be set up: \(error.reason)"))
     }
@@ -41,7 +41,7 @@ final class TransferDriver {
   func unpause(_ transfer: Transfer) {
     guard let paused = active[ObjectIdentifier(transfer)] else { return }
     let code = paused.unpause(now: clock.now)
-    if code == CURLE_OK { look(at: paused) } else { finish(paused, code) }
+    if code == CURLE_OK { scheduleCheck(of: paused) } else { finish(paused, code) }
   }
 
   func remove(_ transfer: Transfer) {
@@ -91,34 +91,34 @@ final class TransferDriver {
     guard code != CURLM_OK else { return }
     for lost in active.values {
       remove(lost.transfer)
-      lost.transfer.finish((.other, "libcurl failed: \(CurlFailure.words(code))"))
+      lost.transfer.finish((.other, "libcurl failed: \(CurlFailure.description(code))"))
     }
   }
 
   // MARK: Time limits
 
-  private func look(at transfer: ActiveTransfer) {
+  private func scheduleCheck(of transfer: ActiveTransfer) {
     guard let deadline = transfer.deadline?.time else { return }
-    nextLook = nextLook.map { min($0, deadline) } ?? deadline
+    nextCheck = nextCheck.map { min($0, deadline) } ?? deadline
   }
 
   /// Fails the transfers whose time limit has expired; returns the time until the next limit can expire, in
   /// milliseconds.
   private func failOverdue() -> Int32 {
     let now = clock.now
-    if let due = nextLook, due <= now {
-      nextLook = nil
+    if let due = nextCheck, due <= now {
+      nextCheck = nil
       for transfer in active.values {
         transfer.noteUploadProgress(now: now)
         if let deadline = transfer.deadline, deadline.time <= now {
           remove(transfer.transfer)
           transfer.transfer.finish((.timeout(deadline.kind), deadline.message))
         } else {
-          look(at: transfer)
+          scheduleCheck(of: transfer)
         }
       }
     }
-    guard let nextLook else { return Int32.max }
-    return Int32(clamping: now.duration(to: nextLook).milliseconds)
+    guard let nextCheck else { return Int32.max }
+    return Int32(clamping: now.duration(to: nextCheck).milliseconds)
   }
 }

@@ -47,7 +47,7 @@ final class TransferLoop: Sendable {
 
   /// Creates a loop and starts its thread.
   static func start(_ configuration: HTTPClientConfiguration) throws(StartFailure) -> TransferLoop {
-    guard globalSetUp == CURLE_OK else { throw StartFailure(reason: CurlFailure.words(globalSetUp)) }
+    guard globalSetUp == CURLE_OK else { throw StartFailure(reason: CurlFailure.description(globalSetUp)) }
     guard let multi = curl_multi_init() else { throw StartFailure(reason: "out of memory") }
     let loop = TransferLoop(configuration, multi: multi)
     let code = startThread { loop.run() }

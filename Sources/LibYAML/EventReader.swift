@@ -1,6 +1,6 @@
 internal import CYAML
 
-/// libyaml's parser on one buffer: events in order, and errors in words with a position.
+/// libyaml's parser on one buffer: events in order, and errors with a message and a position.
 ///
 /// The buffer must outlive the reader; libyaml reads it in place. Only one event is alive at a time.
 struct EventReader: ~Copyable {
@@ -144,7 +144,7 @@ extension EventReader {
 
   private func scannerMessage(_ words: String, _ state: yaml_parser_t) -> String {
     YAMLProblem(
-      words: words, context: state.context.map { String(cString: $0) }, began: mark(state.context_mark),
+      problem: words, context: state.context.map { String(cString: $0) }, began: mark(state.context_mark),
       mark: mark(state.problem_mark), offset: offset(of: state.problem_mark), text: bytes, firstLine: linesBefore + 1
     ).message
   }

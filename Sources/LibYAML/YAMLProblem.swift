@@ -1,8 +1,8 @@
-/// A fault that libyaml found, with the text around it: says in plain words what is probably wrong and where to look.
+/// A fault that libyaml found, with the text around it: says what is probably wrong and where to look.
 struct YAMLProblem {
-  /// libyaml's words, such as `did not find expected key`.
-  let words: String
-  /// libyaml's words on what it was reading, such as `while parsing a block mapping`; nil if it gave none.
+  /// libyaml's message, such as `did not find expected key`.
+  let problem: String
+  /// libyaml's message about what it was reading, such as `while parsing a block mapping`; nil if it gave none.
   let context: String?
   /// The start of what it was reading.
   let began: SourceMark
@@ -13,10 +13,10 @@ struct YAMLProblem {
   /// The line number of the first line of `text`.
   let firstLine: Int
 
-  /// The explanation with libyaml's words in parentheses; without an explanation, libyaml's words with their context.
+  /// The explanation with libyaml's message in parentheses; without an explanation, libyaml's message with its context.
   var message: String {
-    if let explanation { return "\(explanation) (\(words))" }
-    var message = words
+    if let explanation { return "\(explanation) (\(problem))" }
+    var message = problem
     if let context {
       message += " \(context)"
       if began.line != mark.line { message += " (which began at line \(began.line), column \(began.column))" }
@@ -25,7 +25,7 @@ struct YAMLProblem {
   }
 
   private var explanation: String? {
-    switch words {
+    switch problem {
     case "mapping values are not allowed in this context": strayColon
     case "did not find expected key": context?.contains("block mapping") == true ? strayText : nil
     case "did not find expected '-' indicator": notAnItem
@@ -79,15 +79,15 @@ struct YAMLProblem {
       + "\(first.indentation + 1); align them"
   }
 
-  /// What to do about a fault that libyaml's words explain well enough.
+  /// What to do about a fault that libyaml's message explains well enough.
   private var advice: String {
-    if words.hasPrefix("mapping values are not allowed") {
+    if problem.hasPrefix("mapping values are not allowed") {
       return "; if the text itself contains a colon and a space, write it in quotes"
     }
-    if words.hasPrefix("found invalid Unicode character escape") {
+    if problem.hasPrefix("found invalid Unicode character escape") {
       return "; YAML writes a character beyond U+FFFF as one escape of eight digits, such as \"\\U0001F600\""
     }
-    guard words.hasPrefix("found character that cannot start") else { return "" }
+    guard problem.hasPrefix("found character that cannot start") else { return "" }
     switch byte {
     case UInt8(ascii: "\t"): return "; this is a tab: indent with spaces"
     case UInt8(ascii: "@"), UInt8(ascii: "`"), UInt8(ascii: "%"): return "; write the text in quotes"

@@ -5,7 +5,7 @@ package import ServingAPI
 package struct RegistrationWait: Sendable {
   /// Progress of the wait.
   package enum Event: Hashable, Sendable {
-    /// The version is not registered yet, in the registry's words; checked again after a pause.
+    /// The version is not registered yet, with the registry's message; it is checked again after a pause.
     case waits(String)
     /// It can be served now.
     case ended
@@ -55,6 +55,6 @@ extension ModelRegistryError {
   fileprivate func afterWaiting(_ limit: Duration) -> ModelRegistryError {
     ModelRegistryError(
       kind, "\(message), after \(DurationText.text(limit)) of waiting",
-      advice: "try again later, or wait longer with --timeout")
+      advice: "retry later, or wait longer with --timeout")
   }
 }

@@ -73,8 +73,7 @@ package struct VersionResolver: Sendable {
     case .ready: return
     case .pendingRegistration:
       throw ModelRegistryError(
-        .notYetRegistered, "\(name) is still being registered\(words)", advice: "wait until it is READY, then try again"
-      )
+        .notYetRegistered, "\(name) is still being registered\(words)", advice: "wait until it is READY, then retry")
     case .failedRegistration:
       throw ModelRegistryError(
         .notServable, "\(name) cannot be served: its registration failed\(words)", advice: "register the model again")

@@ -32,10 +32,10 @@ extension ObservedEndpoint {
 
   /// The owner of an endpoint that is not this fleet's, as a clause. A missing tag does not mean that Setpoint never
   /// managed it.
-  package var ownerWords: String { ownerWords(isKnown: false) }
+  package var ownerClause: String { ownerClause(isKnown: false) }
 
   /// - Parameter isKnown: whether this machine remembers that it created or adopted the endpoint.
-  func ownerWords(isKnown: Bool) -> String {
+  func ownerClause(isKnown: Bool) -> String {
     if let fleet { return "it belongs to fleet \"\(fleet)\"" }
     if isKnown { return "its fleet tag (\(FleetTags.fleet)) is missing: Setpoint created or adopted it" }
     return tags.keys.contains(where: FleetTags.isOwn)

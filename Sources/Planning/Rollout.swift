@@ -23,7 +23,7 @@ package struct Rollout: Hashable, Sendable {
 
 extension Rollout {
   /// Returns the served entities whose model version is not known to have been served here, neither by the live
-  /// endpoint nor in a good revision. For these, the registry should be asked whether they exist yet.
+  /// endpoint nor in a good revision. For these, the registry should be queried first.
   package func unproven(on live: ObservedEndpoint?, _ memory: Memory) -> [ServedEntity] {
     let proven = [live?.active?.config].compactMap(\.self) + memory.revisions.filter(\.isGood).compactMap(\.config)
     return config.entities.filter { entity in !proven.contains { $0.entity(like: entity) != nil } }
@@ -51,4 +51,15 @@ extension Decision {
 
   /// Whether executing it sends a config; otherwise there is nothing to check first.
   package var sendsConfig: Bool { operations.contains { $0.kind == .config } }
+
+  /// The config that it sends next, which is that of one step if the rollout has steps; nil if it sends none.
+  package var nextConfig: EndpointConfig? {
+    for operation in operations {
+      switch operation {
+      case .create(_, let config, _, _), .updateConfig(_, let config): return config
+      case .patchTags, .delete, .changeSetting: continue
+      }
+    }
+    return nil
+  }
 }

@@ -6,8 +6,7 @@ package struct Replica: Hashable, Sendable, Identifiable {
   package let id: String
   package let launch: String
   package var state: ReplicaState
-  /// The number of the machine's places that it holds until it has ended: its accelerators, or a
-  /// slot.
+  /// The number of the machine's places that it holds until it has ended: its accelerators, or a slot.
   package let places: Int
 
   package init(id: String, launch: String, state: ReplicaState, places: Int = 1) {

@@ -165,7 +165,7 @@ package struct PlaneService: Service {
   private func openStore() throws(PlaneStartError) -> EndpointStore {
     do { return try EndpointStore(path: settings.storePath) } catch let error as StorageError {
       throw PlaneStartError(
-        message: error.message, advice: error.next ?? "try again, or specify another data directory with --data DIR")
+        message: error.message, advice: error.next ?? "retry, or specify another data directory with --data DIR")
     } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be opened: \(error)",

@@ -15,7 +15,7 @@ struct PlaneShutdown: Sendable {
   private let clock = ContinuousClock()
   /// The interval between two log lines about the wait.
   private static let tellEvery: Duration = .seconds(5)
-  private static let lookEvery: Duration = .milliseconds(50)
+  private static let checkInterval: Duration = .milliseconds(50)
 
   init(
     server: SocketServer, sockets: PlaneSockets, endpoints: ServingEndpoints, settings: PlaneConfiguration,
@@ -37,13 +37,13 @@ struct PlaneShutdown: Sendable {
     sockets.close()
     await endpoints.refuseQueries()
     let time = settings.requestGrace
-    if server.requestsUnderWay > 0 {
+    if server.requestsInProgress > 0 {
       log.info("stopping: waiting for requests in progress", metadata: requests(left: time))
     }
-    try await wait(atMost: time, for: { server.requestsUnderWay == 0 }) {
+    try await wait(atMost: time, for: { server.requestsInProgress == 0 }) {
       log.info("stopping: waiting for requests", metadata: requests(left: $0))
     }
-    let cut = server.requestsUnderWay
+    let cut = server.requestsInProgress
     if cut > 0 { log.warning("stopping: closing the remaining requests", metadata: ["requests": "\(cut)"]) }
   }
 
@@ -80,7 +80,7 @@ struct PlaneShutdown: Sendable {
   }
 
   private func requests(left: Duration) -> Logger.Metadata {
-    ["requests": "\(server.requestsUnderWay)", "cut_off_after": "\(DurationText.text(left))"]
+    ["requests": "\(server.requestsInProgress)", "cut_off_after": "\(DurationText.text(left))"]
   }
 
   /// Returns when the condition holds, time is up, or a quick stop was requested.
@@ -94,7 +94,7 @@ struct PlaneShutdown: Sendable {
         told = clock.now
         await tell(.seconds((end - told).components.seconds))
       }
-      try await Task.sleep(for: min(Self.lookEvery, max(.milliseconds(1), end - clock.now)))
+      try await Task.sleep(for: min(Self.checkInterval, max(.milliseconds(1), end - clock.now)))
     }
   }
 }

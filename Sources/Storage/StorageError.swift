@@ -54,13 +54,13 @@ extension StorageError {
     case .SQLITE_BUSY, .SQLITE_LOCKED:
       self.init(
         .busy, "another process has kept \(file) locked for 10s",
-        next: "try again, or run \"fuser \(file)\" to find the process")
+        next: "retry, or run \"fuser \(file)\" to find the process")
     case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
       self.init(
         .cannotOpen, "cannot write \(file): \(words)",
         next: "check the owner of the file and its directory, or use another directory with \(place.option)")
     case .SQLITE_FULL:
-      self.init(.failed, "cannot write \(file): the disk is full", next: "free some disk space and try again")
+      self.init(.failed, "cannot write \(file): the disk is full", next: "free some disk space and retry")
     default: self.init(.failed, "cannot use \(file): \(words)")
     }
   }

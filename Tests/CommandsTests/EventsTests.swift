@@ -49,7 +49,7 @@ import Testing
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       let moment = Timestamp(milliseconds: 1_767_225_600_000)
       for (fleet, name) in [("red", "chat"), ("blue", "other")] {
-        let status = EndpointStatus(name: name, phase: .inSync, reason: .inSync, since: moment, lastLook: moment)
+        let status = EndpointStatus(name: name, phase: .inSync, reason: .inSync, since: moment, lastCheck: moment)
         try await history.save(
           [status], fleet: fleet, host: Self.host, at: moment, report: FleetReport(stoppedAt: moment))
       }

@@ -21,9 +21,12 @@ enum Manifests {
     """
   }
 
-  static func config(version: String, environment: [String: String] = [:]) -> EndpointConfig {
+  static func config(
+    version: String, scaleToZero: Bool = false, environment: [String: String] = [:]
+  ) -> EndpointConfig {
     EndpointConfig(entities: [
-      ServedEntity(entityName: "main.support.hello", entityVersion: version, environment: environment)
+      ServedEntity(
+        entityName: "main.support.hello", entityVersion: version, scaleToZero: scaleToZero, environment: environment)
     ])
   }
 }
@@ -39,10 +42,11 @@ func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async
 extension WorkspaceDouble {
   /// An existing, ready endpoint, without fleet tags unless they are given.
   func serve(
-    _ name: String, version: String = "1", environment: [String: String] = [:], tags: [String: String] = [:]
+    _ name: String, version: String = "1", scaleToZero: Bool = false, environment: [String: String] = [:],
+    tags: [String: String] = [:]
   ) async throws {
-    _ = try await provider.create(
-      name, config: Manifests.config(version: version, environment: environment), tags: tags)
+    let config = Manifests.config(version: version, scaleToZero: scaleToZero, environment: environment)
+    _ = try await provider.create(name, config: config, tags: tags)
     for _ in 0..<10 {
       guard case .present(let endpoint) = try await provider.observe(name), endpoint.update.isUpdating else { break }
     }

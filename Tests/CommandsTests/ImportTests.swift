@@ -267,11 +267,11 @@ import Testing
   }
 
   @Test(arguments: [
-    (["import"], "Specify endpoint names, or pass --all."),
-    (["import", "a", "--all"], "Specify endpoint names or pass --all, not both."),
-    (["import", "a", "--force"], "--force requires --out DIR."),
-    (["import", "a", "--target", "dev"], "--target requires --from-bundle."),
-    (["import", "--from-bundle", "x", "--from-terraform", "y"], "not both"),
+    (["import"], "error: no endpoints are specified; pass their names, or --all\n"),
+    (["import", "a", "--all"], "error: endpoint names and --all cannot be combined\n"),
+    (["import", "a", "--force"], "error: --force requires --out DIR\n"),
+    (["import", "a", "--target", "dev"], "error: --target requires --from-bundle\n"),
+    (["import", "--from-bundle", "x", "--from-terraform", "y"], "cannot be combined\n"),
   ])
   func `contradictory options are a usage error`(arguments: [String], words: String) async {
     let run = await CommandRun(arguments)

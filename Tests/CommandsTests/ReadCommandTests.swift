@@ -167,11 +167,65 @@ import Testing
 
   @Test func `settings for a plane are printed under their own field, and the manifest means the same`() async throws {
     let workspace = WorkspaceDouble()
-    let settings = #"{"affinity":"session","concurrency":8,"queue":{"bytes":"64Mi","wait":"1m30s"}}"#
+    let settings = """
+      {"affinity":"session","concurrency":8,"idleAfter":"15m","queue":{"bytes":"64Mi","length":9,"wait":"1m30s"}}
+      """
+    #expect(try PlaneArguments(parsing: settings).fields.allSatisfy { $0.value != nil }, "every field is set")
     try await workspace.serve(
-      "support-chat", version: "7", environment: ["LEVEL": "INFO", "SETPOINT_PLANE": settings])
+      "support-chat", version: "7", scaleToZero: true, environment: ["LEVEL": "INFO", "SETPOINT_PLANE": settings])
     let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
     #expect(!run.output.contains("SETPOINT_PLANE") && run.output.contains("concurrency: 8"), "\(run)")
+    let set = ManifestSet.read([("-", Array(run.output.utf8))])
+    let live = try #require(workspace.endpoint("support-chat")?.active?.config)
+    #expect(try set.manifests.first?.desired().config.isMet(by: live) == true, "\(run)")
+  }
+
+  @Test func `describe shows engine and plane under the manifest's names, and not the variables that carry them`()
+    async throws
+  {
+    let workspace = WorkspaceDouble()
+    let variables = [
+      "LEVEL": "INFO", "SETPOINT_ENGINE_ARGS": #"["--dtype","float16","--max-model-len","4096"]"#,
+      "SETPOINT_PLANE": #"{"affinity":"session","concurrency":8,"queue":{"bytes":"64Mi","wait":"1m30s"}}"#,
+    ]
+    try await workspace.serve("support-chat", version: "7", environment: variables)
+    let run = await CommandRun(["describe", "support-chat"], workspace: workspace)
+    for line in [
+      "  plane: concurrency 8, queue.wait 1m30s, queue.bytes 64Mi, affinity session",
+      "    engine: --dtype float16 --max-model-len 4096", "    LEVEL=INFO",
+    ] { #expect(run.lines.contains(line), "\(line) in \(run)") }
+    #expect(!run.output.contains("SETPOINT_"), "\(run)")
+  }
+
+  @Test(arguments: [
+    ("SETPOINT_PLANE", "{"), ("SETPOINT_PLANE", #"{"idleAfter":"15m"}"#), ("SETPOINT_ENGINE_ARGS", "[1]"),
+  ])
+  func `describe shows a variable that no manifest writes as it is`(variable: String, value: String) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", environment: [variable: value])
+    let run = await CommandRun(["describe", "support-chat"], workspace: workspace)
+    #expect(run.lines.contains { $0.hasPrefix("    \(variable)=") }, "\(run)")
+  }
+
+  @Test func `describe hides engine flags that may contain a credential`() async throws {
+    let workspace = WorkspaceDouble()
+    let flags = #"["--api-key","hunter2-hunter2"]"#
+    try await workspace.serve("support-chat", environment: ["SETPOINT_ENGINE_ARGS": flags])
+    let run = await CommandRun(["describe", "support-chat"], workspace: workspace)
+    #expect(run.lines.contains("    engine: (hidden)"), "\(run)")
+    #expect(!(run.output + run.notes).contains("hunter2"), "\(run)")
+  }
+
+  @Test func `LoRA adapters are printed under the engine, and the manifest means the same`() async throws {
+    let workspace = WorkspaceDouble()
+    let adapters =
+      #"[{"model":"main.support.brief","name":"brief","version":"12"},"#
+      + #"{"model":"main.support.tone","name":"tone","version":"3"}]"#
+    try await workspace.serve(
+      "support-chat", version: "7",
+      environment: ["SETPOINT_ENGINE_ARGS": #"["--dtype","float16"]"#, "SETPOINT_ADAPTERS": adapters])
+    let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
+    #expect(!run.output.contains("SETPOINT_") && run.output.contains("name: tone"), "\(run)")
     let set = ManifestSet.read([("-", Array(run.output.utf8))])
     let live = try #require(workspace.endpoint("support-chat")?.active?.config)
     #expect(try set.manifests.first?.desired().config.isMet(by: live) == true, "\(run)")

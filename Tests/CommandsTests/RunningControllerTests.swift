@@ -28,7 +28,7 @@ import Testing
     let digest = try #require(revisions.last(where: { $0.number == revision })?.digest)
     let status = EndpointStatus(
       name: "support-chat", desired: desired, desiredDigest: digest, phase: .inSync, reason: .inSync, since: now,
-      lastLook: now)
+      lastCheck: now)
     try await history.save([status], fleet: "default", host: Self.host, at: now, report: FleetReport())
   }
 

@@ -18,7 +18,7 @@ import Testing
   private var champion: EndpointStatus {
     EndpointStatus(
       name: "champion", desired: "m/4, CPU Small", live: "m/4, CPU Small", phase: .inSync, reason: .inSync,
-      since: at(-7200), next: "check again", nextAt: at(42), lastLook: at(-8))
+      since: at(-7200), next: "check again", nextAt: at(42), lastCheck: at(-8))
   }
 
   private func write(_ statuses: [EndpointStatus], to directory: String) async throws {
@@ -68,7 +68,7 @@ import Testing
         [champion], fleet: "support", host: Self.host, at: at(-8),
         report: FleetReport(
           interval: .seconds(5), stoppedAt: at(-8), mode: "observe",
-          startWords: ["-f", "/my manifests", "--mode", "observe", "--fleet", "support"]))
+          startArguments: ["-f", "/my manifests", "--mode", "observe", "--fleet", "support"]))
       let run = await status(directory)
       #expect(run.lines[1] == "checked 8s ago, mode: observe", "\(run)")
       #expect(
@@ -86,7 +86,7 @@ import Testing
     try await withTemporaryDirectory { directory in
       let quiet = EndpointStatus(
         name: "quiet", desired: "m/4, CPU Small", live: "m/4, CPU Small", phase: .inSync, reason: .inSync,
-        since: at(-7200), next: "check again", nextAt: at(-7140), lastLook: at(-7200))
+        since: at(-7200), next: "check again", nextAt: at(-7140), lastCheck: at(-7200))
       try await write([quiet], to: directory)
       let row = try #require(await status(directory, "-o", "wide").lines.last)
       #expect(row.contains("<1m00s") && row.contains("check again within 1m00s"), "\(row)")
@@ -100,7 +100,7 @@ import Testing
         + "start it with \"setpoint serve --data /srv/plane\""
       let statuses = ["e1", "e2"].map {
         EndpointStatus(
-          name: $0, phase: .degraded, reason: .retrying, why: why, since: at(-300), lastLook: at(-8))
+          name: $0, phase: .degraded, reason: .retrying, why: why, since: at(-300), lastCheck: at(-8))
       }
       try await write(statuses, to: directory)
       #expect(await status(directory).lines.last == "e1 and 1 more: \(why)")
@@ -115,7 +115,7 @@ import Testing
     try await withTemporaryDirectory { directory in
       let held = EndpointStatus(
         name: "chat", desired: "m/3, CPU Small", live: "m/2, CPU Small", phase: .held, reason: .quarantined,
-        why: "this config failed", since: at(-300), lastLook: at(-300))
+        why: "this config failed", since: at(-300), lastCheck: at(-300))
       try await write([held, champion], to: directory)
       let now = at(0)
       var lease: FileLease? = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
@@ -187,7 +187,7 @@ import Testing
       let going = ["e1", "e2"].map {
         EndpointStatus(
           name: $0, live: "m/1, CPU Small", phase: .withheld, reason: .massDeletion, why: words, since: at(-300),
-          next: "check again", nextAt: at(42), lastLook: at(-8))
+          next: "check again", nextAt: at(42), lastCheck: at(-8))
       }
       try await write(going + [champion], to: directory)
       let run = await status(directory)
@@ -213,7 +213,7 @@ import Testing
       let staying = ["e1", "e2"].map {
         EndpointStatus(
           name: $0, live: "m/1, CPU Small", phase: .withheld, reason: reason,
-          why: "it has no manifest, and pruning is off", since: at(-300), lastLook: at(-8))
+          why: "it has no manifest, and pruning is off", since: at(-300), lastCheck: at(-8))
       }
       let rest = " --fleet support --host \(Self.host) --state \(directory)\" deletes "
       try await write([staying[0], champion], to: directory)
@@ -236,7 +236,7 @@ import Testing
     try await withTemporaryDirectory { directory in
       let why = String(repeating: "no ", count: 23) + "remedy --allow-mass-delete does it"
       let cut = EndpointStatus(
-        name: "e1", phase: .withheld, reason: .drift, why: why, since: at(-300), lastLook: at(-8))
+        name: "e1", phase: .withheld, reason: .drift, why: why, since: at(-300), lastCheck: at(-8))
       try await write([cut], to: directory)
       let row = try #require(await status(directory).lines.last)
       #expect(row.hasSuffix("no remedy…"), "\(row)")

@@ -21,19 +21,19 @@ import Testing
     EndpointStatus(
       name: "champion", desired: "main.support.qwen3/4 (@champion), A10 Small", live: "main.support.qwen3/4, A10 Small",
       phase: .inSync, reason: .inSync, since: at(-7200), next: "check again", nextAt: at(42), commit: "1a2b3c4d5e",
-      lastLook: at(-8))
+      lastCheck: at(-8))
   }
 
   private var updating: EndpointStatus {
     EndpointStatus(
       name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .updating, reason: .updating,
-      why: "m-2: loading weights", since: at(-90), next: "check again", nextAt: at(-1), lastLook: at(-8))
+      why: "m-2: loading weights", since: at(-90), next: "check again", nextAt: at(-1), lastCheck: at(-8))
   }
 
   private var held: EndpointStatus {
     EndpointStatus(
       name: "support-chat", desired: "m/3, CPU Small", live: "m/2, CPU Small", phase: .held, reason: .quarantined,
-      why: "this config failed: broken weights", since: at(-300), lastLook: at(-8), warnings: ["somebody wrote"])
+      why: "this config failed: broken weights", since: at(-300), lastCheck: at(-8), warnings: ["somebody wrote"])
   }
 
   private func write(
@@ -80,10 +80,10 @@ import Testing
     try await withTemporaryDirectory { directory in
       let differing = EndpointStatus(
         name: "chat", desired: "m/4 (@champion), CPU Small", live: "m/4, CPU Small",
-        differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+        differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, since: at(-5), lastCheck: at(-5))
       let many = EndpointStatus(
         name: "many", desired: "m/4, CPU Small", live: "m/4, CPU Small", differences: ["a", "b", "c", "d", "e"],
-        phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+        phase: .updating, reason: .specChanged, since: at(-5), lastCheck: at(-5))
       try await write([differing, many], to: directory)
       let run = await status(directory)
       #expect(run.output.contains("   differs in engine, tags.team   "), "\(run)")
@@ -244,6 +244,27 @@ import Testing
       try await write([updating], to: directory, fleet: "other")
       let both = try JSONValue(parsing: await status(directory, "-o", "json").output)
       #expect(both["items"]?.arrayValue?.count == 2)
+    }
+  }
+
+  @Test func `commands in the JSON output carry the options that those of the text carry`() async throws {
+    try await withTemporaryDirectory { directory in
+      let broken = EndpointStatus(
+        name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .held, reason: .conflict,
+        why: "the tag cannot be read; \"setpoint retry alpha\" removes it", since: at(-90), lastCheck: at(-8))
+      try await write([broken], to: directory)
+      let retry = "\"setpoint retry alpha --fleet support --host \(Self.host) --state \(directory)\" removes it"
+      let text = await status(directory)
+      #expect(text.output.contains(retry), "\(text)")
+      let run = await status(directory, "-o", "json")
+      let json = try JSONValue(parsing: run.output)
+      #expect(json["endpoints"]?.arrayValue?.first?["why"] == .string("the tag cannot be read; \(retry)"), "\(run)")
+      let workspace = WorkspaceDouble()
+      try await workspace.serve("alpha", tags: ["setpoint-fleet": "support"])
+      let described = await CommandRun(
+        ["describe", "alpha", "-o", "json", "--state", directory], workspace: workspace)
+      let why = try JSONValue(parsing: described.output)["controllers"]?.arrayValue?.first?["status"]?["why"]
+      #expect(why?.stringValue?.contains("\"setpoint retry alpha --fleet support --state ") == true, "\(described)")
     }
   }
 

@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Endpoints
 import FoundationEssentials
 import ServingAPI
@@ -50,6 +51,20 @@ import Testing
     #expect(given.completed(completed) == completed, "twice counts as once")
   }
 
+  @Test func `in JSON, the commands in messages are completed, and data is not changed`() {
+    let retry = "lift it with \"setpoint retry chat\""
+    let completed = JSONValue.string(given.completed(retry))
+    let document: JSONValue = [
+      "name": .string(retry), "fields": [["from": .string(retry), "to": .null]],
+      "endpoints": [["why": .string(retry), "next": .string("check again"), "warnings": [.string(retry)]]],
+    ]
+    let expected: JSONValue = [
+      "name": .string(retry), "fields": [["from": .string(retry), "to": .null]],
+      "endpoints": [["why": completed, "next": .string("check again"), "warnings": [completed]]],
+    ]
+    #expect(given.completed(document) == expected)
+  }
+
   @Test func `a suggestion has a placeholder for the manifests`() {
     var given = SuggestedCommands()
     #expect(given.completed("\"setpoint apply -f ... --adopt\"") == "\"setpoint apply -f FILE --adopt\"")
@@ -98,14 +113,14 @@ import Testing
       ),
     ] as [([String], [String])])
   func `the command that starts a controller again has its options and no secret`(given: [String], kept: [String]) {
-    #expect(RunWords.forRestart(given) == kept)
+    #expect(RunArguments.forRestart(given) == kept)
   }
 
   @Test func `the command that starts a controller again finds its files from any directory`() {
     let directory = FileManager.default.currentDirectoryPath
     #expect(
-      RunWords.forRestart(["-f", "m", "--git=./repo"]) == ["-f", "\(directory)/m", "--git", "\(directory)/./repo"])
-    #expect(RunWords.forRestart(["--git", "repo"]) == ["--git", "\(directory)/repo"])
+      RunArguments.forRestart(["-f", "m", "--git=./repo"]) == ["-f", "\(directory)/m", "--git", "\(directory)/./repo"])
+    #expect(RunArguments.forRestart(["--git", "repo"]) == ["--git", "\(directory)/repo"])
   }
 
   @Test func `the command that starts a plane again finds its Python from any directory`() {

@@ -36,7 +36,7 @@ import Testing
         of: EndpointKey(host: Self.host, name: "support-chat"))
       let status = EndpointStatus(
         name: "support-chat", desired: Self.hostile, live: Self.hostile, phase: .held, reason: .quarantined,
-        why: Self.hostile, since: now, lastLook: now, warnings: [Self.hostile])
+        why: Self.hostile, since: now, lastCheck: now, warnings: [Self.hostile])
       try await history.save(
         [status], fleet: "default", host: Self.host, at: now,
         report: FleetReport(interval: .seconds(60), commit: "1a2b3c4d5e", problems: [Self.hostile]))

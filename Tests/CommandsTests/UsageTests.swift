@@ -70,8 +70,8 @@ import Testing
     #expect(try JSONValue(parsing: run.output)["version"] == .string(SetpointVersion.number))
     let invalid = await CommandRun(["get", "-oxml"])
     #expect(invalid.code == 64)
-    #expect(
-      invalid.notes.hasPrefix("error: ") && invalid.notes.contains("'xml' is invalid for '"), "\(invalid)")
+    #expect(invalid.notes.hasPrefix(#"error: the value "xml" is invalid for ""#), "\(invalid)")
+    #expect(invalid.notes.contains(#"use "table", "wide", "json" or "yaml"; "setpoint get --help""#), "\(invalid)")
   }
 
   @Test(
@@ -122,8 +122,8 @@ import Testing
   @Test(
     arguments: [
       (["wait", "chat", "--timeout", "5x"], "--timeout", "write a time like 90s"),
-      (["apply", "-f", "x", "--timeout", "-5s"], "the value '-5s' is invalid for '--timeout <TIME>'", "90s"),
-      (["rollback", "chat", "--to", "-1"], "the value '-1' is invalid for '--to <N>'", "write a whole number"),
+      (["apply", "-f", "x", "--timeout", "-5s"], #"the value "-5s" is invalid for "--timeout <TIME>""#, "90s"),
+      (["rollback", "chat", "--to", "-1"], #"the value "-1" is invalid for "--to <N>""#, "write a whole number"),
       (["models", "alias", "m", "a", "x"], "<version>", "write a whole number"),
       (["apply", "-f", "x", "--write-budget", "0/m"], "--write-budget", "write a budget like 50/5m, or off"),
       (["serve", "--port", "99999"], "--port", "write a port from 0 to 65535"),
@@ -139,6 +139,30 @@ import Testing
     let run = await CommandRun(arguments)
     #expect(run.code == 64)
     #expect(run.notes.contains(what) && run.notes.contains(next), "\(run)")
+  }
+
+  @Test(
+    arguments: [
+      (["apply", "--no-such-flag"], #"unknown option "--no-such-flag""#, #"next:  "setpoint apply --help""#),
+      (["apply", "--pruen"], #"unknown option "--pruen""#, #"next:  did you mean "--prune"? "setpoint apply --help""#),
+      (["apply", "--prune=yes"], #"the option "--prune" does not take any value, but "yes" was specified"#, ""),
+      (["query", "chat"], #"missing expected argument "<prompt>""#, #"next:  "setpoint query --help""#),
+      (["apply", "--timeout"], #"missing value for "--timeout <TIME>""#, #"next:  "setpoint apply --help""#),
+      (["version", "it's"], #"unexpected argument "it's""#, #"next:  "setpoint version --help""#),
+      (["version", "a", "b"], #"2 unexpected arguments: "a", "b""#, #"next:  "setpoint version --help""#),
+      (["completion", "ksh"], #"the value "ksh" is invalid for "<shell>""#, #"use "bash", "zsh" or "fish"; "setpoint"#),
+      (["apply"], "no manifests are specified; use -f FILE, -f DIR, or -f - for standard input", ""),
+      (["run", "--fleet", "a"], "no manifests are specified; use -f DIR or --git URL", ""),
+      (["run", "-f", ".", "--git", "u", "--fleet", "a"], "-f and --git cannot be combined", ""),
+      (["status", "--controller", "h", "--state", "d"], "--controller and --state cannot be combined", ""),
+    ] as [([String], String, String)])
+  func `every usage error has the same form, whether the parser or a command finds it`(
+    arguments: [String], what: String, next: String
+  ) async {
+    let run = await CommandRun(arguments)
+    #expect(run.code == 64)
+    #expect(run.notes.hasPrefix("error: \(what)\n"), "\(run)")
+    #expect(run.notes.contains(next.isEmpty ? " --help\" shows its usage" : next), "\(run)")
   }
 
   @Test(

@@ -72,7 +72,7 @@ import Testing
       ("notices", harness.notifications.all.map { "\($0.what) \($0.why)" }.joined(separator: "\n")),
       ("revisions", memory.revisions.compactMap(\.outcome.message).joined(separator: "\n")),
       ("attempt", "\(String(describing: memory.attempt?.refusal)) \(String(describing: memory.attempt?.verification))"),
-      ("setbacks", memory.backoffs.values.map(\.words).joined(separator: "\n")),
+      ("setbacks", memory.backoffs.values.map(\.message).joined(separator: "\n")),
     ]
     for (exit, text) in exits {
       #expect(!text.contains(Self.value), "\(exit): \(text)")

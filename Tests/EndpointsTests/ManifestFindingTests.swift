@@ -189,13 +189,6 @@ import Testing
       ]
     ),
     (
-      "engine: {adapters: [{name: tone}], extraArgs: [--enable-lora, --lora-modules=a=b]}",
-      [
-        "8:12: error: spec.engine.adapters: LoRA adapters have no field of their own; add --enable-lora and --lora-modules "
-          + "to engine.extraArgs"
-      ]
-    ),
-    (
       "tags: {cost-center: 4411}",
       ["8:23: error: spec.tags.cost-center: 4411 is a number, not text; write \"4411\" in quotes"]
     ),
@@ -308,115 +301,5 @@ import Testing
     #expect(
       findings(manifest(name: name, "model: m\nentityVersion: 7")) == ["4:9: error: metadata.name: " + expected])
     #expect(read(manifest(name: String(repeating: "n", count: 253), "model: m\nentityVersion: 7")).isComplete)
-  }
-}
-
-@Suite struct `The head of a manifest` {
-  private static let heads: [(text: String, findings: [String])] = [
-    (
-      "resource \"a\" \"b\" {\n  x = 1\n}\n",
-      [
-        "1:1: error: the file looks like HCL (Terraform), not YAML; move other objects elsewhere, or exclude them with "
-          + "--exclude GLOB or a .setpointignore file"
-      ]
-    ),
-    (
-      "[]",
-      [
-        "1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list; move other objects "
-          + "elsewhere, or exclude them with --exclude GLOB or a .setpointignore file"
-      ]
-    ),
-    (
-      "a: 1",
-      [
-        "1:1: error: not a ServingEndpoint: it has neither kind nor metadata nor spec; move other objects "
-          + "elsewhere, or exclude them with --exclude GLOB or a .setpointignore file"
-      ]
-    ),
-    (
-      "a: 1\nspec: {}",
-      [
-        "1:1: error: a: unknown field; known fields: apiVersion, kind, metadata, spec, status",
-        "1:1: error: apiVersion: required, but missing; for example apiVersion: serving.setpoint.dev/v1alpha1",
-        "1:1: error: kind: required, but missing; for example kind: ServingEndpoint",
-        "1:1: error: metadata: required, but missing; for example metadata: {name: support-chat}",
-        "2:7: error: spec.entityVersion: required, but missing; for example entityVersion: \"7\"",
-        "2:7: error: spec.model: required, but missing; for example model: main.support.qwen3",
-      ]
-    ),
-    (
-      "apiVersion: serving.setpoint.dev/v1alpha2\nkind: ServingEndpiont\nmetadata: {nam: x}\nspec: {model: m}",
-      [
-        "1:13: error: apiVersion: expected \"serving.setpoint.dev/v1alpha1\", found the text "
-          + "\"serving.setpoint.dev/v1alpha2\"; did you mean \"serving.setpoint.dev/v1alpha1\"?",
-        "2:7: error: kind: expected \"ServingEndpoint\", found the text \"ServingEndpiont\"; did you mean "
-          + "\"ServingEndpoint\"?",
-        "3:11: error: metadata.name: required, but missing; for example name: support-chat",
-        "3:12: error: metadata.nam: unknown field; did you mean \"name\"?",
-        "4:7: error: spec.entityVersion: required, but missing; for example entityVersion: \"7\"",
-      ]
-    ),
-    (
-      """
-      apiVersion: serving.setpoint.dev/v1alpha1
-      kind: ServingEndpoint
-      metadata:
-        name: x
-        namespace: ml
-        annotations: {a: 1}
-      spec: {model: m, entityVersion: 1}
-      status: {ready: true}
-      """,
-      [
-        "5:3: warning: metadata.namespace: used by Kubernetes; ignored for the endpoint",
-        "6:3: warning: metadata.annotations: used by Kubernetes; ignored for the endpoint",
-        "8:1: warning: status: set by the cluster; ignored in a file",
-      ]
-    ),
-  ]
-
-  @Test(arguments: heads)
-  func `the head of a manifest is checked like everything else`(text: String, expected: [String]) {
-    #expect(findings(text).sorted() == expected.sorted())
-  }
-}
-
-@Suite struct `Secrets` {
-  @Test(arguments: [
-    "environment: {HF_TOKEN: hunter2}",
-    "environment: {HF_TOKEN: \"{{hunter2}}\"}",
-    "environment: {PIN: 0x7hunter2, A: [hunter2]}",
-    "environment: {A: {b: hunter2}}",
-    "environment: hunter2",
-    "environment: [hunter2]",
-    "environment: {\"A B\": hunter2}",
-    "environment: {A: !hunter2x hunter2}",
-    "HF_TOKEN: hunter2",
-    "engine: {extraArgs: [--api-key=hunter2]}",
-    "engine: {extraArgs: --api-key=hunter2}",
-    "engine: {extraArgs: [\"--api-key hunter2\"]}",
-    "engine: {extraArgs: [{--api-key: hunter2}]}",
-    "environment: {A: \"hunter2\\0\"}",
-  ]) func `secrets never appear in a finding`(line: String) {
-    let found = findings(manifest("model: m\nentityVersion: 7\n" + line.replacing("!hunter2x", with: "!x")))
-    #expect(!found.joined().contains("hunter2"), "\(found)")
-    #expect(!found.isEmpty)
-  }
-
-  @Test func `secrets in plaintext are a warning`() {
-    #expect(
-      findings(
-        manifest("model: m\nentityVersion: 7\nenvironment: {HF_TOKEN: hunter2, TOKENIZERS_PARALLELISM: off-ish}")) == [
-          "8:27: warning: spec.environment.HF_TOKEN: looks like a plaintext secret; use a reference to a stored one: "
-            + "{{secrets/scope/key}}"
-        ])
-  }
-
-  @Test func `secrets that are numbers are not shown either`() {
-    #expect(
-      findings(manifest("model: m\nentityVersion: 7\nenvironment: {PIN: 4711}")) == [
-        "8:22: error: spec.environment.PIN: the value is a number, not text; write it in quotes"
-      ])
   }
 }

@@ -32,6 +32,7 @@ import Testing
     ("SPACE", "10GiB"), ("HF_HOME", "/models/qwen3/cache"), ("MONKEY", "see"), ("HF_TOKEN", "{{secrets/llm/hf}}"),
     ("CACHE_BYPASS", "true"), ("COMPASS", "north"), ("PINNED", "true"), ("SSH_ASKPASS", "/usr/bin/ask"),
     ("SETPOINT_ENGINE_ARGS", #"["--max-num-batched-tokens","8192"]"#),
+    ("SETPOINT_ADAPTERS", #"[{"model":"main.support.secret","name":"secret","version":"3"}]"#),
   ])
   func `numbers, words, paths and secret references are shown`(variable: String, value: String) {
     #expect(!PublicValue.mayBeCredential(variable: variable, value: value))

@@ -92,7 +92,7 @@ extension Memory {
       words += ", \(attempt.kind.rawValue) to \(name(attempt.digest)) open"
       if let step = attempt.step { words += " at \(step.traffic) %" }
       if let acceptance = attempt.acceptance { words += " (accepted, version \(acceptance.version ?? 0))" }
-      if let refusal = attempt.refusal { words += " (refused: \(refusal.words))" }
+      if let refusal = attempt.refusal { words += " (refused: \(refusal.message))" }
       if let verification = attempt.verification { words += " (\(verification.verdict.word))" }
     }
     if let heldWhileAbsent { words += ", \(heldWhileAbsent.trace)" }

@@ -191,7 +191,7 @@ extension Memory {
         backoff.until <= ModelTime.now
         ? nil
         : TransientFailure(
-          digest: backoff.digest, failures: 1, until: ModelTime.now + .seconds(1), words: backoff.words,
+          digest: backoff.digest, failures: 1, until: ModelTime.now + .seconds(1), message: backoff.message,
           isRefusal: backoff.isRefusal)
     }
     corrections.removeAll { $0.at + Correction.window <= ModelTime.now }

@@ -14,7 +14,8 @@ extension ControllerHarness {
     for name in names {
       let live = environment.workspace.endpoint(name)
       lines.append(
-        "\(name) live: \(live?.active.map { "\($0.config.words()), \(live.map { "\($0.update)" } ?? "")" } ?? "none")")
+        "\(name) live: "
+          + "\(live?.active.map { "\($0.config.summary()), \(live.map { "\($0.update)" } ?? "")" } ?? "none")")
       lines.append("\(name) tags: \((live?.tags ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })")
       lines.append(
         "\(name) gateway: \(live?.settings?.gateway.map { "\($0)" } ?? "none"), "

@@ -63,7 +63,7 @@ package struct RandomFaultRun: Sendable {
       uniqueKeysWithValues: names.map { name in
         let live = harness.environment.workspace.endpoint(name)
         let status = statuses[name].map { "\($0.phase) \($0.reason?.rawValue ?? "")" } ?? "none"
-        return (name, [live?.active?.config.words() ?? "none", "\(live?.tags ?? [:])", status])
+        return (name, [live?.active?.config.summary() ?? "none", "\(live?.tags ?? [:])", status])
       })
   }
 

@@ -45,6 +45,28 @@ import Testing
     #expect(names == ["tone", "tone", "tone", "tone", "m"])
   }
 
+  @Test func `the list of models has each endpoint with its adapters`() async throws {
+    let harness = GatewayHarness()
+    harness.ready("r1", port: RetryTests.nowhere, models: ["m", "tone", "brief"])
+    try await harness.run { client in
+      let list = try await client.post("/v1/models", "", method: .GET).json["data"]?.arrayValue ?? []
+      #expect(list.map { $0["id"] } == ["chat", "chat:brief", "chat:tone"])
+      #expect(list.map { $0["parent"] } == [JSONValue.null, "chat", "chat"])
+      for path in ["/v1/models/chat:tone", "/serving-endpoints/models/chat%3Atone"] {
+        let one = try await client.post(path, "", method: .GET)
+        #expect(one.status == 200 && one.json["id"] == "chat:tone" && one.json["parent"] == "chat")
+      }
+      for path in ["/v1/models/chat:other", "/v1/models/chat:"] {
+        let unknown = try await client.post(path, "", method: .GET)
+        #expect(unknown.status == 404)
+        let words = unknown.json["error"]?["message"]?.stringValue ?? ""
+        #expect(words.contains(#"available: "chat", "m-1", "chat:brief", "chat:tone""#), "\(words)")
+      }
+      let elsewhere = try await client.post("/v1/models/nope:tone", "", method: .GET)
+      #expect(elsewhere.status == 404 && elsewhere.json["message"]?.stringValue?.contains("nope:tone") == true)
+    }
+  }
+
   @Test func `a query for an adapter goes to its served entity, whatever the traffic split`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in

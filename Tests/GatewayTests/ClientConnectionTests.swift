@@ -169,7 +169,7 @@ import Testing
 
   @Test func `incomplete bodies hold no more than the budget, and a new client is answered`() async throws {
     var limits = ClientLimits()
-    limits.heldBytes = 1 << 20
+    limits.requestMemory = 1 << 20
     let (harness, replica) = (GatewayHarness(clients: limits), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)
@@ -209,7 +209,7 @@ import Testing
   {
     let size = TestClient.hello.utf8.count
     var limits = ClientLimits()
-    limits.heldBytes = size * 3 / 2
+    limits.requestMemory = size * 3 / 2
     let held = HeldBytes(limit: 1 << 20)
     let (harness, replica, gate) = (GatewayHarness(clients: limits, heldBytes: held), ScriptedReplica(), Gate())
     try await replica.run(answer: { _ in
@@ -306,7 +306,7 @@ import Testing
         #expect(await eventually { harness.records.count == 1 })
         // Until the event loop that made the record has written the response too.
         for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
-        #expect(server.requestsUnderWay == 1)
+        #expect(server.requestsInProgress == 1)
         return connection
       }
       // The server has ended: before, it would have waited for as long as its client reads nothing.

@@ -145,7 +145,7 @@ import Testing
       try await harness.run { client, server in
         let query = RawClient.post("Content-Length: \(TestClient.hello.utf8.count)\r\n") + TestClient.hello
         async let answer = RawClient(port: client.port).exchange(query + query)
-        #expect(await eventually { harness.admission.snapshot.inFlight == 1 && server.requestsUnderWay == 2 })
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 && server.requestsInProgress == 2 })
         server.stopListening()
         gate.open()
         let text = try await answer

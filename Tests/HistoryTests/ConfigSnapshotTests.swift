@@ -37,8 +37,10 @@ import Testing
     ("SETPOINT_ENGINE_ARGS", #"["--otlp-traces-endpoint","http://a:b@c"]"#, false),
     ("SETPOINT_PLANE", #"{"concurrency":8,"queue":{"wait":"1m"}}"#, true),
     ("SETPOINT_PLANE", #"{"password":"abc"}"#, false),
+    ("SETPOINT_ADAPTERS", #"[{"model":"m","name":"tone","version":"3"}]"#, true),
+    ("SETPOINT_ADAPTERS", #"[{"model":"m","name":"tone","password":"abc"}]"#, false),
   ])
-  func `secret references, engine flags and settings for a plane are recorded as written, credentials never`(
+  func `secret references, engine flags, adapters and settings for a plane are recorded as written, credentials never`(
     variable: String, value: String, isKept: Bool
   ) throws {
     let original = config([variable: value])

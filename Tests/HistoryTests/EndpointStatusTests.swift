@@ -23,12 +23,12 @@ import Testing
 
   private func status(
     _ decision: Decision, desired: Desired? = nil, observed: Observation? = nil, former: EndpointStatus? = nil,
-    withheld: String? = nil, nextLook: Timestamp? = nil
+    withheld: String? = nil, nextCheck: Timestamp? = nil
   ) -> EndpointStatus? {
     let endpoint = DesiredEndpoint(name: "chat", config: config("4"), resolvedAliases: ["qwen3-4": "@champion"])
     return EndpointStatus(
       "chat", desired: desired ?? .present(endpoint), observed: observed ?? .present(live("3")), memory: Memory(),
-      decision: decision, former: former, withheld: withheld, nextLook: nextLook, commit: "1a2b3c4", at: now)
+      decision: decision, former: former, withheld: withheld, nextCheck: nextCheck, commit: "1a2b3c4", at: now)
   }
 
   private let put = Operation.updateConfig(name: "chat", config: EndpointConfig(entities: []))
@@ -113,7 +113,7 @@ import Testing
   @Test func `a withheld change has its reason and announces no write`() {
     let update = Decision(.update, Reason(.specChanged), next: .call(put), operations: [put])
     let later = now + .seconds(3600)
-    let withheld = status(update, withheld: "the change window opens at 09:00", nextLook: later)
+    let withheld = status(update, withheld: "the change window opens at 09:00", nextCheck: later)
     #expect(withheld?.phase == .withheld)
     #expect(withheld?.why == "the change window opens at 09:00")
     #expect(withheld?.next == "check again")
@@ -124,7 +124,7 @@ import Testing
     let hold = Decision(.hold, Reason(.quarantined, "x"), next: .rest)
     let first = try #require(status(hold))
     let earlier = EndpointStatus(
-      name: "chat", phase: first.phase, reason: first.reason, since: Timestamp(milliseconds: 5), lastLook: now)
+      name: "chat", phase: first.phase, reason: first.reason, since: Timestamp(milliseconds: 5), lastCheck: now)
     #expect(status(hold, former: earlier)?.since == Timestamp(milliseconds: 5))
     #expect(status(Decision(.hold, Reason(.stalled, "x"), next: .rest), former: earlier)?.since == now)
   }
@@ -140,9 +140,9 @@ import Testing
     let later = EndpointStatus(
       name: one.name, desired: one.desired, desiredDigest: one.desiredDigest, live: one.live, phase: one.phase,
       reason: one.reason, why: one.why, since: one.since, next: one.next, nextAt: now + .seconds(99),
-      commit: one.commit, lastLook: now + .seconds(5))
+      commit: one.commit, lastCheck: now + .seconds(5))
     #expect(later.says(sameAs: one))
-    let other = EndpointStatus(name: one.name, phase: one.phase, reason: one.reason, since: one.since, lastLook: now)
+    let other = EndpointStatus(name: one.name, phase: one.phase, reason: one.reason, since: one.since, lastCheck: now)
     #expect(!other.says(sameAs: one))
   }
 
@@ -150,14 +150,14 @@ import Testing
     let full = EndpointStatus(
       name: "chat", desired: "d", desiredDigest: config("4").digest, live: "l", differences: ["engine", "tags.team"],
       phase: .held, reason: .quarantined, why: "w", since: now, next: "check again",
-      nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastLook: now, warnings: ["x"])
-    let bare = EndpointStatus(name: "bare", phase: .unknown, since: now, lastLook: now)
+      nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastCheck: now, warnings: ["x"])
+    let bare = EndpointStatus(name: "bare", phase: .unknown, since: now, lastCheck: now)
     let statuses = [
       FleetStatus(
         fleet: "f", target: "t", lastSync: now,
         report: FleetReport(
           interval: .seconds(60), commit: "c", problems: ["p"], stoppedAt: now, mode: "observe",
-          startWords: ["-f", "/m"]),
+          startArguments: ["-f", "/m"]),
         endpoints: [full, bare], isControllerRunning: false),
       FleetStatus(fleet: "f", target: "t", lastSync: nil, endpoints: []),
     ]

@@ -10,7 +10,7 @@ import Testing
   private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: 1_767_225_600_000 + seconds * 1000) }
 
   private func status(_ name: String, _ phase: Phase = .inSync, reason: Reason.Code? = .inSync) -> EndpointStatus {
-    EndpointStatus(name: name, phase: phase, reason: reason, since: at(0), lastLook: at(1))
+    EndpointStatus(name: name, phase: phase, reason: reason, since: at(0), lastCheck: at(1))
   }
 
   private var full: EndpointStatus {
@@ -18,7 +18,7 @@ import Testing
       name: "chat", desired: "main.support.qwen3/4 (@champion), A10 Small",
       desiredDigest: EndpointConfig(entities: []).digest, live: "main.support.qwen3/3, A10 Small",
       differences: ["engine", "tags.team"], phase: .updating, reason: .specChanged, why: "the alias moved",
-      since: at(3), next: "check again", nextAt: at(9), commit: "1a2b3c4", lastLook: at(4), warnings: ["one", "two"])
+      since: at(3), next: "check again", nextAt: at(9), commit: "1a2b3c4", lastCheck: at(4), warnings: ["one", "two"])
   }
 
   @Test func `statuses are kept as they were saved, by name, until they are removed`() async throws {
@@ -42,7 +42,7 @@ import Testing
     let store = try HistoryStore.passing()
     let report = FleetReport(
       interval: .milliseconds(90_500), commit: "abc", problems: ["the source cannot be read"], stoppedAt: at(8),
-      mode: "observe", startWords: ["-f", "/manifests", "--mode", "observe"])
+      mode: "observe", startArguments: ["-f", "/manifests", "--mode", "observe"])
     try await store.save([], fleet: "f", host: host, at: at(1), report: report)
     try await store.save([], fleet: "f", host: host, at: at(2))
     let key = FleetKey(host: host, name: "f")

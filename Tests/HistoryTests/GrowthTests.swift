@@ -241,7 +241,7 @@ import Testing
       let statuses = ["a", "b"].map { name in
         EndpointStatus(
           name: name, desired: "1", live: "1", phase: .inSync, reason: nil, why: "as wanted", since: day(0), next: nil,
-          nextAt: nil, commit: nil, lastLook: day(0), warnings: ["word"])
+          nextAt: nil, commit: nil, lastCheck: day(0), warnings: ["word"])
       }
       try await store.save(
         statuses, fleet: "prod", host: key.host, at: day(0),

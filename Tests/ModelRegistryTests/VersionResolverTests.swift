@@ -125,7 +125,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   @Test(
     arguments: TestedRegistry.allCases,
     [
-      ("7", ModelRegistryError.Kind?.none, ""), ("8", .notYetRegistered, "wait until it is READY, then try again"),
+      ("7", ModelRegistryError.Kind?.none, ""), ("8", .notYetRegistered, "wait until it is READY, then retry"),
       ("6", .notServable, "register the model again"), ("10", .noSuchVersion, "use one of 9, 8, 7, 6"),
     ])
   func `a version can be served if it is READY`(

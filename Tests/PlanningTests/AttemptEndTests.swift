@@ -44,7 +44,7 @@ import Testing
 
   private let refused = Memory(
     revisions: revisions((v1, .good), (v2, .pending)),
-    attempt: attempt(v2, refusal: .init(cause: .theirs, words: "there is no secret llm/hf")))
+    attempt: attempt(v2, refusal: .init(cause: .theirs, message: "there is no secret llm/hf")))
 
   @Test func `after a refused call, a plan for another config shows what is sent, and nothing in progress`() {
     let change = plan(endpoint(v3), live(v1), refused).changes.first

@@ -13,6 +13,7 @@ import Testing
     ("Insufficient capacity in the region", .theirs, "no capacity"),
     ("The quota for GPU_MEDIUM is used up", .theirs, "quota"),
     ("Internal error. Please try again later", .theirs, "provider"),
+    ("the server is at its connection limit; retry later", .theirs, "provider"),
     (
       "the plane's machine is at fault: vLLM is not installed for python3", .theirs,
       "the change is retried automatically"
@@ -24,8 +25,8 @@ import Testing
   func `a message determines whose fault a failure is`(message: String, cause: CauseClass, plain: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == cause)
-    #expect(found.words.contains(message), "the provider's words are kept")
-    #expect(plain.isEmpty || found.words.contains(plain))
+    #expect(found.message.contains(message), "the provider's words are kept")
+    #expect(plain.isEmpty || found.message.contains(plain))
   }
 
   @Test func `one entity that failed through our fault is enough`() {
@@ -40,8 +41,8 @@ import Testing
       name: "chat", id: "id", pending: pending, readiness: .notReady, update: .failed)
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.hasPrefix("a: no capacity ("), "the source of the message, and what to do")
-    #expect(found.words.contains("); b: out of memory ("))
+    #expect(found.message.hasPrefix("a: no capacity ("), "the source of the message, and what to do")
+    #expect(found.message.contains("); b: out of memory ("))
   }
 
   @Test func `messages seen during the update count if the provider no longer shows them`() {
@@ -49,7 +50,7 @@ import Testing
     failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(message: "Insufficient capacity in the region")])
     let found = FailureCause(of: failed)
     #expect(found.cause == .theirs)
-    #expect(found.words.contains("Insufficient capacity in the region"))
+    #expect(found.message.contains("Insufficient capacity in the region"))
   }
 
   @Test func `if the provider's message says nothing, a log line does`() {
@@ -61,8 +62,8 @@ import Testing
       ])
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.contains("an invalid flag: The container did not become healthy"))
-    #expect(found.words.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
+    #expect(found.message.contains("an invalid flag: The container did not become healthy"))
+    #expect(found.message.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
   }
 
   @Test func `a log that mentions the network does not make a failure the provider's`() {
@@ -70,14 +71,14 @@ import Testing
     failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(serverLog: ["connection reset by peer"])])
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words == "the provider gave no reason")
+    #expect(found.message == "the provider gave no reason")
   }
 
   @Test func `a failure without a message counts as ours, so nothing is sent again forever`() {
     let found = FailureCause(of: live(v1, update: .failed))
     #expect(found == FailureCause(of: live(v1, update: .failed)))
     #expect(found.cause == .ours)
-    #expect(found.words == "the provider gave no reason")
+    #expect(found.message == "the provider gave no reason")
   }
 
   @Test(arguments: [
@@ -103,7 +104,7 @@ import Testing
   func `a temporary cause takes precedence over ours in the same message`(message: String, plain: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == .theirs)
-    #expect(found.words.contains(plain))
+    #expect(found.message.contains(plain))
   }
 
   @Test(arguments: [
@@ -113,7 +114,7 @@ import Testing
   func `a memory limit is not a quota`(message: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == .ours)
-    #expect(found.words.contains("out of memory") || found.words.contains("OutOfMemory"))
+    #expect(found.message.contains("out of memory") || found.message.contains("OutOfMemory"))
   }
 
   @Test(arguments: [
@@ -122,7 +123,7 @@ import Testing
     "vLLM exited with code 137 (SIGKILL): out of memory",
   ])
   func `the class of a cause is named once`(message: String) {
-    let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).words
+    let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).message
     #expect(words.hasPrefix(message))
   }
 
@@ -135,16 +136,17 @@ import Testing
   ) throws {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == cause)
-    #expect(found.words.contains(name))
+    #expect(found.message.contains(name))
     let signal = try #require(ProcessSignal.all.first { $0.name == name })
-    #expect(found.words.contains(signal.meaning))
+    #expect(found.message.contains(signal.meaning))
   }
 
   @Test(arguments: [
     (CallResult.Failure.notFound, "Model version 'main.support.qwen3' 2 does not exist."),
     (.notFound, "Registered model 'main.support.qwen3' does not exist."),
-    (.notFound, "Model 'hello' has no version 2: it has 1."),
+    (.notFound, "model \"hello\" has no version 2: it has 1"),
     (.refused, "main.support.qwen3 version 2 does not exist"),
+    (.refused, "environment_vars: no secret llm/hf on this plane; write its value to /d/secrets/llm/hf"),
     (.refused, "environment_vars: there is no secret llm/hf on this plane; write it"),
     (.refused, "Secret does not exist with scope: llm and key: hf"),
   ])
@@ -165,6 +167,7 @@ import Testing
 
   @Test(arguments: [
     "Endpoint with name 'model-version' does not exist.",
+    "endpoint \"chat\" no longer exists: its record in the plane's store is damaged (config version 2 is missing)",
     "unknown model path: the entrypoint names a folder that does not exist",
     "INVALID_PARAMETER_VALUE: the secret reference is no reference; the model does not exist in words only",
   ])

@@ -203,11 +203,12 @@ import Testing
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "close failed"),
     Case(
       why: "7: refused by the provider", observed: live(v1),
-      memory: Memory(attempt: attempt(v2, refusal: .init(cause: .ours, words: "400"))), action: .update,
+      memory: Memory(attempt: attempt(v2, refusal: .init(cause: .ours, message: "400"))), action: .update,
       reason: .quarantined, next: "tags +setpoint-held"),
     Case(
       why: "7: a refused create is held in memory, since there is no endpoint to tag", observed: nil,
-      memory: Memory(attempt: attempt(v2, base: .absent, refusal: .init(cause: .ours, words: "400"))), action: .create,
+      memory: Memory(attempt: attempt(v2, base: .absent, refusal: .init(cause: .ours, message: "400"))),
+      action: .create,
       reason: .updating, next: "close refused"),
     Case(
       why: "7: after a failed rollback, no other target is tried",
@@ -226,7 +227,7 @@ import Testing
       why: "8: and the next attempt waits for it",
       memory: Memory(
         backoffs: [
-          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
+          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), message: "no capacity")
         ]),
       action: .update, reason: .retrying, next: "wait"),
     Case(
@@ -234,7 +235,7 @@ import Testing
       memory: Memory(
         revisions: revisions((v1, .good)),
         backoffs: [
-          .config: TransientFailure(digest: v3.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
+          .config: TransientFailure(digest: v3.digest, failures: 1, until: now + .seconds(9), message: "no capacity")
         ]),
       action: .update, reason: .specChanged, next: "open update"),
     Case(
@@ -294,8 +295,10 @@ import Testing
     Case(
       why: "10: throttled: sent again after the backoff",
       memory: Memory(
-        revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, words: "429")),
-        backoffs: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
+        revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, message: "429")),
+        backoffs: [
+          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), message: "429")
+        ]),
       action: .update, reason: .retrying, next: "wait"),
   ])
   func `row 10: an attempt has no outcome`(_ row: Case) { row.check() }
@@ -337,97 +340,6 @@ import Testing
   ])
   func `a failure counts only if it belongs to the attempt`(_ row: Case) { row.check() }
 
-  static func held(
-    _ rollout: Rollout, _ cause: HeldConfig.Cause, to target: Rollout?, stalled: Bool = false
-  ) -> ObservedEndpoint {
-    live(v1, held: HeldConfig(digest: rollout.digest, cause: cause, target: target?.digest, isStalled: stalled))
-  }
-
-  @Test(arguments: [
-    Case(
-      why: "11: another digest lifts the hold", desired: endpoint(v3), observed: held(v2, .failed, to: v1),
-      action: .update, reason: .specChanged, next: "tags -setpoint-held"),
-    Case(
-      why: "11: even if that digest is live", desired: endpoint(v1), observed: held(v2, .failed, to: v1),
-      action: .update, reason: .settingsChanged, next: "tags -setpoint-held"),
-    Case(
-      why: "11: held without a target", observed: held(v2, .canceled, to: nil), action: .hold, reason: .quarantined,
-      next: "rest"),
-    Case(
-      why: "11: stalled", observed: held(v2, .verification, to: v1, stalled: true), action: .hold, reason: .stalled,
-      next: "rest"),
-    Case(
-      why: "11: the rollback target is not in this machine's history", observed: held(v2, .verification, to: v3),
-      action: .hold, reason: .stalled, next: "rest"),
-    Case(
-      why: "11: an unreadable hold", observed: live(v1, tags: [FleetTags.fleet: "f", FleetTags.held: "x"]),
-      action: .hold, reason: .stalled, next: "rest"),
-    Case(
-      why: "11: a refused create waits for a user", observed: nil,
-      memory: Memory(heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil)), action: .hold,
-      reason: .quarantined, next: "rest"),
-    Case(
-      why: "11: or for another digest", desired: endpoint(v3), observed: nil,
-      memory: Memory(heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil)), action: .create,
-      reason: .doesNotExist, next: "lift"),
-    Case(
-      why: "12: absent: recorded before it is created", observed: nil, memory: Memory(), action: .create,
-      reason: .doesNotExist, next: "open update"),
-    Case(
-      why: "13: in sync", desired: endpoint(v1), action: .none, reason: .inSync, next: "rest"),
-    Case(
-      why: "13: an old visible failure does not matter", desired: endpoint(v1), observed: live(v1, update: .failed),
-      action: .none, reason: .inSync, next: "rest"),
-    Case(
-      why: "13: in sync and not ready: no write", desired: endpoint(v1), observed: live(v1, ready: .notReady),
-      action: .hold, reason: .unhealthy, next: "wait"),
-    Case(
-      why: "13: an unknown readiness is not ready", desired: endpoint(v1),
-      observed: live(v1, ready: .unknown("WARM")), action: .hold, reason: .unhealthy, next: "wait"),
-    Case(
-      why: "13: quarantined, at the target", observed: held(v2, .failed, to: v1), action: .hold, reason: .quarantined,
-      next: "rest"),
-    Case(
-      why: "13: a user rolled back", observed: held(v2, .rollback, to: v1), action: .hold, reason: .rolledBack,
-      next: "rest"),
-    Case(
-      why: "14: the spec changed", memory: Memory(revisions: revisions((v1, .good))), action: .update,
-      reason: .specChanged, next: "open update"),
-    Case(
-      why: "14: an unknown live config is recorded before it is replaced", memory: Memory(), action: .update,
-      reason: .specChanged, next: "record found"),
-    Case(
-      why: "14: drift", desired: endpoint(v1), observed: live(foreign, version: 6),
-      memory: Memory(revisions: revisions((v1, .good))), action: .update, reason: .drift, next: "open update"),
-    Case(
-      why: "14: the manifest was reverted", desired: endpoint(v1), observed: live(v2, version: 6),
-      memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .rollback, reason: .wentBack,
-      next: "open update"),
-    Case(
-      why: "14: rolled back after a failed verification: the target is checked first",
-      observed: live(v2, held: HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest)),
-      action: .rollback,
-      reason: .verificationFailed, next: "check"),
-    Case(
-      why: "14: it can be served",
-      observed: live(v2, held: HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest)),
-      memory: Memory(
-        revisions: revisions((v1, .good), (v2, .failed(.ours, ""))),
-        targetCheck: .init(digest: v1.digest, at: now, problem: nil)),
-      action: .rollback, reason: .verificationFailed, next: "open rollback"),
-    Case(
-      why: "14: the registry's word alone does not withhold a rollback",
-      observed: live(v2, held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
-      memory: Memory(
-        revisions: revisions((v1, .good), (v2, .good)),
-        targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted")),
-      action: .rollback, reason: .askedFor, next: "open rollback"),
-    Case(
-      why: "14: an endpoint without any config gets one", observed: live(nil, ready: .notReady), action: .update,
-      reason: .specChanged, next: "open update"),
-  ])
-  func `rows 11 to 14: which config the endpoint gets`(_ row: Case) { row.check() }
-
   @Test func `row 1: an endpoint that cannot be read is not acted on, whatever else is known`() {
     let memory = Memory(revisions: revisions((v1, .good)), attempt: attempt(v2))
     let options = DecisionOptions(fleet: "f", adopt: true, prune: true)
@@ -439,15 +351,5 @@ import Testing
       desired: .unknown("registry down"), observed: .present(live(v1)), memory: memory, now: now, options: options)
     #expect(unknown.reason == Reason(.blocked, "registry down"))
     #expect(unknown.next == .rest)
-  }
-
-  @Test func `the registry's objection to a rollback is reported, and the rollback is sent anyway`() {
-    let memory = Memory(
-      revisions: revisions((v1, .good), (v2, .good)),
-      targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted"))
-    let held = HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)
-    let decision = decided(endpoint(v2), live(v2, held: held), memory)
-    #expect(decision.next.word == "open rollback")
-    #expect(decision.warnings == ["version 1 was deleted; it is sent anyway, and the provider decides"])
   }
 }

@@ -122,6 +122,40 @@ import Testing
     #expect(lines(live(old), live(new)) == shown)
   }
 
+  @Test(
+    arguments: [
+      (
+        nil, #"[{"model":"a.t","name":"tone","version":"3"}]"#,
+        ["spec.engine.adapters[name=tone]: - -> a.t version 3 (rolling)"]
+      ),
+      (
+        #"[{"model":"a.b","name":"brief","version":"1"},{"model":"a.t","name":"tone","version":"3"}]"#,
+        #"[{"model":"a.n","name":"new","version":"1"},{"model":"a.t","name":"tone","version":"4"}]"#,
+        [
+          "spec.engine.adapters[name=brief]: a.b version 1 -> - (rolling)",
+          "spec.engine.adapters[name=new]: - -> a.n version 1 (rolling)",
+          "spec.engine.adapters[name=tone]: a.t version 3 -> a.t version 4 (rolling)",
+        ]
+      ),
+      (
+        #"[{"name":"tone","model":"a.t","version":"3"}]"#, #"[{"model":"a.t","name":"tone","version":"3"}]"#,
+        [
+          #"spec.engine.adapters: [{"name":"tone","model":"a.t","version":"3"}] -> "#
+            + #"[{"model":"a.t","name":"tone","version":"3"}] (rolling)"#
+        ]
+      ),
+      (
+        "s3cret", #"[{"model":"a.t","name":"tone","version":"3"}]"#,
+        [#"spec.engine.adapters: (hidden) -> [{"model":"a.t","name":"tone","version":"3"}] (rolling)"#]
+      ),
+    ] as [(String?, String, [String])])
+  func `each changed adapter is shown with its model and version, and starts new replicas`(
+    old: String?, new: String, shown: [String]
+  ) {
+    let live = config("7", environment: old.map { ["SETPOINT_ADAPTERS": $0] } ?? [:])
+    #expect(lines(live, config("7", environment: ["SETPOINT_ADAPTERS": new])) == shown)
+  }
+
   @Test func `settings for a plane are shown once for all entities`() {
     func split(_ settings: String, _ versions: String...) -> EndpointConfig {
       EndpointConfig(
@@ -195,6 +229,8 @@ import Testing
     config("7", environment: ["SETPOINT_PLANE": #"{"concurrency":8}"#]),
     config("7", environment: ["SETPOINT_PLANE": #"{"idleAfter":"60m"}"#]),
     config("7", environment: ["SETPOINT_PLANE": #"{"idleAfter":"1h"}"#]),
+    config("7", environment: ["SETPOINT_ADAPTERS": #"[{"model":"m","name":"a","version":"1"}]"#]),
+    config("7", environment: ["SETPOINT_ADAPTERS": #"[{"model":"m","name":"a","version":"2"}]"#]),
     EndpointConfig(entities: [
       ServedEntity(name: "a", entityName: "m", entityVersion: "1", traffic: 90),
       ServedEntity(entityName: "m", entityVersion: "2", traffic: 10),

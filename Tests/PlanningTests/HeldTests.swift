@@ -71,8 +71,8 @@ import Testing
   }
 
   @Test func `a call that the provider may have accepted is repeated without a check`() {
-    let base = Attempt.Refusal(cause: .theirs, words: "no such version")
-    let failure = Attempt.Refusal(cause: .theirs, words: "500", mayHaveArrived: true)
+    let base = Attempt.Refusal(cause: .theirs, message: "no such version")
+    let failure = Attempt.Refusal(cause: .theirs, message: "500", mayHaveArrived: true)
     for (refusal, isChecked) in [(base, true), (failure, false)] {
       let memory = Memory(
         revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, refusal: refusal))
@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test func `changed tags lift a create that was refused because of its tags`() {
-    let refused = attempt(v1, base: .absent, refusal: .init(cause: .ours, words: "tag policy"), revision: 1)
+    let refused = attempt(v1, base: .absent, refusal: .init(cause: .ours, message: "tag policy"), revision: 1)
     var memory = Memory(attempt: refused)
     let closing = decided(endpoint(v1, tags: ["team": "x"]), nil, memory)
     guard let change = closing.next.change else {

@@ -60,7 +60,7 @@ import Testing
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     memory.apply(.received(.unavailable("429", retryAfter: .seconds(77)), put, at: now))
     #expect(memory.backoffs[.config]?.until == now + .seconds(77))
-    #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429"))
+    #expect(memory.attempt?.refusal == .init(cause: .theirs, message: "429"))
   }
 
   @Test func `a short Retry-After is honored as it is, however often it is sent`() {
@@ -99,7 +99,7 @@ import Testing
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     var memory = Memory(attempt: attempt(v1))
     memory.apply(.received(.unavailable("429", retryAfter: nil), put, at: now))
-    #expect(memory.attempt?.refusal?.words == "429" && !memory.isConfigUncertain)
+    #expect(memory.attempt?.refusal?.message == "429" && !memory.isConfigUncertain)
     memory.apply(.received(.lost("timed out"), put, at: now))
     #expect(memory.attempt?.refusal == nil && memory.isConfigUncertain)
     memory.apply(.received(.conflict("an update is in progress"), put, at: now))
@@ -113,7 +113,7 @@ import Testing
     var memory = Memory(attempt: attempt(v1))
     #expect(!memory.isConfigUncertain, "nothing was sent")
     memory.apply(.received(.unavailable("500", retryAfter: nil, mayHaveArrived: true), put, at: now))
-    #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "500", mayHaveArrived: true))
+    #expect(memory.attempt?.refusal == .init(cause: .theirs, message: "500", mayHaveArrived: true))
     #expect(memory.isConfigUncertain)
     memory.apply(.received(.conflict("another change"), put, at: now))
     #expect(memory.isConfigUncertain)
@@ -125,7 +125,7 @@ import Testing
       var memory = Memory(attempt: attempt(v1))
       memory.apply(.received(first, put, at: now))
       memory.apply(.received(.unavailable("429", retryAfter: nil), put, at: now))
-      #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429", mayHaveArrived: true))
+      #expect(memory.attempt?.refusal == .init(cause: .theirs, message: "429", mayHaveArrived: true))
       #expect(memory.isConfigUncertain)
     }
   }
@@ -141,7 +141,7 @@ import Testing
       entities: config("1", traffic: 90).entities + config("2", name: "new", traffic: 10).entities)
     let memory = Memory(
       revisions: revisions((v1, .good), (v2, .pending)),
-      attempt: attempt(v2, refusal: Attempt.Refusal(cause: .theirs, words: "429")))
+      attempt: attempt(v2, refusal: Attempt.Refusal(cause: .theirs, message: "429")))
     #expect(memory.shareOfEarlierStep(on: live(Rollout(split))) == 10)
     #expect(memory.shareOfEarlierStep(on: live(v1)) == nil)
   }
@@ -315,7 +315,7 @@ import Testing
     #expect(error?.description.contains("being rolled out") == false, "it is held")
   }
 
-  @Test(arguments: [nil, Attempt.Refusal(cause: .theirs, words: "temporarily unavailable")])
+  @Test(arguments: [nil, Attempt.Refusal(cause: .theirs, message: "temporarily unavailable")])
   func `a rollback to a revision whose update was recorded but is not in progress is possible`(
     refusal: Attempt.Refusal?
   ) throws {
@@ -337,7 +337,7 @@ import Testing
   @Test func `a retry lifts the hold and ends every wait`() throws {
     let held = HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)
     var memory = memory
-    memory.backoffs[.config] = TransientFailure(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
+    memory.backoffs[.config] = TransientFailure(digest: v2.digest, failures: 3, until: now + .seconds(99), message: "x")
     let edit = try memory.retry(name: "chat", live: live(v1, held: held), fleet: "f")
     #expect(edit.operation == .patchTags(name: "chat", TagPatch(remove: [FleetTags.held])))
     let after = memory.applying(edit.change)
@@ -360,7 +360,8 @@ import Testing
       try updating.retry(name: "chat", live: live(v1, pending: v2, update: .inProgress), fleet: "f")
     }
     #expect(refusal?.description.contains("its update is in progress") == true)
-    let waiting = Memory(backoffs: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now, words: "503")]
+    let waiting = Memory(
+      backoffs: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now, message: "503")]
     )
     _ = try waiting.retry(name: "chat", live: live(v1), fleet: "f")
   }

@@ -108,6 +108,25 @@ import Testing
     #expect(plan([item("a", desired, active)], prune: true).changes.first?.consequence == words)
   }
 
+  @Test func `a plane's forecast is the effect of a rollout, in the text and in the JSON of a plan`() {
+    let swap = RolloutForecast(room: .swap, lastStart: .seconds(38))
+    let plan = plan([item("a", v2, v1), item("b", v2, v1), item("c", v2, nil)]).with([
+      "a": swap, "c": RolloutForecast(refusal: "it does not fit"),
+    ])
+    let words = plan.changes.map(\.consequence)
+    #expect(
+      words == [
+        "no room for both versions: requests wait about 40 s (last start took 38 s) while replicas are replaced",
+        "new replicas start beside the old ones; traffic switches when they are ready",
+        "none: the plane refuses the config: it does not fit",
+      ])
+    let json = plan.json["changes"]?.arrayValue ?? []
+    #expect(json.count == 3)
+    #expect(json.first?["rollout"] == ["room": "swap", "lastStartSeconds": 38.0, "expectedWaitSeconds": 40])
+    #expect(json.dropFirst().first?["rollout"] == nil)
+    #expect(json.last?["rollout"] == ["refusal": "it does not fit"])
+  }
+
   @Test func `moving traffic and changing tags restart nothing`() {
     func split(_ first: Int) -> Rollout {
       Rollout(

@@ -65,7 +65,7 @@ import Testing
       revisions: revisions((v1, .good)),
       backoffs: [
         .tags: TransientFailure(
-          digest: nil, failures: 1, until: now + .seconds(9), words: "403 tag policy", isRefusal: true)
+          digest: nil, failures: 1, until: now + .seconds(9), message: "403 tag policy", isRefusal: true)
       ])
     let inSync = decided(endpoint(v1, tags: ["team": "x"]), live(v1), refused)
     #expect(inSync.action == .hold)

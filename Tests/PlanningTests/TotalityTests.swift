@@ -40,7 +40,7 @@ import Testing
   private static let attempts: [Attempt?] = [
     nil, attempt(v2), attempt(v2, base: .absent), attempt(v2, announced: 6), attempt(v1, .rollback, announced: 6),
     attempt(v2, age: .seconds(100_000), announced: 6, verification: verification(.inconclusive("503"))),
-    attempt(v2, refusal: .init(cause: .ours, words: "400")), attempt(v3, revision: 99),
+    attempt(v2, refusal: .init(cause: .ours, message: "400")), attempt(v3, revision: 99),
     attempt(v1, verification: verification(.failed("no"))),
   ]
 
@@ -51,8 +51,8 @@ import Testing
         revisions: [Revision(number: 7, digest: v1.digest, config: nil, recordedAt: now, established: 1)],
         attempt: attempt, heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil),
         backoffs: [
-          .tags: TransientFailure(digest: nil, failures: 1, until: now + .seconds(9), words: "403", isRefusal: true),
-          .config: TransientFailure(digest: v2.digest, failures: 99, until: now + .seconds(9), words: "429"),
+          .tags: TransientFailure(digest: nil, failures: 1, until: now + .seconds(9), message: "403", isRefusal: true),
+          .config: TransientFailure(digest: v2.digest, failures: 99, until: now + .seconds(9), message: "429"),
         ],
         targetCheck: .init(digest: v1.digest, at: now, problem: "gone"), endpointID: "id", lastVersion: 3),
     ]

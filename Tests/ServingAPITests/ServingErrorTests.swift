@@ -189,7 +189,7 @@ import Testing
     #expect(
       error?.description == """
         PUT /api/2.0/serving-endpoints/x/config: RESOURCE_CONFLICT, HTTP 409: Endpoint is currently updating; \
-        the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again
+        the endpoint is being updated and accepts one change at a time; wait until the update finishes, then retry
         """)
   }
 

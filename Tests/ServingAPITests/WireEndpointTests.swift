@@ -103,8 +103,8 @@ import Testing
 
   @Test func `both forms of the response to a tag patch are read`() throws {
     let array = try JSONValue(parsing: #"[{"key":"a","value":"1"}]"#)
-    #expect(WireTags(answer: array)?.tags == [WireTag(key: "a", value: "1")])
-    #expect(WireTags(answer: ["tags": array])?.tags == [WireTag(key: "a", value: "1")])
-    #expect(WireTags(answer: "no") == nil)
+    #expect(WireTags(response: array)?.tags == [WireTag(key: "a", value: "1")])
+    #expect(WireTags(response: ["tags": array])?.tags == [WireTag(key: "a", value: "1")])
+    #expect(WireTags(response: "no") == nil)
   }
 }

@@ -52,6 +52,7 @@ struct APITests {
         ("GET", "/nothing", nil), ("GET", "/v1/nothing", nil), ("GET", "/api/2.0/serving-endpoints/x/y/z", nil),
         ("PATCH", "/api/2.0/serving-endpoints", "GET, POST"), ("DELETE", "/v1/models", "GET"),
         ("GET", "/v1/chat/completions", "POST"), ("GET", "/serving-endpoints/x/invocations", "POST"),
+        ("GET", "/serving-endpoints/x/generate", "POST"),
         ("POST", "/health", "GET"), ("PUT", "/api/2.0/serving-endpoints/x", "DELETE, GET"),
       ]
       for call in calls {
@@ -104,10 +105,10 @@ struct APITests {
       says: "2+ served entities"),
     BadCall(
       body: body([entity("hello", 1, name: "a"), entity("hello", 2, name: "a")], routes([("a", 100)])),
-      says: "are named 'a'"),
+      says: "are named \"a\""),
     BadCall(body: body([entity("hello", 1), entity("hello", 2)]), says: "traffic_config is required"),
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 90)])), says: "must add up to 100, not 90"),
-    BadCall(body: body([entity("hello", 1)], routes([("other", 100)])), says: "'other' is not one of"),
+    BadCall(body: body([entity("hello", 1)], routes([("other", 100)])), says: "\"other\" is not one of"),
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 50), ("hello-1", 50)])), says: "two routes"),
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 101)])), says: "from 0 to 100"),
     BadCall(
@@ -117,16 +118,16 @@ struct APITests {
       body: body([entity("nope", 1)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST", says: "models register nope"),
     BadCall(body: body([entity("../../etc", 1)]), says: "letters, digits"),
     BadCall(body: body([with(["entity_version": "7.0"])]), says: "must be a version number"),
-    BadCall(body: body([with(["workload_type": "A10"])]), says: "workload_type 'A10' is unknown"),
-    BadCall(body: body([with(["workload_size": "Huge"])]), says: "workload_size 'Huge' is unknown"),
+    BadCall(body: body([with(["workload_type": "A10"])]), says: "workload_type \"A10\" is unknown"),
+    BadCall(body: body([with(["workload_size": "Huge"])]), says: "workload_size \"Huge\" is unknown"),
     BadCall(body: body([with(["min_provisioned_concurrency": 4])]), says: "not both"),
     BadCall(body: body([with(["workload_size": "", "min_provisioned_concurrency": 5])]), says: "multiples of 4"),
     BadCall(
       body: body([with(["scale_to_zero_enabled": "yes"])]),
       says: "config.served_entities[0].scale_to_zero_enabled: expected true or false"),
     BadCall(body: body([with(["external_model": ["name": "x"]])]), says: "external_model is not supported"),
-    BadCall(body: body([with(["name": "a.b"])]), says: "served entity name 'a.b'"),
-    BadCall(body: body([entity("hello", 1, environment: ["1A": "x"])]), says: "'1A' is not a valid variable name"),
+    BadCall(body: body([with(["name": "a.b"])]), says: "served entity name \"a.b\""),
+    BadCall(body: body([entity("hello", 1, environment: ["1A": "x"])]), says: "\"1A\" is not a valid variable name"),
     BadCall(
       body: body([entity("hello", 1, environment: ["TMPDIR": "x"])]),
       says: "TMPDIR is not allowed: the serving plane sets it"),
@@ -151,7 +152,9 @@ struct APITests {
     BadCall(body: body([with(concurrency(4, 10))]), says: "multiples of 4"),
     BadCall(body: body([with(concurrency(-4, 8))]), says: "multiples of 4 from 4 to 1024"),
     BadCall(body: body([with(concurrency(0, 8))]), says: "which requires scale_to_zero_enabled"),
-    BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]), says: "there is no secret s/k"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]),
+      says: "environment_vars: no secret s/k on this plane; write its value to "),
     BadCall(
       body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "valid secret reference"),
     BadCall(body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": "{"])]), says: "SETPOINT_ENGINE_ARGS"),
@@ -169,7 +172,7 @@ struct APITests {
           entity("hello", 1, environment: ["SETPOINT_PLANE": #"{"concurrency":1}"#]),
           entity("hello", 2, environment: ["SETPOINT_PLANE": #"{"concurrency":2}"#]),
         ], routes([("hello-1", 50), ("hello-2", 50)])),
-      says: "'hello-1' and 'hello-2' have different values of SETPOINT_PLANE"),
+      says: "\"hello-1\" and \"hello-2\" have different values of SETPOINT_PLANE"),
     BadCall(
       body: body([entity("hello", 1)], ["auto_capture_config": ["enabled": true]]),
       says: "auto_capture_config is not supported"),
@@ -283,7 +286,7 @@ struct APITests {
         let refused = try await plane.call(method, path, [:])
         #expect(refused.status == 501, "\(method) \(path)")
         #expect(refused.code == "NOT_IMPLEMENTED")
-        #expect(refused.message.contains("not supported"))
+        #expect(refused.message.hasSuffix(" is not supported by this serving plane"), "\(refused.text)")
       }
       let unknown = try await plane.call("GET", "/api/2.0/nothing")
       #expect(unknown.status == 404)
@@ -357,67 +360,6 @@ struct APITests {
       return nil
     } catch {
       return error as? PlaneStartError
-    }
-  }
-
-  @Test func `a secret reaches the replica and nothing else`() async throws {
-    let data = TestData()
-    try FileManager.default.createDirectory(
-      atPath: data.settings.secretsPath + "/llm", withIntermediateDirectories: true)
-    try Data("hunter2\n".utf8).write(to: URL(filePath: data.settings.secretsPath + "/llm/key"))
-    try await withPlane(data) { plane in
-      _ = try await plane.register("hello", try data.model())
-      _ = try await plane.create(
-        "chat", [entity("hello", 1, environment: ["API": "{{secrets/llm/key}}", "PLAIN": "x y"])])
-      let settled = try await plane.waitUntilSettled("chat")
-      #expect(settled.state["ready"] == "READY")
-      #expect(settled.activeEntity["environment_vars"]?["API"] == "{{secrets/llm/key}}")
-      let pid = try #require(try data.replicaProcesses().first { $0.identity.pid == $0.session }?.identity.pid)
-      let environment = try Data(contentsOf: URL(filePath: "/proc/\(pid)/environ")).split(separator: 0)
-        .map { String(decoding: $0, as: UTF8.self) }
-      #expect(environment.contains("API=hunter2"))
-      #expect(environment.contains("PLAIN=x y"))
-      let logs = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-1/logs")
-      #expect(logs.json["logs"]?.stringValue?.contains("hunter2") == false)
-      #expect(!settled.text().contains("hunter2"))
-    }
-  }
-
-  @Test func `an adapter that the entrypoint serves can be queried, also after the plane was killed`() async throws {
-    let data = TestData()
-    try await withPlane(data, end: .abrupt) { plane in
-      let entrypoint = TestData.entrypoint + " --enable-lora --lora-modules tone=adapters/tone"
-      _ = try await plane.register("hello", try data.model(say: "Hello"), entrypoint: entrypoint)
-      _ = try await plane.create("chat", [entity("hello", 1)])
-      _ = try await plane.waitUntilSettled("chat")
-    }
-    try await withPlane(data) { plane in
-      _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
-      for model in ["chat:tone", "tone", "chat:other"] {
-        let answer = try await plane.call(
-          "POST", "/serving-endpoints/chat/invocations",
-          ["model": .string(model), "messages": [["role": "user", "content": "Hi"]]])
-        #expect(answer.status == (model == "chat:other" ? 404 : 200), "\(answer.text)")
-        if answer.status == 200 { #expect(answer.json["model"] == "chat:tone") }
-      }
-    }
-  }
-
-  @Test func `a missing model folder is reported before anything is started`() async throws {
-    let data = TestData()
-    try await withPlane(data) { plane in
-      let entrypoint = TestData.entrypoint.replacing("--model m", with: "--model qwen3")
-      _ = try await plane.register("hello", try data.model(), entrypoint: entrypoint)
-      _ = try await plane.register("hello", try data.model(), entrypoint: "no-such-program --model m")
-      _ = try await plane.create("chat", [entity("hello", 1)])
-      let failed = try await plane.waitUntilSettled("chat")
-      #expect(failed.pendingEntity.deploymentMessage.contains("--model qwen3"))
-      #expect(failed.pendingEntity.deploymentMessage.contains("contain m"))
-      _ = try await plane.put("chat", [entity("hello", 2)])
-      let second = try await plane.waitUntilSettled("chat")
-      #expect(
-        second.pendingEntity.deploymentMessage.contains("\"no-such-program\" does not exist, or is not executable"))
-      #expect(!second.pendingEntity.deploymentMessage.contains("the plane's machine is at fault"))
     }
   }
 }

@@ -207,6 +207,10 @@ struct EndpointLifecycleTests {
       // An entity without traffic can be queried by name.
       let pinned = try await plane.chat("chat", path: "/serving-endpoints/chat/served-models/b/invocations")
       #expect(pinned.sentence == "two")
+      #expect(pinned.headers["served-model-name"] == "b" && pinned.headers["x-setpoint-model-version"] == "2")
+      let generated = try await plane.call(
+        "POST", "/serving-endpoints/chat/served-models/b/generate", ["prompt": "Hi"])
+      #expect(generated.json["generated_text"] == "two" && generated.json["model_version"] == "2")
 
       _ = try await plane.put("chat", entities, traffic: ["a": 0, "b": 100])
       let settled = try await plane.waitUntilSettled("chat")

@@ -66,6 +66,30 @@ private func served(
 }
 
 struct EndpointMachineTests {
+  @Test func `the forecast for a config is how the machine would begin its rollout`() throws {
+    var harness = Harness()
+    harness.room = 1
+    try harness.put(served(1))
+    harness.replica("r1", became: .ready)
+    func forecast(_ version: Int) -> RolloutForecast {
+      let config = PlaneConfig(version: 2, startTime: 0, entities: [served(version)])
+      return harness.machine.forecast(of: config, harness.context, lastStart: .seconds(38))
+    }
+    #expect(forecast(2) == RolloutForecast(room: .both, lastStart: .seconds(38)))
+    harness.room = 0
+    #expect(forecast(2) == RolloutForecast(room: .swap, lastStart: .seconds(38)))
+    harness.freeing = 1
+    #expect(forecast(2) == RolloutForecast(room: .wait, lastStart: .seconds(38)))
+    #expect(forecast(1) == RolloutForecast(lastStart: .seconds(38)), "it replaces no replica")
+    harness.freeing = 0
+    harness.places = 3
+    let reason = forecast(2).refusal ?? ""
+    #expect(reason.hasPrefix("served entity \"main\": not enough resources on this machine"), "\(reason)")
+    harness.places = 1
+    try harness.put(served(3))
+    #expect(forecast(2) == RolloutForecast(), "an update is in progress")
+  }
+
   @Test func `the reported cause is the one of the current failure`() throws {
     var harness = Harness()
     let entity = served(1)

@@ -47,7 +47,7 @@ struct EnvironmentRuleTests {
     "OMP_NUM_THREADS", "TORCH_SHOW_CPP_STACKTRACES", "TORCH_NCCL_ASYNC_ERROR_HANDLING", "PYTORCH_CUDA_ALLOC_CONF",
     "MLFLOW_TRACKING_URI", "TOKENIZERS_PARALLELISM", "PYTHONHASHSEED", "GREETING", "my_setting", "A", "DEBUG",
     "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "TZ", "LANG", "LC_ALL", "SETPOINT_ENGINE_ARGS", "SETPOINT_PLANE",
-    "VLLM_STANDIN",
+    "SETPOINT_ADAPTERS", "VLLM_STANDIN",
   ])
   func `engine settings and variables of the user's own are accepted`(_ name: String) {
     #expect(EnvironmentRule.verdict(on: name) == .allowed)

@@ -59,7 +59,9 @@ struct LaunchCommandTests {
         "PATH": "/bin", "DATABRICKS_TOKEN": "t", "AWS_SECRET": "s", "VLLM_CPU_KVCACHE_SPACE": "7",
         "PYTHONDONTWRITEBYTECODE": "1",
       ],
-      entity: ["HF_HUB_OFFLINE": "0", "SETPOINT_ENGINE_ARGS": "[]", "VLLM_API_KEY": "k"], mark: "p.r",
+      entity: [
+        "HF_HUB_OFFLINE": "0", "SETPOINT_ENGINE_ARGS": "[]", "SETPOINT_ADAPTERS": "[]", "VLLM_API_KEY": "k",
+      ], mark: "p.r",
       temporary: "/tmp/x", port: 5, devices: [])
     #expect(
       variables == [

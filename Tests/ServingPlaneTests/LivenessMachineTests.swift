@@ -12,16 +12,16 @@ struct LivenessMachineTests {
     for second in 1...100 {
       let action = machine.observe(
         .metrics(running: 3, progress: Double(second)), now: .seconds(second * 10))
-      #expect(action == .lookAgain)
+      #expect(action == .checkAgain)
     }
   }
 
   @Test func `an idle engine is probed for a token periodically`() {
     var machine = machine()
     #expect(machine.observe(.metrics(running: 0, progress: 5), now: .seconds(10)) == .askForToken)
-    #expect(machine.observe(.token, now: .seconds(11)) == .lookAgain)
+    #expect(machine.observe(.token, now: .seconds(11)) == .checkAgain)
     // Not at every check: a token every ten seconds would keep a machine from idling.
-    #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(20)) == .lookAgain)
+    #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(20)) == .checkAgain)
     #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(41)) == .askForToken)
   }
 
@@ -30,7 +30,7 @@ struct LivenessMachineTests {
     _ = machine.observe(.metrics(running: 1, progress: 5), now: .seconds(10))
     for second in stride(from: 20, to: 70, by: 10) {
       #expect(machine.observe(.metrics(running: 1, progress: 5), now: .seconds(second)) == .askForToken)
-      #expect(machine.observe(.noToken, now: .seconds(second)) == .lookAgain)
+      #expect(machine.observe(.noToken, now: .seconds(second)) == .checkAgain)
     }
     _ = machine.observe(.metrics(running: 1, progress: 5), now: .seconds(70))
     guard case .replace(let failure) = machine.observe(.noToken, now: .seconds(70)) else {
@@ -44,13 +44,13 @@ struct LivenessMachineTests {
     var machine = machine()
     for second in 1...50 {
       _ = machine.observe(.metrics(running: 256, progress: Double(second)), now: .seconds(second * 10))
-      #expect(machine.observe(.noToken, now: .seconds(second * 10)) == .lookAgain)
+      #expect(machine.observe(.noToken, now: .seconds(second * 10)) == .checkAgain)
     }
   }
 
   @Test func `a server that does not answer gets time, a dead engine does not`() {
     var machine = machine()
-    #expect(machine.observe(.unreachable("refused"), now: .seconds(59)) == .lookAgain)
+    #expect(machine.observe(.unreachable("refused"), now: .seconds(59)) == .checkAgain)
     guard case .replace = machine.observe(.unreachable("refused"), now: .seconds(60)) else {
       Issue.record("it was not replaced")
       return

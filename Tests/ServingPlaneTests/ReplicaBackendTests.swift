@@ -148,7 +148,7 @@ struct ReplicaBackendTests {
       created: 0)
     var records = [record("needed"), record("old", version: 2), record("deleted", endpoint: "other")]
     for index in records.indices {
-      records[index].handle = try await backend.start(records[index], version).handle
+      records[index].handle = try await backend.start(records[index], ReplicaModel(version: version)).handle
     }
     var past = record("past")
     past.ended = 5

@@ -51,6 +51,19 @@ import Testing
     #expect(replicas.logged(launch(3), of: "chat") { _ in false } == nil)
   }
 
+  @Test func `the last start of an endpoint is that of its newest replica that was ever ready`() {
+    func started(_ id: String, created: Int64, in duration: Int64?, endpoint: String = "chat") -> ReplicaRecord {
+      var record = record(id, endpoint: endpoint, created: created)
+      record.startedIn = duration
+      return record
+    }
+    let replicas = book(
+      started("a", created: 1, in: 40_000), started("b", created: 2, in: 38_500), started("c", created: 3, in: nil),
+      started("d", created: 4, in: 1_000, endpoint: "wiki"))
+    #expect(replicas.lastStart(of: "chat") == .milliseconds(38_500))
+    #expect(replicas.lastStart(of: "other") == nil)
+  }
+
   @Test func `the gateway is told of new replicas, of all if the traffic changed, and of those that left`() {
     func share(_ entity: String, _ weight: Int, version: Int = 1) -> Routing.Share {
       Routing.Share(entity: entity, weight: weight, model: "hello", version: version)

@@ -66,7 +66,7 @@ extension ReplicaReport {
     let reports = Reports()
     let probes = ReplicaProbes()
     let start = { @Sendable () async throws(ReplicaFailure) -> any RunningReplica in
-      try await backend.start(record, Self.version)
+      try await backend.start(record, ReplicaModel(version: Self.version))
     }
     let beginning: ReplicaLifecycle.Beginning = if let replica { .adoption(replica) } else { .start(start) }
     let lifecycle = ReplicaLifecycle(

@@ -52,8 +52,10 @@ import Testing
     (["config.json": config("WhisperForConditionalGeneration")], "WhisperForConditionalGeneration"),
     (["config.json": "{}"], "names no architectures"), (["config.json": "{"], "config.json cannot be read"),
     (["weights.bin": "x"], "has neither an MLmodel file nor a config.json"), ([:], " is empty"),
-    (["adapter_config.json": "{}"], "LoRA adapter"),
-    (["adapter_config.json": "{}", "config.json": config("LlamaForCausalLM")], "LoRA adapter"),
+    (["adapter_config.json": "{}"], "no valid rank (r)"),
+    (["adapter_config.json": "{"], "adapter_config.json cannot be read"),
+    (["adapter_config.json": #"{"r": 8}"#], "adapter_model.safetensors is missing"),
+    (["adapter_config.json": #"{"r": 8}"#, "config.json": config("LlamaForCausalLM")], "LoRA adapter"),
   ])
   func `a folder that cannot be served without an entrypoint is refused with what to do`(
     files: [String: String], words: String
@@ -63,6 +65,16 @@ import Testing
       ($0 as? ModelError)?.code == .invalid && "\($0)".contains(words)
     }
     #expect(directory.models() == [])
+  }
+
+  @Test func `a LoRA adapter is registered without an entrypoint, and has no task of its own`() throws {
+    let path = try folder(["adapter_config.json": #"{"peft_type": "LORA", "r": 8}"#, "adapter_model.safetensors": "x"])
+    let version = try directory.register("tone", from: path)
+    #expect(version.isAdapter && version.task == "lora-adapter")
+    #expect(try directory.version("tone", 1) == version)
+    #expect { try directory.register("tone", from: path, task: "llm/v1/chat") } throws: {
+      "\($0)".contains("omit --task")
+    }
   }
 
   @Test func `a parent of the model's folder is refused with the folder to register`() throws {

@@ -76,6 +76,14 @@ struct StartFailureTests {
       log: api("PermissionError: [Errno 13] Permission denied: '/models/m/config.json'"),
       explanation: "vLLM is not allowed to access a file it needs", line: "/models/m/config.json"),
     Case(
+      log: api(
+        "ValueError: While loading /models/tone, expected target modules in {'down_proj'} but received ['router']. "
+          + "Please verify that the loaded LoRA module is correct"),
+      explanation: "a LoRA adapter does not fit the model", line: "'router'"),
+    Case(
+      log: worker("ValueError: MambaForCausalLM does not support LoRA yet."),
+      explanation: "this vLLM cannot serve LoRA adapters with the model's architecture", line: "MambaForCausalLM"),
+    Case(
       log: usage + "api_server.py: error: unrecognized arguments: --no-such-flag\n", exit: .code(2),
       explanation: "unknown flag: this vLLM does not support an option of the entrypoint or of spec.engine",
       line: "unrecognized arguments: --no-such-flag"),

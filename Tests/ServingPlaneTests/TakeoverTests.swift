@@ -107,7 +107,7 @@ struct TakeoverTests {
 
   @Test(arguments: [
     (["--takeover", "--port", "1"], "a takeover keeps the address"), ([], "--takeover"),
-    (["--no-such-flag"], "Unknown option"),
+    (["--no-such-flag"], "unknown option"),
   ])
   func `a new plane that fails to start disturbs nothing`(options: [String], reason: String) async throws {
     let data = TestData()

@@ -17,7 +17,8 @@ Routes: GET /health /ping /version /metrics /load /v1/models; POST /v1/chat/comp
 switches, applied at once).
 
 It answers the sentence of --say, else of "say" in behaviour.json, else of DIR/say.txt, else "Hello from <DIR's name>". One word is
-one token; with ignore_eos it goes on as " w0 w1 …" to max_tokens.
+one token; with ignore_eos it goes on as " w0 w1 …" to max_tokens. An adapter of --lora-modules answers the sentence of say.txt in
+its own folder, else the same.
 
 What is naturally wrong fails as in real life: DIR missing, config.json not JSON, --max-model-len beyond its
 max_position_embeddings, model.safetensors truncated or garbage, port in use, a foreign --host, a wrong --dtype.
@@ -106,7 +107,7 @@ def parse_arguments(argv):
         elif name not in FLAGS_WITHOUT_VALUE and i < len(argv) and not argv[i].startswith("--"):
             value = argv[i]
             i += 1
-            while name == "--served-model-name" and i < len(argv) and not argv[i].startswith("-"):
+            while name in ("--served-model-name", "--lora-modules") and i < len(argv) and not argv[i].startswith("-"):
                 value += " " + argv[i]
                 i += 1
         if name.startswith("--no-such"):
@@ -251,7 +252,11 @@ class Engine:
         self.draining = self.dead = self.frozen = False
         self.counts = {"reject_first": 0, "drain_500_first": 0, "drop_first": 0}
 
-    def sentence(self):
+    def sentence(self, model=None):
+        adapted = os.path.join(self.adapters.get(model, ""), "say.txt") if model in self.adapters else ""
+        if os.path.exists(adapted):
+            with open(adapted, encoding="utf-8") as file:
+                return file.read().strip()
         if "say" in self.args or "say" in self.switches:
             return self.args.get("say", self.switches.get("say"))
         path = os.path.join(self.args.get("model", ""), "say.txt")
@@ -313,7 +318,7 @@ class Engine:
 
     def generate(self, client, request, prompt_tokens):
         """Yields (token, finish reason or None), one by one; the last one carries the reason."""
-        words = self.sentence().split()
+        words = self.sentence(request.get("model")).split()
         limit = request.get("max_completion_tokens") or request.get("max_tokens") or 16 + len(words)
         # The end-of-sequence token is generated too, and counts, unless the limit comes first.
         total = limit if request.get("ignore_eos") else min(limit, len(words))

@@ -14,8 +14,10 @@ import os
 import sys
 import time
 import traceback
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 
 import openai
 from databricks.sdk import WorkspaceClient
@@ -40,6 +42,7 @@ SLEEPER = "sdk-zero"
 PATIENCE = datetime.timedelta(minutes=10)
 LONG_TOKENS = 200
 STREAMS_TRIED = 5
+ERROR_MEMBERS = {"error_code", "message", "request_id"}
 
 
 def served(model: str, version: str) -> ServedEntityInput:
@@ -128,6 +131,26 @@ def chat_with_openai(host: str, token: str, path: str) -> None:
         check("an unknown model is NotFoundError, which names it", "no-such-endpoint" in str(error), str(error))
 
 
+def generate(host: str, token: str) -> None:
+    """The plane's own form of requests and answers, with and without streaming, and an error of vLLM."""
+    path = f"/serving-endpoints/{ENDPOINT}/generate"
+    status, text, headers = post(host, token, path, {"prompt": "Say hello.", "max_tokens": 16})
+    answer = json.loads(text)
+    check("generate answers a prompt", status == 200 and answer["generated_text"] == "Hello from v2", text)
+    check("with the version and the token counts", (answer["model_version"], answer["tokens_out"]) == ("2", 4), text)
+    check("and the ID of its header", answer["request_id"] == headers["x-request-id"], text)
+
+    _, text, _ = post(host, token, path, {"prompt": "Say hello.", "max_tokens": 16, "stream": True})
+    events = [json.loads(event.removeprefix("data: ")) for event in text.strip().split("\n\n")]
+    check("generate streams", "".join(event["text"] for event in events[:-1]) == "Hello from v2", text)
+    check("and ends with the figures", events[-1].get("tokens_out") == 4 and "latency_ms" in events[-1], text)
+
+    status, text, _ = post(host, token, path, {"prompt": "Say hello.", "max_tokens": 10_000_000})
+    error = json.loads(text)
+    check("an error of vLLM has the same form", (status, set(error)) == (400, ERROR_MEMBERS), text)
+    check("and vLLM's message", "max_tokens" in error["message"], text)
+
+
 def scale_to_zero(workspace: WorkspaceClient, host: str, token: str, model: str) -> None:
     """An idle endpoint stops its replica; ten requests at once start one, and all are answered."""
     endpoints = workspace.serving_endpoints
@@ -156,15 +179,23 @@ def sleeps(workspace: WorkspaceClient) -> bool:
 
 def ask_with_urllib(host: str, token: str, endpoint: str) -> tuple[str, str | None]:
     """The answer and the header with the time of the cold start."""
-    body = json.dumps({"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16}).encode()
+    body = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16}
+    _, text, headers = post(host, token, f"/serving-endpoints/{endpoint}/invocations", body)
+    return json.loads(text)["choices"][0]["message"]["content"], headers["x-setpoint-cold-start-ms"]
+
+
+def post(host: str, token: str, path: str, body: dict) -> tuple[int, str, Message]:
+    """The status, the body and the headers of the response, also of an error."""
     request = urllib.request.Request(
-        f"{host}/serving-endpoints/{endpoint}/invocations",
-        data=body,
+        host + path,
+        data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=PATIENCE.total_seconds()) as response:
-        text = json.load(response)["choices"][0]["message"]["content"]
-        return text, response.headers["x-setpoint-cold-start-ms"]
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE.total_seconds()) as response:
+            return response.status, response.read().decode(), response.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
 
 
 def pieces_of(stream) -> list[str]:
@@ -194,6 +225,7 @@ def main() -> int:
         manage_with_databricks(workspace, model)
         for path in ("/serving-endpoints", "/v1"):
             chat_with_openai(host, token, path)
+        generate(host, token)
         delete_with_databricks(workspace)
         scale_to_zero(workspace, host, token, model)
     except Exception as error:  # an exception of the SDKs is a failed check too, and is printed with its location

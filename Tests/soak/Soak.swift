@@ -119,7 +119,7 @@ struct Soak {
     let wrong = (0..<fleet.count).filter {
       harness.environment.liveVersion(SoakFleet.name($0)) != "\(fleet.version(of: $0))"
     }
-    let unsettled = statuses.filter { $0.phase != .inSync }.map { "\($0.name) is \($0.phase.words): \($0.why)" }
+    let unsettled = statuses.filter { $0.phase != .inSync }.map { "\($0.name) is \($0.phase.text): \($0.why)" }
     return wrong.map { "\(SoakFleet.name($0)) is not at version \(fleet.version(of: $0))" } + unsettled
       + (statuses.count == fleet.count ? [] : ["\(statuses.count) endpoints have a status"])
   }

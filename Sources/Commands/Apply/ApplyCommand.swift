@@ -26,9 +26,10 @@ struct ApplyCommand: AsyncParsableCommand {
     completion: .file())
   var plan: String?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
-  @Flag(name: .customLong("no-wait"), help: "Send the changes and return without waiting for the provider.")
-  var noWait =
-    false
+  @Flag(
+    name: .customLong("no-wait"),
+    help: "Send the changes and return; the next apply or a controller records the result.")
+  var noWait = false
   @Option(
     help: ArgumentHelp("How long to wait for each endpoint. (default: its rollout's deadline)", valueName: "TIME"))
   var timeout: TimeSpan?
@@ -48,19 +49,20 @@ struct ApplyCommand: AsyncParsableCommand {
   func validate() throws {
     guard plan == nil || !(fleet.prune || fleet.adopt || fleet.allowRecreate || fleet.allowMassDelete) else {
       throw ValidationError(
-        "--prune, --adopt, --allow-recreate and --allow-mass-delete are part of the plan; pass them to \"diff --out\".")
+        "--prune, --adopt, --allow-recreate and --allow-mass-delete are part of the plan; pass them to \"diff --out\"")
     }
   }
 
   func run() async throws {
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
-    let (pass, connection, site) = try await makePass(rules)
+    let (planned, connection, site) = try await makePass(rules)
+    let pass = try await planned.withForecasts(of: connection, on: site)
     let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
     var console = CommandContext.current.console
     // A saved plan names its own fleet.
     console.suggestions.fleet = pass.reconciler.options.fleet
     if dryRun {
-      if output == .json { return try console.json(pass.json(cost)) }
+      if output == .json { return try console.json(console.suggestions.completed(pass.json(cost))) }
       for line in pass.lines(console.outputPalette) + (cost?.lines(console.outputPalette) ?? []) {
         try console.result(line)
       }

@@ -72,7 +72,7 @@ struct DeleteCommand: AsyncParsableCommand {
       throw ErrorReport(
         "\(endpoint.name) does not belong to the fleet, so it is not deleted",
         why: endpoint.fleet == nil
-          ? endpoint.ownerWords : "\(endpoint.ownerWords), and this command acts for fleet \"\(provider.fleet)\"",
+          ? endpoint.ownerClause : "\(endpoint.ownerClause), and this command acts for fleet \"\(provider.fleet)\"",
         next: endpoint.fleet.map {
           "to act for that fleet: \"setpoint delete \(endpoint.name) --fleet \(ShellWord.quoted($0))\""
         }

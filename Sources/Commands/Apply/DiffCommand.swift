@@ -42,7 +42,8 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     let options = fleet.decisionOptions(fleet: provider.fleet)
     var pass = try await FleetPlan(
       set, connection.reconciler(history, options), connection.versions, allowMassDelete: fleet.allowMassDelete,
-      explain: explain, cloud: site?.cloud)
+      explain: explain, cloud: site?.cloud
+    ).withForecasts(of: connection, on: site)
     if preflight {
       let checks = try await connection.preflight(pass.reconciler, rules: rules, on: site)
       let fleetChecks = FleetPreflight(preflight: checks, items: pass.items, options: pass.reconciler.options)
@@ -63,7 +64,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   private func show(_ pass: FleetPlan, _ cost: PlanCost?) throws {
     let console = CommandContext.current.console
     switch output {
-    case .json: try console.json(pass.json(cost))
+    case .json: try console.json(console.suggestions.completed(pass.json(cost)))
     case .text:
       for line in pass.lines(console.outputPalette, explain: explain) { try console.result(line) }
       for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }

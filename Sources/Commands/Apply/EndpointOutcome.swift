@@ -10,7 +10,7 @@ struct EndpointOutcome: Sendable {
   let title: String
   /// The title for programs, without details that vary from run to run: `timed out`.
   let word: String
-  /// The reason, with the provider's own words if there are any.
+  /// The reason, with the provider's own message if there is one.
   let why: String
   /// What the user can do; nil if nothing needs to be done.
   let next: String?
@@ -124,7 +124,7 @@ struct EndpointOutcome: Sendable {
     case .blocked: return (result.last == nil ? "waiting to start" : "blocked", reason.detail, goOn)
     default:
       var words = ""
-      if case .present(let live)? = result.last?.observed { words = live.deploymentWords }
+      if case .present(let live)? = result.last?.observed { words = live.deploymentMessages }
       let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
       // A rollback that waits for the update has its own reason.
       let isUpdating = reason.code == .overdue || result.last?.decision.blockedBy != nil
@@ -188,7 +188,7 @@ struct EndpointOutcome: Sendable {
     }
     if let refusal = attempt.refusal {
       let method = attempt.base == .absent ? "POST" : "PUT"
-      let words = refusal.words.clause
+      let words = refusal.message.clause
       if refusal.mayHaveArrived {
         return ("the last \(method) failed: \(words); \(what) may continue at the provider", resume)
       }

@@ -95,7 +95,7 @@ extension FleetPlan {
       do {
         let present = try await versions.resolve(model: planned.model, alias: planned.alias).number
         guard present != planned.version else { return nil }
-        return "\(planned.words) is now version \(present); the plan is for version \(planned.version)"
+        return "\(planned.text) is now version \(present); the plan is for version \(planned.version)"
       } catch let error as CancellationError {
         throw error
       } catch {

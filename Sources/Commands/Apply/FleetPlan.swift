@@ -12,7 +12,7 @@ struct FleetPlan: Sendable {
   /// The endpoints as observed. The plan also reports what the registry does not have; the registry is queried again
   /// before anything is sent.
   let items: [PlanItem]
-  let plan: Plan
+  private(set) var plan: Plan
 
   /// Resolves the manifests' aliases, observes every endpoint that they name or the fleet owns, and creates the plan.
   ///
@@ -44,6 +44,13 @@ struct FleetPlan: Sendable {
     self.items = items
     plan = Plan.make(
       target: reconciler.provider.target.url, items: try await reconciler.asked(items), now: Self.now, options: options)
+  }
+
+  /// Returns the plan with what a serving plane says about the configs that it sends.
+  func withForecasts(of connection: Connection, on site: WorkspaceSite?) async throws -> FleetPlan {
+    var copy = self
+    copy.plan = plan.with(try await connection.forecasts(items, reconciler.options, on: site))
+    return copy
   }
 
   static var now: Timestamp { Timestamp(milliseconds: CommandContext.current.now()) }
@@ -79,7 +86,7 @@ struct FleetPlan: Sendable {
       var lines: [String] = []
       if case .present(let desired, _) = item.desired {
         let aliased = desired.aliasedVersions
-        lines += aliased.map { "\(aliased.count == 1 ? $0.alias : $0.words) is version \($0.version)" }
+        lines += aliased.map { "\(aliased.count == 1 ? $0.alias : $0.text) is version \($0.version)" }
       }
       lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,

@@ -28,7 +28,10 @@ struct RetryCommand: AsyncParsableCommand {
     let wanted = try? await reconciler.standing(name)
     let console = CommandContext.current.console
     if let plan = try await LiveEndpoint.required(connection, { try await reconciler.retryPlan(name) }) {
-      for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
+      let items = [try await reconciler.retryItem(name)].compactMap(\.self)
+      let site = try workspace.site(at: connection.target)
+      let forecasts = try await connection.forecasts(items, reconciler.options, on: site)
+      for line in PlanText.lines(plan.with(forecasts), palette: console.notesPalette) { console.note(line) }
     }
     if preflight.isOn, let item = try await reconciler.retryItem(name) {
       guard try await convergence.passesPreflight(item, connection, reconciler, workspace) else { return }

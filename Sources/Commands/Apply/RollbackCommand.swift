@@ -31,10 +31,14 @@ struct RollbackCommand: AsyncParsableCommand {
     let reconciler = connection.reconciler(
       history, DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     let console = CommandContext.current.console
-    let plan = try await LiveEndpoint.required(connection) { try await reconciler.rollbackPlan(name, to: to) }
+    let planned = try await LiveEndpoint.required(connection) { try await reconciler.rollbackPlan(name, to: to) }
+    let site = try workspace.site(at: connection.target)
+    let forecasts = try await connection.forecasts(
+      [try await reconciler.rollbackItem(name, to: to)], reconciler.options, on: site)
+    let plan = planned.with(forecasts)
     if dryRun {
       switch convergence.output {
-      case .json: try console.json(plan.json)
+      case .json: try console.json(console.suggestions.completed(plan.json))
       case .text: for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
       }
       return

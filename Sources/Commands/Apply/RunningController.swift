@@ -9,7 +9,7 @@ struct RunningController: Hashable, Sendable {
   let fleet: String
   /// The provider's URL.
   let target: String
-  /// The controller's process in the lease's words; nil if it has not written them yet.
+  /// The controller's process as its lease names it; nil if the lease does not name it yet.
   let holder: String?
   /// The file that pauses it, unless it was started with another one.
   let pause: PauseFile

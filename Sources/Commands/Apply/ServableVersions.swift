@@ -2,7 +2,7 @@ internal import Controller
 internal import Endpoints
 internal import Synchronization
 
-/// Queries a registry for whether versions can be served, and caches positive results for a while: a plan, its
+/// Asks a registry whether versions can be served, and caches positive results for a while: a plan, its
 /// preflight and the rollout each need them.
 final class ServableVersions: Sendable {
   private struct Version: Hashable {

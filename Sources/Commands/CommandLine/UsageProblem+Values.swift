@@ -5,14 +5,15 @@ extension UsageProblem {
     guard let placeholder = message.split(separator: "<").last?.split(separator: ">").first,
       let form = Self.form(of: String(placeholder))
     else { return nil }
-    if message.contains("s invalid for '") { return ErrorReport(message, next: "\(form); \"\(help)\" shows its usage") }
+    let next = "\(form); \"\(help)\" shows its usage"
+    if message.contains("s invalid for '") { return ErrorReport(said.what, next: next) }
     // The parser treats a value that begins with a dash as an option.
     guard message.contains("issing value for '"), let option = message.split(separator: "'").dropFirst().first,
       let place = arguments.firstIndex(where: { $0 == option.prefix { $0 != " " } }), place + 1 < arguments.count
     else { return nil }
     let value = arguments[place + 1]
     guard value.hasPrefix("-"), value.dropFirst().first?.isNumber == true else { return nil }
-    return ErrorReport("the value '\(value)' is invalid for '\(option)'", next: "\(form); \"\(help)\" shows its usage")
+    return ErrorReport("the value \"\(value)\" is invalid for \"\(option)\"", next: next)
   }
 
   private static func form(of placeholder: String) -> String? {

@@ -14,8 +14,11 @@ struct UsageProblem {
     {
       return report
     }
-    return ErrorReport(message, next: "\"\(help)\" shows its usage")
+    return ErrorReport(said.what, next: said.advice(and: "\"\(help)\" shows its usage"))
   }
+
+  /// The message in the form of our own errors.
+  var said: ParserMessage { ParserMessage(message) }
 
   // MARK: - The command
 
@@ -90,7 +93,7 @@ struct UsageProblem {
     else { return nil }
     let moved = ["setpoint", arguments[index]] + arguments[(index + 1)...] + arguments[..<index]
     return ErrorReport(
-      message, next: "options go after the command: \"\(ShellWord.line(moved))\"")
+      said.what, next: "options go after the command: \"\(ShellWord.line(moved))\"")
   }
 
   /// `setpoint apply chat.yaml`: a file without `-f`.
@@ -130,10 +133,10 @@ struct UsageProblem {
     }
     let words = rest.prefix { !$0.hasPrefix("-") }
     guard let name = words.first, words.count > 2 else {
-      return ErrorReport(message, next: "quote the message if it has several words; \"\(help)\" shows its usage")
+      return ErrorReport(said.what, next: "quote the message if it has several words; \"\(help)\" shows its usage")
     }
     let quoted = ["setpoint", "query", name, words.dropFirst().joined(separator: " ")] + rest.dropFirst(words.count)
-    return ErrorReport(message, next: "quote the message: \"\(ShellWord.line(quoted))\"")
+    return ErrorReport(said.what, next: "quote the message: \"\(ShellWord.line(quoted))\"")
   }
 
   private var takesFiles: Bool {

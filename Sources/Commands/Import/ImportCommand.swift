@@ -40,16 +40,16 @@ struct ImportCommand: AsyncParsableCommand {
   func validate() throws {
     let isLive = fromTerraform.isEmpty && fromBundle.isEmpty
     if !fromTerraform.isEmpty, !fromBundle.isEmpty {
-      throw ValidationError("Pass --from-terraform or --from-bundle, not both.")
+      throw ValidationError("--from-terraform and --from-bundle cannot be combined")
     }
-    if isLive, names.isEmpty, !all { throw ValidationError("Specify endpoint names, or pass --all.") }
-    if isLive, !names.isEmpty, all { throw ValidationError("Specify endpoint names or pass --all, not both.") }
+    if isLive, names.isEmpty, !all { throw ValidationError("no endpoints are specified; pass their names, or --all") }
+    if isLive, !names.isEmpty, all { throw ValidationError("endpoint names and --all cannot be combined") }
     if !isLive, all {
-      throw ValidationError("--all applies to live endpoints; without names, the whole file is imported.")
+      throw ValidationError("--all applies to live endpoints; without names, the whole file is imported")
     }
-    if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var requires --from-bundle.") }
-    if target != nil, fromBundle.isEmpty { throw ValidationError("--target requires --from-bundle.") }
-    if force, out == nil { throw ValidationError("--force requires --out DIR.") }
+    if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var requires --from-bundle") }
+    if target != nil, fromBundle.isEmpty { throw ValidationError("--target requires --from-bundle") }
+    if force, out == nil { throw ValidationError("--force requires --out DIR") }
   }
 
   func run() async throws {

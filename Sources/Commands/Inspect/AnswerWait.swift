@@ -123,7 +123,7 @@ struct AnswerWait: Sendable {
 
   private func notComing(_ live: ObservedEndpoint) -> ErrorReport {
     ErrorReport(
-      "\(endpoint) cannot answer: it failed to start", why: live.deploymentWords, next: Self.next(endpoint))
+      "\(endpoint) cannot answer: it failed to start", why: live.deploymentMessages, next: Self.next(endpoint))
   }
 
   // MARK: - Afterwards
@@ -138,7 +138,7 @@ struct AnswerWait: Sendable {
     }
     // The cause, which the response may repeat in more words.
     let isCause = live.isFailed || refusal.mayMeanStarting
-    let why = live.deploymentWords.isEmpty || !isCause ? message : live.deploymentWords
+    let why = live.deploymentMessages.isEmpty || !isCause ? message : live.deploymentMessages
     if live.isFailed {
       return ErrorReport(
         "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))
@@ -166,7 +166,7 @@ struct AnswerWait: Sendable {
   }
 
   private static func standing(_ live: ObservedEndpoint) -> String {
-    let words = live.deploymentWords
+    let words = live.deploymentMessages
     return EndpointState(live).text.lowercased() + (words.isEmpty ? "" : ": \(words)")
   }
 

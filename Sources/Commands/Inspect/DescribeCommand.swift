@@ -49,7 +49,7 @@ struct DescribeCommand: AsyncParsableCommand {
     // The suggested commands act for the endpoint's own fleet.
     if let fleet = live.fleet { console.suggestions.fleet = fleet }
     switch output {
-    case .json: try console.json(description.json(found.details))
+    case .json: try console.json(description.json(found.details, console.suggestions))
     case .text: for line in description.lines(console.outputPalette) { try console.result(line) }
     }
   }
@@ -79,7 +79,7 @@ extension DescribeCommand {
       now: Timestamp(milliseconds: context.now()))
     guard !records.isEmpty else { return }
     switch output {
-    case .json: try context.console.json(records.json)
+    case .json: try context.console.json(records.json(context.console.suggestions))
     case .text: for line in records.lines(context.console.outputPalette) { try context.console.result(line) }
     }
   }

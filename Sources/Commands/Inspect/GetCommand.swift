@@ -52,7 +52,7 @@ struct GetCommand: AsyncParsableCommand {
     throw ExitCode(1)
   }
 
-  /// What the state directory has on live endpoints.
+  /// What the state directory records about live endpoints.
   private struct LocalReports {
     /// The statuses reported by running controllers, by endpoint.
     var statuses: [String: EndpointStatus] = [:]

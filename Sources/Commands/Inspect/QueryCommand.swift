@@ -26,7 +26,7 @@ struct QueryCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !stream || output == .text else {
-      throw ValidationError("--stream and -o json cannot be combined.")
+      throw ValidationError("--stream and -o json cannot be combined")
     }
   }
 

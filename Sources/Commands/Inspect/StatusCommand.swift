@@ -29,10 +29,10 @@ struct StatusCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard controller == nil || state.state == nil else {
-      throw ValidationError("--controller and --state cannot be combined.")
+      throw ValidationError("--controller and --state cannot be combined")
     }
     guard forget == nil || (controller == nil && names.isEmpty && filter.namedFleet == nil) else {
-      throw ValidationError("--forget FLEET cannot be combined with names, --controller or --fleet.")
+      throw ValidationError("--forget FLEET cannot be combined with names, --controller or --fleet")
     }
   }
 
@@ -115,7 +115,7 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func show(_ fleets: [FleetStatus], _ now: Timestamp, _ console: Console) throws {
     if output == .json {
-      let items = fleets.map { $0.withoutIdleSteps(at: now).json }
+      let items = fleets.map { suggestions(for: $0).completed($0.withoutIdleSteps(at: now).json) }
       let whole = items.count == 1 ? items[0] : ["kind": "FleetStatusList", "items": .array(items)]
       return try console.json(whole)
     }

@@ -86,7 +86,7 @@ struct WaitCommand: AsyncParsableCommand {
         "succeeded": .bool(end.phase == .done),
       ]
       if !end.detail.isEmpty { members["why"] = .string(end.detail) }
-      try console.json(.object(members))
+      try console.json(console.suggestions.completed(.object(members)))
     }
     guard end.phase != .done else { return }
     console.note("  next:  \(await next(end, connection))")
@@ -110,7 +110,7 @@ struct WaitCommand: AsyncParsableCommand {
           "it is \(EndpointState(endpoint).text.lowercased()), and nothing is deleting it; this command only waits")
     case (.present(let endpoint), .ready):
       let state = EndpointState(endpoint).text
-      let words = endpoint.deploymentWords
+      let words = endpoint.deploymentMessages
       switch (endpoint.readiness, endpoint.update) {
       case (.ready, .notUpdating): return EndpointProgress(endpoint: name, phase: .done, state: "ready")
       // A failed endpoint does not change until a user changes it: there is nothing to wait for.

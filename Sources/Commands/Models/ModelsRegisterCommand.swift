@@ -9,8 +9,9 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "register", abstract: "Register a folder as a version of a model.",
     discussion: """
-      DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
-      folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights are \
+      DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; a \
+      LoRA adapter (adapter_config.json), to which engine.adapters of a manifest refers; or a folder with anything else, \
+      served by the command in --entrypoint. It must be on the plane's machine. Weights are \
       linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face \
       cache to that model's own blobs. Prints the version number.
       """)
@@ -35,7 +36,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
-    if let version, version < 1 { throw ValidationError("--version must be a positive integer.") }
+    if let version, version < 1 { throw ValidationError("--version must be a positive integer") }
   }
 
   func run() async throws {

@@ -34,7 +34,7 @@ struct ClientOptions: ParsableArguments {
     help: ArgumentHelp(
       "Memory for the request bodies that are being received, or reached a replica without being queued and wait for "
         + "its response, such as 64Mi.", valueName: "BYTES"))
-  var requestMemory = ByteCount(bytes: ClientLimits().heldBytes)
+  var requestMemory = ByteCount(bytes: ClientLimits().requestMemory)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)
   @Option(help: ArgumentHelp("How long a request's headers may take to arrive.", valueName: "TIME"))
@@ -52,14 +52,14 @@ struct ClientOptions: ParsableArguments {
 
   func validate() throws {
     for (name, number) in [("--replica-concurrency", replicaConcurrency), ("--max-connections", maxConnections)] {
-      if let number, number < 1 { throw ValidationError("\(name) must be a positive number.") }
+      if let number, number < 1 { throw ValidationError("\(name) must be a positive number") }
     }
-    if queueLength < 0 { throw ValidationError("--queue-length must not be negative.") }
+    if queueLength < 0 { throw ValidationError("--queue-length must not be negative") }
     for (name, time) in [
       ("--queue-wait", queueWait), ("--idle-after", idleAfter), ("--idle-timeout", idleTimeout),
       ("--header-timeout", headerTimeout), ("--body-timeout", bodyTimeout), ("--answer-timeout", answerTimeout),
     ] {
-      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s.") }
+      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s") }
     }
   }
 
@@ -73,7 +73,7 @@ struct ClientOptions: ParsableArguments {
     // A request that is forwarded to a replica also uses a connection there.
     let possible = files.connections(perClient: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
     configuration.clients.maxConnections = min(maxConnections ?? possible, possible)
-    configuration.clients.heldBytes = requestMemory.bytes
+    configuration.clients.requestMemory = requestMemory.bytes
     configuration.clients.idleTimeout = idleTimeout.duration
     configuration.clients.headerTimeout = headerTimeout.duration
     configuration.clients.bodyTimeout = bodyTimeout.duration

@@ -18,7 +18,7 @@ struct ExcludeOptions: ParsableArguments {
   func validate() throws {
     if let glob = globs.first(where: { IgnorePattern($0) == nil }) {
       throw ValidationError(
-        "\"\(glob)\" is not a pattern; write one as in a .gitignore file, such as --exclude \"values*.yaml\".")
+        "\"\(glob)\" is not a valid pattern; write one as in a .gitignore file, such as --exclude \"values*.yaml\"")
     }
   }
 

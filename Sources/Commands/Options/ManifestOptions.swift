@@ -21,7 +21,7 @@ struct ManifestOptions: ParsableArguments {
   /// - Throws: a usage error if no manifest is named.
   func read() throws -> ManifestSet {
     guard !paths.isEmpty else {
-      throw ValidationError("Specify the manifests with -f FILE, -f DIR, or -f - for standard input.")
+      throw ValidationError("no manifests are specified; use -f FILE, -f DIR, or -f - for standard input")
     }
     let input = paths.contains(ManifestFiles.standardInput) ? try CommandContext.current.readInput() : []
     return ManifestFiles.read(paths, excluding: exclusion.patterns, standardInput: { input })
@@ -62,7 +62,7 @@ struct ManifestOptions: ParsableArguments {
     _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook,
     else consequence: String = Self.unchanged
   ) async throws {
-    // The provider is asked what it is only if that matters.
+    // The provider is queried for its kind only if that matters.
     let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
     let isPlane = isInQuestion ? await client.isPlane() : false
     let check = "\"setpoint diff -f ...\" checks again"

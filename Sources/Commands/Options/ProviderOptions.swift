@@ -28,7 +28,7 @@ struct ProviderOptions: ParsableArguments {
 
   func validate() throws {
     guard !fleet.isEmpty, fleet.utf8.count <= 256 else {
-      throw ValidationError("A fleet's name must have 1 to 256 characters.")
+      throw ValidationError("a fleet's name must have 1 to 256 characters")
     }
   }
 

@@ -24,10 +24,10 @@ struct ReplicaOptions: ParsableArguments {
   var scaleDownAfter = TimeSpan(seconds: 300)
 
   func validate() throws {
-    if let maxReplicas, maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1.") }
-    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1.") }
+    if let maxReplicas, maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1") }
+    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
     for (name, time) in [("--swap-every", swapEvery), ("--scale-down-after", scaleDownAfter)] {
-      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s.") }
+      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s") }
     }
   }
 

@@ -4,9 +4,10 @@ internal import Planning
 
 /// How long a command that changes one endpoint waits for it.
 struct WaitOptions: ParsableArguments {
-  @Flag(name: .customLong("no-wait"), help: "Send the changes and return without waiting for the provider.")
-  var noWait =
-    false
+  @Flag(
+    name: .customLong("no-wait"),
+    help: "Send the changes and return; the next apply or a controller records the result.")
+  var noWait = false
   @Option(help: ArgumentHelp("How long to wait. (default: the rollout's deadline)", valueName: "TIME")) var timeout:
     TimeSpan?
 

@@ -55,7 +55,8 @@ struct WorkspaceOptions: ParsableArguments {
     let environment = CommandContext.current.environment
     let named = named.flatMap { $0.isEmpty ? nil : $0 }
     if cloud == nil, let named, Cloud(word: named) == nil {
-      throw ValidationError("The cloud is \"\(named)\"; it must be aws, azure or gcp.")
+      throw ValidationError(
+        "the cloud of the environment or the profile, \"\(named)\", is not valid; use aws, azure or gcp")
     }
     guard let cloud = cloud ?? named.flatMap({ Cloud(word: $0) }) ?? Cloud(url: url) else { return nil }
     let region = region ?? environment["DATABRICKS_REGION"]

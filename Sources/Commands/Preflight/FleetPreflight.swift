@@ -73,16 +73,19 @@ extension Connection {
   func preflight(_ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?) async throws -> Preflight {
     // One query for the whole fleet; none to a plane, which does not report it.
     let caller = site == nil ? .success(nil) : try await Self.caller(client)
-    return preflight(reconciler, rules: rules, on: site) { try caller.get() }
+    let isPlane = site == nil ? await client.isPlane() : false
+    return preflight(reconciler, rules: rules, on: site, isPlane: { isPlane }, caller: { try caller.get() })
   }
 
   /// Creates the preflight checks of a controller, whose credentials may change while it runs.
   func continuousPreflight(_ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?) -> Preflight {
-    preflight(reconciler, rules: rules, on: site) { [client] in try await Self.caller(client).get() }
+    preflight(
+      reconciler, rules: rules, on: site, isPlane: { [client] in await client.isPlane() },
+      caller: { [client] in try await Self.caller(client).get() })
   }
 
   private func preflight(
-    _ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?,
+    _ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?, isPlane: @escaping @Sendable () async -> Bool,
     caller: @escaping @Sendable () async throws -> String?
   ) -> Preflight {
     let (client, provider) = (client, provider)
@@ -91,7 +94,11 @@ extension Connection {
         servable: reconciler.servable,
         facts: { entity in try await ModelFacts(of: entity, asking: client) },
         permission: { name in try await provider.details(name).permissionLevel },
-        caller: caller),
+        caller: caller,
+        forecast: { name, config in
+          guard await isPlane() else { return nil }
+          return try await provider.forecast(name, config: config)
+        }),
       rules: rules, on: site)
   }
 

@@ -68,7 +68,7 @@ struct ApplyReport: Sendable {
       "unchanged": .int(Int64(unchanged)), "results": .array(outcomes.map { $0.json(suggestions) }),
     ]
     if let blockedDeletions { members["blockedDeletions"] = .string(blockedDeletions) }
-    return .object(members)
+    return suggestions.completed(.object(members))
   }
 }
 
@@ -107,7 +107,7 @@ extension EndpointOutcome {
       "calls": .array(calls.map { .string($0) }),
     ]
     if !why.isEmpty { members["why"] = .string(why) }
-    if let next { members["next"] = .string(suggestions.completed(next)) }
-    return .object(members)
+    if let next { members["next"] = .string(next) }
+    return suggestions.completed(.object(members))
   }
 }

@@ -45,7 +45,7 @@ extension EndpointStatus {
   /// The phase, and for a hold its kind.
   var standing: String {
     if isDeleted { return "does not exist" }
-    guard phase == .held, let reason else { return phase.words }
-    return "\(phase.words) (\(reason.rawValue))"
+    guard phase == .held, let reason else { return phase.text }
+    return "\(phase.text) (\(reason.rawValue))"
   }
 }

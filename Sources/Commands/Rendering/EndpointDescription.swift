@@ -28,12 +28,12 @@ struct EndpointDescription {
   }
 
   /// Returns the JSON: the provider's response as `get -o json` prints it, and what is known locally.
-  func json(_ details: WireEndpoint) -> JSONValue {
+  func json(_ details: WireEndpoint, _ suggestions: SuggestedCommands) -> JSONValue {
     [
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
-      "controllers": ControllerText.json(statuses, now: Timestamp(milliseconds: now)),
+      "controllers": suggestions.completed(ControllerText.json(statuses, now: Timestamp(milliseconds: now))),
     ]
   }
 
@@ -46,8 +46,8 @@ struct EndpointDescription {
       endpoint.lastUpdated > 0 ? "\(TimeText.instant(endpoint.lastUpdated)) (\(age) ago)" : "not reported"
     let fields: [(String, String)] = [
       ("Name", palette.paint(endpoint.name, .strong)), ("Target", target), ("ID", endpoint.id),
-      ("State", palette.paint(state.text, state.style)), ("Why", isFailurePast ? "" : endpoint.deploymentWords),
-      ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerWords)"), ("Creator", endpoint.creator ?? ""),
+      ("State", palette.paint(state.text, state.style)), ("Why", isFailurePast ? "" : endpoint.deploymentMessages),
+      ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerClause)"), ("Creator", endpoint.creator ?? ""),
       ("Changed", changed), ("Protected", endpoint.isRetained ? "yes: its deletion policy is Retain" : ""),
       ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),
     ]
@@ -65,7 +65,7 @@ struct EndpointDescription {
   }
 
   private func settings(_ palette: Palette) -> [String] {
-    let words = endpoint.settings?.words ?? []
+    let words = endpoint.settings?.lines ?? []
     return words.isEmpty ? [] : [palette.paint("Settings", .strong)] + words.map { "  \($0)" }
   }
 
@@ -75,6 +75,8 @@ struct EndpointDescription {
     guard let config else { return [] }
     let since = config.startTime.map { ", since \(TimeText.instant($0))" } ?? ""
     var lines = [palette.paint("\(title), config version \(config.version)\(since)", .strong)]
+    let plane = PlaneText.settings(config.config).map(PlaneText.line) ?? ""
+    if !plane.isEmpty { lines.append("  plane: \(plane)") }
     for entity in config.config.entities {
       let deployment = config.deployments[entity.name]
       lines.append(
@@ -86,7 +88,7 @@ struct EndpointDescription {
         lines.append("    \(deployment.state)" + (words.first.map { ": \($0)" } ?? ""))
         lines += words.dropFirst().map { "      \($0)" }
       }
-      lines += CredentialNames.shown(entity.environment).sorted { $0.key < $1.key }.map { "    \($0.key)=\($0.value)" }
+      lines += EnvironmentText.lines(entity.environment, hasPlane: !plane.isEmpty).map { "    \($0)" }
     }
     return lines
   }
@@ -140,10 +142,21 @@ struct EndpointDescription {
     let started = "\(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)"
     let lines = [palette.paint(title, .strong), "  \(started)"]
     if let refusal = attempt.refusal {
-      if refusal.mayHaveArrived { return lines + ["  not confirmed by the provider: \(refusal.words)"] }
-      return lines + ["  \(isAtStep ? "its next step was refused" : "refused"): \(refusal.words)"]
+      if refusal.mayHaveArrived { return lines + ["  not confirmed by the provider: \(refusal.message)"] }
+      return lines + ["  \(isAtStep ? "its next step was refused" : "refused"): \(refusal.message)"]
     }
-    return attempt.acceptance == nil ? lines + ["  not confirmed by the provider"] : lines
+    guard let acceptance = attempt.acceptance else { return lines + ["  not confirmed by the provider"] }
+    guard hasEnded(acceptance) else { return lines }
+    let next = "the provider has finished; \"setpoint apply -f ...\" or a controller records the result"
+    return [palette.paint("Not recorded yet", .strong), "  \(started)", "  \(next)"]
+  }
+
+  /// Whether the provider has finished what it accepted, as it does after `apply --no-wait` without being observed.
+  private func hasEnded(_ acceptance: Attempt.Acceptance) -> Bool {
+    guard let announced = acceptance.version, !endpoint.update.isUpdating else { return false }
+    // A failed config stays pending.
+    if endpoint.pending?.version == announced { return true }
+    return endpoint.readiness == .ready && (endpoint.active.map { $0.version >= announced } ?? false)
   }
 
   /// Returns the last log lines of the rollout that caused the current problem; nothing if there is none.

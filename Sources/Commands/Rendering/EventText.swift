@@ -8,13 +8,13 @@ enum EventText {
   static func line(_ event: RecordedEvent, nameWidth: Int, showsHost: Bool, palette: Palette) -> String {
     let time = palette.paint(event.event.at.text(), .muted)
     let subject = palette.paint(self.subject(event, showsHost: showsHost).padded(to: nameWidth), .strong)
-    let words = words(event.event).split(whereSeparator: \.isNewline).joined(separator: " ")
+    let text = text(event.event).split(whereSeparator: \.isNewline).joined(separator: " ")
     let commit = event.event.sourceCommit.map { palette.paint("  commit \(StatusText.short($0))", .muted) } ?? ""
-    return "\(time)  \(subject)  \(words)\(commit)"
+    return "\(time)  \(subject)  \(text)\(commit)"
   }
 
   /// Returns what happened, and why. A list shows only the last line of a log; "setpoint describe" shows all of it.
-  static func words(_ event: HistoryEvent) -> String {
+  static func text(_ event: HistoryEvent) -> String {
     let why = event.isLogTail ? event.why.split(whereSeparator: \.isNewline).last.map(String.init) ?? "" : event.why
     return why.isEmpty ? event.what : "\(event.what): \(why)"
   }

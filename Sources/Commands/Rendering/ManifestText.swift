@@ -73,7 +73,13 @@ enum ManifestText {
     let environment = environment.filter { $0.key != PlaneArguments.variable }
     var shown = environment.filter { !PublicValue.looksLikeCredential(variable: $0.key, value: $0.value) }
     let hidden = environment.keys.filter { shown[$0] == nil }.sorted()
-    if let flags = shown.removeValue(forKey: EngineArguments.variable) { fields.append(("engine", engine(flags))) }
+    var engine = shown.removeValue(forKey: EngineArguments.variable).map(Self.engine) ?? []
+    if let adapters = shown.removeValue(forKey: EngineAdapters.variable) {
+      // A value that is not valid was not written by Setpoint; the manifest then differs, and is refused.
+      let list = (try? EngineAdapters(parsing: adapters))?.list ?? []
+      engine.append(("adapters", .sequence(list.map(adapter))))
+    }
+    if !engine.isEmpty { fields.append(("engine", .mapping(engine))) }
     // A secret reference replaces a credential: it says what to do, and nothing wrong is sent by mistake.
     for variable in hidden where variable != EngineArguments.variable {
       shown[variable] = "{{secrets/your-scope/\(variable)}}"
@@ -89,7 +95,7 @@ enum ManifestText {
 
   /// Returns the flags under the names that a manifest has for them. A value that is not a JSON list of texts was not
   /// written by Setpoint; as a flag, it is refused when the manifest is read back.
-  private static func engine(_ text: String) -> YAMLValue {
+  private static func engine(_ text: String) -> Fields {
     let items = (try? JSONValue(parsing: text).arrayValue)?.compactMap(\.stringValue) ?? [""]
     var rest = items[...]
     var fields: Fields = []
@@ -98,7 +104,13 @@ enum ManifestText {
       rest = rest.dropFirst(2)
     }
     if !rest.isEmpty { fields.append(("extraArgs", .sequence(rest.map { .string($0) }))) }
-    return .mapping(fields)
+    return fields
+  }
+
+  private static func adapter(_ adapter: EngineAdapter) -> YAMLValue {
+    .mapping([
+      ("name", .string(adapter.name)), ("model", .string(adapter.model)), ("version", .string(adapter.version)),
+    ])
   }
 
   private static func field(_ flag: String, _ value: String) -> (key: String, value: YAMLValue)? {

@@ -1,9 +1,10 @@
 internal import Endpoints
 internal import LibYAML
 
-/// The settings for a plane as a manifest writes them, under `spec.plane`.
+/// The settings for a plane under the names that they have in a manifest, in `spec.plane`.
 enum PlaneText {
-  /// Returns what every entity of the config says; nil if there are none, or if a manifest cannot say it.
+  /// Returns the settings that every entity of the config has; nil if there are none, or if a manifest cannot express
+  /// them.
   static func settings(_ config: EndpointConfig) -> PlaneArguments? {
     let variable = PlaneArguments.variable
     guard let value = config.entities.first?.environment[variable],
@@ -17,6 +18,11 @@ enum PlaneText {
   /// Whether the config has settings that a manifest cannot express.
   static func isInexpressible(_ config: EndpointConfig) -> Bool {
     config.entities.contains { $0.environment[PlaneArguments.variable] != nil } && settings(config) == nil
+  }
+
+  /// Returns the settings in one line: `concurrency 8, queue.wait 1m30s`; empty if there are none.
+  static func line(_ settings: PlaneArguments) -> String {
+    settings.fields.compactMap { name, value in value.map { "\(name) \($0)" } }.joined(separator: ", ")
   }
 
   static func yaml(_ settings: PlaneArguments) -> YAMLValue {

@@ -30,11 +30,12 @@ struct RecordedDescription {
   }
 
   /// The JSON of `describe` without the provider's response.
-  var json: JSONValue {
+  func json(_ suggestions: SuggestedCommands) -> JSONValue {
     [
       "kind": "EndpointDescription", "target": .string(target), "name": .string(name), "endpoint": .null,
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
-      "events": .array(events.map(EventTable.json)), "controllers": ControllerText.json(statuses, now: now),
+      "events": .array(events.map(EventTable.json)),
+      "controllers": suggestions.completed(ControllerText.json(statuses, now: now)),
     ]
   }
 }

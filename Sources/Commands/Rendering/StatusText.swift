@@ -41,7 +41,7 @@ package enum StatusText {
     guard count > 0 else { return "\(fleet): no endpoints" }
     let counts = status.counts
     let phases = Phase.inOrderOfInterest.reversed().compactMap { phase in
-      counts[phase].map { palette.paint("\($0) \(phase.words)", phase.style) }
+      counts[phase].map { palette.paint("\($0) \(phase.text)", phase.style) }
     }
     return "\(fleet): \(count) endpoint\(count == 1 ? "" : "s"): \(phases.joined(separator: ", "))"
   }
@@ -75,7 +75,7 @@ package enum StatusText {
   }
 
   private static func restart(_ status: FleetStatus) -> String {
-    let given = status.report.startWords.isEmpty ? ["-f", "DIR"] : status.report.startWords
+    let given = status.report.startArguments.isEmpty ? ["-f", "DIR"] : status.report.startArguments
     let fleet = given.contains("--fleet") ? [] : ["--fleet", status.fleet]
     let command = ShellWord.line(["setpoint", "run"] + given + fleet)
     return "nothing is reconciled until it is started again, with \"\(command)\""
@@ -148,7 +148,7 @@ package enum StatusText {
   /// Returns when the endpoint was last checked.
   private static func checked(_ endpoint: EndpointStatus, of fleet: FleetStatus, _ now: Timestamp) -> String {
     guard fleet.isCurrent(at: now), let span = interval(since: endpoint.nextAt, of: fleet, now) else {
-      return age(endpoint.lastLook, now)
+      return age(endpoint.lastCheck, now)
     }
     return "<\(span)"
   }

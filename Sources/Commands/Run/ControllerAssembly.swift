@@ -16,7 +16,7 @@ struct ControllerAssembly {
     _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, context: CommandContext
   ) async throws {
     var given = try command.rules.options(fleet: command.provider.fleet, environment: context.environment)
-    given.startWords = RunWords.forRestart(CommandLine.arguments.dropFirst(2))
+    given.startArguments = RunArguments.forRestart(CommandLine.arguments.dropFirst(2))
     let options = given
     let state = try command.state.directory
     // An invalid source is reported before anything is created or opened.
@@ -35,7 +35,8 @@ struct ControllerAssembly {
     let source = ValidatedSource(
       unchecked,
       validation: { set in
-        // The provider is asked what it is only if that matters, and again each time: the address may have another one.
+        // The provider is queried for its kind only if that matters, and each time: another one may have its address
+        // now.
         let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
         let isPlane = isInQuestion ? await kind.isPlane() : false
         return { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) }

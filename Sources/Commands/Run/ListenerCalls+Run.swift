@@ -30,9 +30,9 @@ extension ListenerCalls {
       status: { await controller.fleetStatus.json.text() },
       hook: hook.map { receiver in
         { @Sendable call in
-          let answer = receiver.answer(to: call)
-          if case .accepted = answer { wake() }
-          return answer
+          let response = receiver.response(to: call)
+          if case .accepted = response { wake() }
+          return response
         }
       },
       pause: { reason in
@@ -52,7 +52,7 @@ extension ListenerCalls {
       })
   }
 
-  /// Records a pause or its end at once: the next one may follow before the controller looks at the file again. In
+  /// Records a pause or its end at once: the next one may follow before the controller reads the file again. In
   /// standby, the active controller does.
   private static func report(_ controller: FleetController, _ standing: LeadershipLog) async {
     if case .active = standing.current { await controller.saveStatuses() }

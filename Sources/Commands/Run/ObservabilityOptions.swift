@@ -47,10 +47,10 @@ struct ObservabilityOptions: ParsableArguments {
 
   func validate() throws {
     guard notifyURL == nil || notifyURLFile == nil else {
-      throw ValidationError("--notify and --notify-url-file cannot be combined.")
+      throw ValidationError("--notify and --notify-url-file cannot be combined")
     }
     guard notifyTemplate == nil || notifyURL != nil || notifyURLFile != nil else {
-      throw ValidationError("--notify-template requires --notify URL or --notify-url-file FILE.")
+      throw ValidationError("--notify-template requires --notify URL or --notify-url-file FILE")
     }
   }
 

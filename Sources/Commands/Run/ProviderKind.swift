@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Whether a controller's provider is a serving plane. It is asked again each time that matters: it may not have
+/// Whether a controller's provider is a serving plane. It is queried again each time that matters: it may not have
 /// responded before, and another one may have taken its address.
 package final class ProviderKind: Sendable {
   private let last = Mutex(false)

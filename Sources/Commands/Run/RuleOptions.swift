@@ -36,8 +36,8 @@ struct RuleOptions: ParsableArguments {
   init() {}
 
   func validate() throws {
-    guard interval.seconds >= 1 else { throw ValidationError("--interval must be at least 1s.") }
-    guard (1...1024).contains(concurrency) else { throw ValidationError("--concurrency must be between 1 and 1024.") }
+    guard interval.seconds >= 1 else { throw ValidationError("--interval must be at least 1s") }
+    guard (1...1024).contains(concurrency) else { throw ValidationError("--concurrency must be between 1 and 1024") }
     do { _ = try changeWindows } catch { throw ValidationError("--window: \(error)") }
   }
 

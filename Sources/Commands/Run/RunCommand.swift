@@ -28,9 +28,8 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
   func validate() throws {
     guard provider.fleet != "default" else {
       throw ValidationError(
-        "Specify the fleet with --fleet NAME or SETPOINT_FLEET: a controller manages every endpoint tagged with "
-          + "its fleet, so \"default\" is not allowed."
-      )
+        "a controller needs a fleet other than \"default\", because it manages every endpoint tagged with its fleet; "
+          + "specify one with --fleet NAME or SETPOINT_FLEET")
     }
   }
 

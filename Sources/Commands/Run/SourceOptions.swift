@@ -28,15 +28,16 @@ struct SourceOptions: ParsableArguments {
   init() {}
 
   func validate() throws {
-    guard paths.isEmpty != (git == nil) else {
-      throw ValidationError("Specify the manifests with either -f DIR or --git URL.")
+    guard !paths.isEmpty || git != nil else {
+      throw ValidationError("no manifests are specified; use -f DIR or --git URL")
     }
+    guard paths.isEmpty || git == nil else { throw ValidationError("-f and --git cannot be combined") }
     guard !paths.contains(ManifestFiles.standardInput) else {
       throw ValidationError(
-        "A controller cannot read from standard input; use a directory (-f DIR) or a repository (--git URL).")
+        "a controller cannot read from standard input; use a directory (-f DIR) or a repository (--git URL)")
     }
     guard verifySignatures == (allowedSigners != nil) else {
-      throw ValidationError("--verify-signatures and --allowed-signers FILE must be used together.")
+      throw ValidationError("--verify-signatures and --allowed-signers FILE must be used together")
     }
   }
 

@@ -66,7 +66,7 @@ package struct ConvergenceResult: Sendable {
     case inSync
     /// The endpoint stays as it is, for the decision's reason.
     case held(Reason)
-    /// A change is in progress and is no longer waited for: by request, or because of the timeout.
+    /// A change is in progress, and the wait for it has ended: by request, or because of the timeout.
     case underWay(Reason, timeIsOver: Bool)
     /// The user interrupted; calls in flight continue at the provider.
     case interrupted

@@ -96,7 +96,7 @@ package struct DesiredFleet: Sendable {
     }
     let desired =
       if let answer = aliases.lazy.compactMap({ known[$0] }).first(where: { $0.problem != nil }) {
-        Desired.unknown(answer.isUnresolved ? answer.words : "\(manifest.location): \(answer.words)")
+        Desired.unknown(answer.isUnresolved ? answer.message : "\(manifest.location): \(answer.message)")
       } else {
         desired(manifest, known)
       }
@@ -125,11 +125,11 @@ private struct AliasResolution: Sendable {
   /// Whether the registry did not answer.
   var isUnresolved: Bool { problem is ServingError }
 
-  var words: String {
+  var message: String {
     guard let problem else { return "" }
     let asked =
       alias.name == ModelAlias.latest ? "the newest version of \(alias.model)" : "\(alias.model)@\(alias.name)"
-    return isUnresolved ? "\(asked) cannot be resolved: \(problem)" : UnservableVersion.words(problem) ?? "\(problem)"
+    return isUnresolved ? "\(asked) cannot be resolved: \(problem)" : UnservableVersion.reason(problem) ?? "\(problem)"
   }
 
   init(_ alias: ModelAlias, _ lookup: DesiredFleet.AliasLookup) async throws {

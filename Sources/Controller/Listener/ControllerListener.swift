@@ -29,7 +29,7 @@ package struct ControllerListener: Service {
       // Longer than the usual interval between two scrapes, which share one connection.
       limits.idleTimeout = .seconds(180)
       limits.maxConnections = 256
-      limits.heldBytes = 16 << 20
+      limits.requestMemory = 16 << 20
       return limits
     }()
 
@@ -59,7 +59,7 @@ package struct ControllerListener: Service {
     self.onListening = onListening
   }
 
-  /// - Throws: `ListenFailure` if the address cannot be listened on.
+  /// - Throws: `ListenFailure` if it cannot listen on the address.
   package func run() async throws {
     do { try await serve(application) } catch {
       throw ListenFailure(

@@ -15,12 +15,12 @@ struct ListenerRoutes: Sendable {
 
   private static let maximumReason = 4 << 10
 
-  /// A route, and what a request with an unknown path is told about it.
+  /// A route, with its description in the response to a request with an unknown path.
   private struct Route: Sendable {
     let method: HTTPRequest.Method
     let path: String
     let about: String
-    let answer: @Sendable (ListenerRoutes, Request) async throws -> Response
+    let respond: @Sendable (ListenerRoutes, Request) async throws -> Response
   }
 
   private static let routes: [Route] = [
@@ -60,11 +60,11 @@ struct ListenerRoutes: Sendable {
         access: access, methods: methods, log: log,
         paths: Self.routes.map { (name: "\($0.method) \($0.path)", about: $0.about) }))
     for route in Self.routes {
-      router.on(RouterPath(route.path), method: route.method) { request, _ in try await route.answer(self, request) }
+      router.on(RouterPath(route.path), method: route.method) { request, _ in try await route.respond(self, request) }
       guard route.method == .get else { continue }
       // The router's own HEAD routes would drop the body that the metrics watch; the request would stay active.
       router.head(RouterPath(route.path)) { request, _ in
-        try await route.answer(self, request).createHeadResponse()
+        try await route.respond(self, request).createHeadResponse()
       }
     }
     methods.learn(router.routes.map { ($0.path, $0.method) })
@@ -104,7 +104,7 @@ struct ListenerRoutes: Sendable {
     }
   }
 
-  /// Makes a change, if the sender may.
+  /// Makes a change, if the sender is allowed to.
   private func change(_ request: Request, _ body: () async throws -> Response) async throws -> Response {
     let token = token()
     if case .unreadable(let words) = token {

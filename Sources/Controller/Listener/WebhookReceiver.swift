@@ -8,7 +8,7 @@ package final class WebhookReceiver: Sendable {
   /// - Parameter secret: read for each call, so that a replaced or revoked secret takes effect immediately.
   package init(secret: @escaping @Sendable () throws -> [UInt8]) { self.secret = secret }
 
-  package func answer(to hook: ListenerCalls.WebhookRequest) -> ListenerCalls.WebhookResponse {
+  package func response(to hook: ListenerCalls.WebhookRequest) -> ListenerCalls.WebhookResponse {
     let secret: [UInt8]
     do {
       secret = try self.secret()

@@ -27,8 +27,8 @@ package struct ControllerOptions: Sendable {
   package var runDeadline: Duration
   /// How long calls in flight may take after the controller was told to stop.
   package var grace: Duration
-  /// The words after `setpoint run` that start this controller again, for messages; empty: unknown.
-  package var startWords: [String] = []
+  /// The arguments of `setpoint run` that start this controller again, for messages; empty: unknown.
+  package var startArguments: [String] = []
 
   package init(
     fleet: String, mode: Mode = .enforce, adopt: Bool = false, prune: Bool = false, allowMassDelete: Bool = false,

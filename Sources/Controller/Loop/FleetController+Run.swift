@@ -22,11 +22,11 @@ extension FleetController {
     let id = newRun()
     let end = await run(name, id, deadline)
     if case .failed(let words, _) = end, !isStopping {
-      let words = logged.words(words, of: name)
+      let words = logged.text(words, of: name)
       log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
     if end.leavesBudget { budget?.leave(name) }
-    hasLooked(at: name)
+    recordCheck(of: name)
     queue.finish(name, outcome(end))
     if end.isFailure { scheduleRetry(of: name) }
     parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)

@@ -25,7 +25,7 @@ extension FleetController {
     /// Whether a problem was reported that is not over yet.
     var isInTrouble = false
     /// Whether the rollback in progress was reported; nil: not known yet after the start.
-    var isRollbackTold: Bool?
+    var isRollbackReported: Bool?
   }
 
   /// Records an assessment: the endpoint's status, and the notifications that follow from a change of it.
@@ -39,7 +39,7 @@ extension FleetController {
       name, desired: assessment.desired, observed: assessment.observed, memory: assessment.recorded.memory,
       decision: assessment.decision,
       former: former, withheld: withheld?.why, withheldFor: withheld?.code,
-      nextLook: withheld?.until ?? now + options.interval,
+      nextCheck: withheld?.until ?? now + options.interval,
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
@@ -49,23 +49,23 @@ extension FleetController {
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(assessment, status, now)
     let change = StatusChange(
-      to: status, wasInTrouble: told[name]?.isInTrouble ?? false, formerReason: former?.reason)
+      to: status, wasInTrouble: reported[name]?.isInTrouble ?? false, formerReason: former?.reason)
     let memory = assessment.recorded.memory
     if memory.attempt?.kind != .rollback, assessment.decision.action != .rollback {
-      told[name]?.isRollbackTold = false
-    } else if told[name]?.isRollbackTold == nil, memory.hasSentRollback {
+      reported[name]?.isRollbackReported = false
+    } else if reported[name]?.isRollbackReported == nil, memory.hasSentRollback {
       // An earlier controller reported it when it sent it.
-      told[name]?.isRollbackTold = true
+      reported[name]?.isRollbackReported = true
     }
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
     // An event is logged when it is recorded.
     if change.event == nil {
-      let why = LoggedReasons.joined(logged.words(status.why, of: name))
+      let why = LoggedReasons.joined(logged.text(status.why, of: name))
       log.info(
-        "\(status.phase.words)\(why)",
+        "\(status.phase.text)\(why)",
         metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
-    told[name]?.isInTrouble = change.isInTrouble
+    reported[name]?.isInTrouble = change.isInTrouble
     if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name, run: id) }
     if let (kind, what) = change.notification { post(kind, what, of: status, commit: entry.commit) }
   }
@@ -73,37 +73,37 @@ extension FleetController {
   private func post(_ kind: FleetNotification.Kind, _ what: String, of status: EndpointStatus, commit: String?) {
     parts.notifications.post(
       FleetNotification(
-        kind: kind, endpoint: status.name, what: what, why: status.why, commit: commit, at: status.lastLook,
+        kind: kind, endpoint: status.name, what: what, why: status.why, commit: commit, at: status.lastCheck,
         fleet: options.fleet, target: reconciler.provider.target.url))
   }
 
   /// Reports a rollback when its config is about to be sent. One that is retried, or repeated, is reported once.
   func reportRollback(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry) {
     let name = assessment.name
-    guard assessment.recorded.memory.attempt?.kind == .rollback, told[name]?.isRollbackTold != true,
+    guard assessment.recorded.memory.attempt?.kind == .rollback, reported[name]?.isRollbackReported != true,
       let status = statuses[name]
     else { return }
-    told[name]?.isRollbackTold = true
-    post(.rollback, StatusChange(to: status, wasInTrouble: false).rollbackWords, of: status, commit: entry.commit)
+    reported[name]?.isRollbackReported = true
+    post(.rollback, StatusChange(to: status, wasInTrouble: false).rollbackText, of: status, commit: entry.commit)
     parts.metrics.rolledBack(name)
   }
 
   private func measure(_ assessment: Reconciler.Assessment, _ status: EndpointStatus, _ now: Timestamp) {
     let name = assessment.name
-    var told = told[name] ?? ReportedState()
+    var reported = reported[name] ?? ReportedState()
     var isReady = false
     if case .present(let live) = assessment.observed { isReady = live.readiness == .ready }
-    if case .present = assessment.desired, case .absent = assessment.observed, told.firstWantedAt == nil {
-      told.firstWantedAt = now
+    if case .present = assessment.desired, case .absent = assessment.observed, reported.firstWantedAt == nil {
+      reported.firstWantedAt = now
     }
-    if isReady, let since = told.firstWantedAt {
+    if isReady, let since = reported.firstWantedAt {
       parts.metrics.firstReady(seconds: now - since)
-      told.firstWantedAt = nil
+      reported.firstWantedAt = nil
     }
-    told.driftSince = status.reason == .drift ? told.driftSince ?? now : nil
-    self.told[name] = told
+    reported.driftSince = status.reason == .drift ? reported.driftSince ?? now : nil
+    self.reported[name] = reported
     parts.metrics.endpoint(
-      name, ready: isReady, quarantined: status.reason == .quarantined, driftSince: told.driftSince,
+      name, ready: isReady, quarantined: status.reason == .quarantined, driftSince: reported.driftSince,
       phase: status.phase.rawValue, reason: status.reason?.rawValue)
   }
 
@@ -119,7 +119,7 @@ extension FleetController {
   /// Forgets an endpoint that is neither desired nor live.
   func forget(_ name: String) {
     if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
-    told[name] = nil
+    reported[name] = nil
     refused[name] = nil
     unreadable.remove(name)
     logged.forget(name)
@@ -134,7 +134,8 @@ extension FleetController {
     if let pause = parts.pause() { problems.append(pause.problem) }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,
-      stoppedAt: isStopping ? reconciler.now() : nil, mode: options.mode.rawValue, startWords: options.startWords)
+      stoppedAt: isStopping ? reconciler.now() : nil, mode: options.mode.rawValue,
+      startArguments: options.startArguments)
   }
 
   /// The status of the whole fleet, for people.
@@ -146,11 +147,11 @@ extension FleetController {
 
   /// Reports a pause and its end once each, as an event of the fleet. An event that cannot be recorded is repeated by
   /// the next call.
-  func tellPause() async {
-    let (pause, former) = (parts.pause(), toldPause)
+  func reportPause() async {
+    let (pause, former) = (parts.pause(), reportedPause)
     guard pause != former else { return }
     // Before the event is recorded, so that no other call records it too.
-    toldPause = pause
+    reportedPause = pause
     // What the pause affects is checked now, so that its status does not remain the previous one until the next interval.
     for status in statuses.values {
       let isAffected = pause == nil ? status.phase == .withheld : status.phase.isChange
@@ -162,7 +163,7 @@ extension FleetController {
       } else {
         await note("resumed")
       }
-    if !isRecorded, toldPause == pause { toldPause = former }
+    if !isRecorded, reportedPause == pause { reportedPause = former }
   }
 
   /// What has not been read or checked since the start, and why; empty: the controller is working.
@@ -174,7 +175,7 @@ extension FleetController {
     if lists.lastSuccess == nil {
       missing.append("the provider's endpoints have not been listed yet" + (lists.problem.map { ": \($0)" } ?? ""))
     }
-    if missing.isEmpty, let (count, all) = leftToLookAt() {
+    if missing.isEmpty, let (count, all) = uncheckedCount() {
       missing.append("endpoints not checked yet: \(count) of \(all)")
     }
     return missing
@@ -187,13 +188,13 @@ extension FleetController {
       of: FleetKey(host: reconciler.provider.target.url, name: options.fleet))
     let saved = fleet?.endpoints ?? []
     if let problem = fleet?.report.problems.first(where: Pause.isPause) {
-      toldPause = parts.pause().flatMap { $0.problem == problem ? $0 : nil } ?? Pause.former
+      reportedPause = parts.pause().flatMap { $0.problem == problem ? $0 : nil } ?? Pause.former
     }
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for (name, status) in statuses {
-      told[name] = ReportedState(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
+      reported[name] = ReportedState(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
     }
-    isMassDeletionTold = saved.contains { $0.reason == .massDeletion }
+    isMassDeletionReported = saved.contains { $0.reason == .massDeletion }
   }
 }
 

@@ -32,7 +32,7 @@ package actor FleetController {
   /// The endpoints that could not be read when they were last checked.
   var unreadable: Set<String> = []
   /// The states that are reported once each time they begin, by endpoint.
-  var told: [String: ReportedState] = [:]
+  var reported: [String: ReportedState] = [:]
   /// The source's problems that were last reported, so that each is reported once.
   var sourceProblems: [String] = []
   private var sourceRemarks: [String] = []
@@ -40,17 +40,17 @@ package actor FleetController {
   private(set) var registryProblem: String?
   var lists = ListHealth()
   /// The pause that was last reported; nil: none.
-  var toldPause: Pause?
+  var reportedPause: Pause?
   /// Whether a withheld mass deletion was reported.
-  var isMassDeletionTold = false
+  var isMassDeletionReported = false
   /// When the source was last read completely, or first read in part; nil: nothing has been read yet.
   private(set) var lastSync: Timestamp?
   /// Whether the source was read at least once, with any result. Before that, nothing is known of any endpoint.
   private var hasReadSource = false
   package private(set) var isStopping = false
   /// The endpoints that have been checked; emptied when all have been.
-  private var looked: Set<String> = []
-  private var hasLookedAtAll = false
+  private var checked: Set<String> = []
+  private var areAllChecked = false
   /// Whether it stopped because the lease was lost.
   package private(set) var hasLostLease = false
   private var runs = 0
@@ -90,16 +90,16 @@ package actor FleetController {
   }
 
   /// Records that an endpoint was checked, with any result.
-  func hasLooked(at name: String) { if !hasLookedAtAll { looked.insert(name) } }
+  func recordCheck(of name: String) { if !areAllChecked { checked.insert(name) } }
 
-  /// How many of how many endpoints have not been checked since the start; nil: each has been.
-  func leftToLookAt() -> (count: Int, of: Int)? {
-    guard !hasLookedAtAll else { return nil }
-    let (names, left) = (view.names, view.names.subtracting(looked).count)
+  /// The number of endpoints that have not been checked since the start, and of all endpoints; nil: all were checked.
+  func uncheckedCount() -> (count: Int, of: Int)? {
+    guard !areAllChecked else { return nil }
+    let (names, left) = (view.names, view.names.subtracting(checked).count)
     guard left == 0 else { return (left, names.count) }
     // Endpoints that are added later do not make the controller less ready.
-    hasLookedAtAll = true
-    looked = []
+    areAllChecked = true
+    checked = []
     return nil
   }
 
@@ -124,9 +124,9 @@ package actor FleetController {
     // A partial read is also acted on.
     if isWhole || (isFirst && !reading.set.manifests.isEmpty) { lastSync = reconciler.now() }
     parts.metrics.synced(isWhole: isWhole, at: reconciler.now(), manifests: fleet.endpoints.count)
-    await tell(reading)
-    await tell(sourceChanges)
-    await tellMassDeletion()
+    await reportReading(reading)
+    await reportChanges(sourceChanges)
+    await reportMassDeletion()
     for name in sourceChanges.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
     guard !hasReadSource else { return }
     hasReadSource = true
@@ -134,7 +134,7 @@ package actor FleetController {
     for name in view.names.union(statuses.keys).sorted() { queue.add(name, priority: .resync) }
   }
 
-  private func tell(_ reading: SourceReading) async {
+  private func reportReading(_ reading: SourceReading) async {
     var problems = SourceProblems.lines(of: reading)
     if problems.isEmpty, reading.set.manifests.isEmpty {
       problems = ["\(parts.source.description) contains no endpoints; nothing is pruned"]
@@ -163,7 +163,7 @@ package actor FleetController {
     }
   }
 
-  private func tell(_ sourceChanges: FleetView.SourceChanges) async {
+  private func reportChanges(_ sourceChanges: FleetView.SourceChanges) async {
     let broken = sourceChanges.broken.sorted { $0.key < $1.key }
     for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
@@ -179,11 +179,11 @@ package actor FleetController {
       let rest = count - SourceProblems.mostLines
       if rest > 0 { await note("the manifests of \(rest) more endpoints \(what)", commit: view.commit) }
     }
-    await tell(unresolved: sourceChanges.unresolved)
+    await reportUnresolved(sourceChanges.unresolved)
   }
 
   /// An unreachable registry is reported once for the whole fleet: no manifest is at fault.
-  private func tell(unresolved: [String: String]) async {
+  private func reportUnresolved(_ unresolved: [String: String]) async {
     let former = registryProblem
     registryProblem = unresolved.min { $0.key < $1.key }?.value
     if let why = registryProblem, former == nil {
@@ -196,18 +196,18 @@ package actor FleetController {
   }
 
   /// A mass deletion is reported once for the whole fleet.
-  private func tellMassDeletion() async {
+  private func reportMassDeletion() async {
     guard options.prune, options.mode == .enforce, !options.allowMassDelete else { return }
     // If the number is unknown, that does not mean that it is over.
     guard view.isComplete, lists.lastSuccess != nil else { return }
     guard let deletion = view.massDeletion else {
-      guard isMassDeletionTold else { return }
-      isMassDeletionTold = false
+      guard isMassDeletionReported else { return }
+      isMassDeletionReported = false
       await note("deletions are no longer withheld", commit: view.commit)
       return post(.recovery, "deletions are no longer withheld", why: "", commit: view.commit)
     }
-    guard !isMassDeletionTold else { return }
-    isMassDeletionTold = true
+    guard !isMassDeletionReported else { return }
+    isMassDeletionReported = true
     let (what, more) = ("deletions are withheld", deletion.names.count - Self.mostNames)
     let names = deletion.names.prefix(Self.mostNames).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     await note(what, why: "\(deletion.why): \(names)", commit: view.commit)
@@ -230,7 +230,9 @@ package actor FleetController {
       if lists.problem == nil { await note("the provider's list of endpoints cannot be read", why: error.description) }
       lists.problem = error.description
       // One failure may be temporary; only persistent ones are reported.
-      if lists.failures == Self.failuresToTell { post(.failure, "the provider cannot be read", why: error.description) }
+      if lists.failures == Self.failuresToReport {
+        post(.failure, "the provider cannot be read", why: error.description)
+      }
       return
     }
     if lists.problem != nil {
@@ -238,10 +240,10 @@ package actor FleetController {
       // They need not wait for the end of their back-off: what they failed for is over.
       for name in unreadable.sorted() { queue.add(name, priority: .edit) }
     }
-    if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
+    if lists.failures >= Self.failuresToReport { post(.recovery, "the provider can be read again", why: "") }
     lists = ListHealth(lastSuccess: reconciler.now())
     guard hasReadSource else { return }
-    await tellMassDeletion()
+    await reportMassDeletion()
     for name in view.names.filter({ statuses[$0] == nil }).sorted() { queue.add(name, priority: .resync) }
     // A deletion does not wait for its own interval: it may have been waiting for this list.
     for (name, status) in statuses where status.phase == .withheld && status.desired == nil {
@@ -249,7 +251,7 @@ package actor FleetController {
     }
   }
 
-  private static let failuresToTell = 3
+  private static let failuresToReport = 3
 
   /// Posts a notification about the whole fleet.
   private func post(_ kind: FleetNotification.Kind, _ what: String, why: String, commit: String? = nil) {
@@ -274,7 +276,7 @@ package actor FleetController {
     if let name { metadata["endpoint"] = "\(name)" }
     if let commit { metadata["commit"] = "\(commit)" }
     if let run { metadata["reconcile"] = "\(run)" }
-    let reason = LoggedReasons.joined(logged.words(why, of: name))
+    let reason = LoggedReasons.joined(logged.text(why, of: name))
     log.log(level: level, "\(what)\(reason)", metadata: metadata)
     do {
       if let name {
@@ -289,10 +291,10 @@ package actor FleetController {
     }
   }
 
-  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves the
-  /// time of the check once per interval.
+  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves
+  /// the time of the check once per interval.
   package func saveStatuses() async {
-    await tellPause()
+    await reportPause()
     let now = reconciler.now()
     let report = report
     if unsaved.isEmpty, report == saved?.report, let saved, now < saved.at + options.interval { return }

@@ -4,7 +4,7 @@ struct LoggedReasons: Sendable {
   private var last: [String: String] = [:]
 
   /// Returns the text to log for a reason: all of it the first time, only its beginning while it is unchanged.
-  mutating func words(_ why: String, of name: String?) -> String {
+  mutating func text(_ why: String, of name: String?) -> String {
     guard why.count > Self.longest else { return why }
     if let said = last[name ?? ""], said.contains(why) || why.hasSuffix(said) {
       let start = why.prefix(Self.longest - 20)

@@ -23,7 +23,7 @@ struct StatusChange {
   private var isRollback: Bool { status.phase == .rollingBack }
 
   /// What is reported when the rollback is sent.
-  var rollbackWords: String {
+  var rollbackText: String {
     status.reason == .askedFor ? "is moving to the chosen revision" : "is being rolled back"
   }
 
@@ -35,7 +35,7 @@ struct StatusChange {
 
   /// The event to record in addition to those that a change of memory causes.
   var event: (what: String, why: String)? {
-    if let reason = status.reason, needsPerson { return ("\(status.phase.words) (\(reason.rawValue))", status.why) }
+    if let reason = status.reason, needsPerson { return ("\(status.phase.text) (\(reason.rawValue))", status.why) }
     // The adoption has its own event.
     let isAdopted = formerReason == .conflict || formerReason == .adoption
     if isRecovery, !isAdopted { return ("recovered", status.live ?? "") }

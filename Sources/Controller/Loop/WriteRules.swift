@@ -42,7 +42,7 @@ package struct WriteRules: Sendable {
     case .record, .call, .verify: break
     }
     if mode == .observe {
-      return Withholding("the controller is in observe mode; it would \(Self.words(decision))")
+      return Withholding("the controller is in observe mode; it would \(Self.text(decision))")
     }
     if let pause { return Withholding("the controller is paused: \(pause)") }
     // An endpoint that is recreated immediately does not count as deleted.
@@ -51,7 +51,7 @@ package struct WriteRules: Sendable {
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
       let opening = windows.compactMap { $0.nextOpening(after: now) }.min()
-      return Withholding("outside the change windows; the controller will \(Self.words(decision))", until: opening)
+      return Withholding("outside the change windows; the controller will \(Self.text(decision))", until: opening)
     }
     return nil
   }
@@ -70,7 +70,7 @@ package struct WriteRules: Sendable {
     }
   }
 
-  private static func words(_ decision: Decision) -> String {
+  private static func text(_ decision: Decision) -> String {
     switch decision.action {
     case .create: "create it"
     case .update where decision.reason.code == .needsRecreate: "recreate it"

@@ -4,8 +4,8 @@ internal import History
 internal import Logging
 internal import Planning
 
-// The preflight checks of a controller. A config that they refuse is waited for, like a version that is not registered
-// yet: the desired state is unknown (row 1), so nothing is sent or held, and each check of the endpoint queries again.
+// The preflight checks of a controller. A config that they refuse is treated like a version that is not registered yet:
+// the desired state is unknown (row 1), so nothing is sent or held, and each check of the endpoint queries again.
 extension FleetController {
   /// Returns the config that the next step begins to roll out, if it has to be checked first. A rollback is never kept
   /// waiting.

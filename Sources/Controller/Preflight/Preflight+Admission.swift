@@ -22,12 +22,12 @@ extension Preflight {
       for finding in found { report(.found(finding)) }
       while true {
         let refusals = found.filter { $0.outcome == .refused }
-        if !refusals.isEmpty { return .failed(Self.nothingSent + Self.words(refusals)) }
+        if !refusals.isEmpty { return .failed(Self.nothingSent + Self.messages(refusals)) }
         let waits = found.filter { $0.outcome == .waiting }
         if waits.isEmpty { return nil }
-        guard limits.waits else { return .failed(Self.nothingSent + Self.words(waits)) }
+        guard limits.waits else { return .failed(Self.nothingSent + Self.messages(waits)) }
         guard now() + Self.pause <= end else {
-          return .underWay(Reason(.blocked, Self.nothingSent + Self.words(waits)), timeIsOver: true)
+          return .underWay(Reason(.blocked, Self.nothingSent + Self.messages(waits)), timeIsOver: true)
         }
         report(.waiting(waits.map(\.message).joined(separator: "; ")))
         try await sleep(Self.pause)
@@ -44,12 +44,12 @@ extension Preflight {
   /// Returns why a controller must not send a config, for now; nil: it may. A failed query is not a reason. Pure.
   package static func refusal(_ findings: [PreflightFinding]) -> String? {
     let blocking = findings.filter { $0.outcome == .refused || $0.outcome == .waiting }
-    return blocking.isEmpty ? nil : words(blocking)
+    return blocking.isEmpty ? nil : messages(blocking)
   }
 
   private static let nothingSent = "nothing was sent: "
 
-  private static func words(_ findings: [PreflightFinding]) -> String {
+  private static func messages(_ findings: [PreflightFinding]) -> String {
     findings.map(\.message).joined(separator: "; ")
   }
 }

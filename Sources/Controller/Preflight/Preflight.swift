@@ -15,23 +15,27 @@ package struct Preflight: Sendable {
     let permission: @Sendable (String) async throws -> String?
     /// Returns the caller's own name; nil if it is unknown.
     let caller: @Sendable () async throws -> String?
+    /// Returns a serving plane's forecast for a config of the endpoint of that name; nil if the provider has none.
+    let forecast: @Sendable (String, EndpointConfig) async throws -> RolloutForecast?
 
     package init(
       servable: @escaping Reconciler.ServableCheck,
       facts: @escaping @Sendable (ServedEntity) async throws -> ModelFacts,
       permission: @escaping @Sendable (String) async throws -> String?,
-      caller: @escaping @Sendable () async throws -> String?
+      caller: @escaping @Sendable () async throws -> String?,
+      forecast: @escaping @Sendable (String, EndpointConfig) async throws -> RolloutForecast?
     ) {
       self.servable = servable
       self.facts = facts
       self.permission = permission
       self.caller = caller
+      self.forecast = forecast
     }
   }
 
   private let sources: Sources
   private let rules: RuleBook
-  /// The workspace; nil: a plane, which checks hardware itself.
+  /// The workspace; nil: a plane, which checks the hardware itself and is asked for its forecast.
   private let site: WorkspaceSite?
 
   package init(_ sources: Sources, rules: RuleBook, on site: WorkspaceSite?) {
@@ -60,6 +64,9 @@ package struct Preflight: Sendable {
         let isProven = decision.action == .rollback || (finding.rule.isOfRegistry && !unproven.contains(entity))
         return isProven ? finding.withoutRefusal : finding
       }
+    }
+    if site == nil, let config = decision.nextConfig, let finding = try await acceptance(item.name, config) {
+      found.append(decision.action == .rollback ? finding.withoutRefusal : finding)
     }
     return found.filter { rules.severity(of: $0.rule) != .off }
   }
@@ -91,6 +98,16 @@ package struct Preflight: Sendable {
       return PreflightAssessment.creator(creator, caller: try await sources.caller(), rules: rules)
     } catch {
       return try notChecked(.creatorIsDeployer, error)
+    }
+  }
+
+  /// Returns why a plane would not accept the config; nil if it would, or is not asked.
+  private func acceptance(_ name: String, _ config: EndpointConfig) async throws -> PreflightFinding? {
+    do {
+      guard let refusal = try await sources.forecast(name, config)?.refusal else { return nil }
+      return rules.preflight(.planeAccepts, "the plane refuses the config: \(refusal.clause)")
+    } catch {
+      return try notChecked(.planeAccepts, error)
     }
   }
 

@@ -67,7 +67,7 @@ package final class KeyQueue: Sendable {
       let availability = change { waiting, now in waiting.poll(ticket, isCancelled: isCancelled, now: now) }
       let call: WaitingWorkers.Call
       switch availability {
-      case .answer(let taken): return taken
+      case .work(let taken): return taken
       case .wait: call = await park(ticket)
       case .keepTime(let pause): call = await park(ticket, keepingTime: pause)
       }

@@ -19,7 +19,7 @@ struct WaitingWorkers: Sendable {
   /// The result of a worker's check.
   enum Availability: Sendable {
     /// A key, or nil if the worker has to end.
-    case answer(WorkQueue<String>.WorkItem?)
+    case work(WorkQueue<String>.WorkItem?)
     /// Nothing; wait.
     case wait
     /// Nothing yet; wait, and check again after this time.
@@ -60,11 +60,11 @@ struct WaitingWorkers: Sendable {
   mutating func poll(_ ticket: Ticket, isCancelled: Bool, now: Duration) -> Availability {
     if isShutDown || isCancelled {
       resign(ticket)
-      return .answer(nil)
+      return .work(nil)
     }
     if let taken = queue.take(now: now) {
       resign(ticket)
-      return .answer(taken)
+      return .work(taken)
     }
     guard let time = queue.nextReady else {
       resign(ticket)

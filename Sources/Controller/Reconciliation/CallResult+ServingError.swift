@@ -17,8 +17,8 @@ extension CallResult {
   }
 
   private static func failure(_ error: ServingError) -> Failure {
-    // Without a response, nothing is known about the call, nor after a login page, which comes with a success or
-    // a redirect.
+    // Nothing is known about a call without a response, or with a login page, which comes with a success or a
+    // redirect.
     guard let byStatus = error.status.flatMap(ServingError.Kind.of(status:)), byStatus != .unexpectedAnswer else {
       return .unavailable
     }

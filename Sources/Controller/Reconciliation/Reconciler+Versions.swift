@@ -1,12 +1,12 @@
 internal import Endpoints
 package import Planning
 
-// The registry's answers about versions before they are rolled out. A version that does not exist yet is waited for,
-// like an alias without a version: the desired state is unknown (row 1). So nothing is sent or held, and each check
-// queries the registry again.
+// The registry's answers about versions before they are rolled out. A version that does not exist yet is treated like
+// an alias without a version: the desired state is unknown (row 1). So nothing is sent or held, and each check queries
+// the registry again.
 extension Reconciler {
   /// Returns which of the versions that are not known to have been served cannot be served now, as text; nil: none, or
-  /// it is unknown.
+  /// that is unknown.
   func missing(in rollout: Rollout, _ observed: Observation, _ memory: Memory) async throws -> String? {
     guard gatesVersions else { return nil }
     var live: ObservedEndpoint?
@@ -14,7 +14,7 @@ extension Reconciler {
     return try await missing(among: rollout.unproven(on: live, memory))
   }
 
-  /// Returns which of these versions cannot be served, in the registry's words; nil: none, or it is unknown.
+  /// Returns which of these versions cannot be served, with the registry's reason; nil: none, or that is unknown.
   func missing(among entities: [ServedEntity]) async throws -> String? {
     for entity in entities {
       do {
@@ -22,7 +22,7 @@ extension Reconciler {
       } catch let error as CancellationError {
         throw error
       } catch {
-        if let words = UnservableVersion.words(error) { return words }
+        if let reason = UnservableVersion.reason(error) { return reason }
       }
     }
     return nil

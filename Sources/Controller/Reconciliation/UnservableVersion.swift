@@ -4,7 +4,7 @@ internal import ModelRegistry
 /// Distinguishes a negative answer of the registry from a registry that could not be queried.
 enum UnservableVersion {
   /// Returns why the version cannot be served; nil if it is unknown.
-  static func words(_ error: any Error) -> String? {
+  static func reason(_ error: any Error) -> String? {
     (error as? ModelRegistryError).map { "\($0.message.clause) (\($0.advice.clause))" }
   }
 }

@@ -22,7 +22,7 @@ package struct SourceReading: Sendable {
   package let set: ManifestSet
   /// The full hash of the commit that the manifests come from, if the source has commits.
   package let commit: String?
-  /// Why these manifests are not the newest, or missing, in words for people; nil if nothing failed.
+  /// Why these manifests are not the newest, or are missing, for people; nil if nothing failed.
   package let problem: String?
 
   package init(set: ManifestSet, commit: String? = nil, problem: String? = nil) {

@@ -15,7 +15,7 @@ package struct Hardware: Hashable, Sendable, CustomStringConvertible {
   /// Memory of all accelerators of one replica, in GB.
   package var memory: Int? { memoryEach.map { $0 * count } }
 
-  /// The hardware in words, such as `4x A10G 24 GB`, where the memory is per accelerator.
+  /// The hardware as text, such as `4x A10G 24 GB`, where the memory is per accelerator.
   package var description: String { "\(count)x \(silicon)" + (memoryEach.map { " \($0) GB" } ?? "") }
 
   /// Returns the hardware for an API name in a cloud; nil if unknown.
@@ -49,7 +49,7 @@ package struct HardwareOffer: Hashable, Sendable {
     self.regions = regions
   }
 
-  /// The offer in words: `A10 (GPU_MEDIUM, 1x A10G 24 GB)`.
+  /// The offer as text: `A10 (GPU_MEDIUM, 1x A10G 24 GB)`.
   package var description: String {
     (word.map { $0 + " (" } ?? "") + apiWord + (word == nil ? " (" : ", ") + "\(hardware))"
   }

@@ -89,7 +89,7 @@ extension ServedEntity {
 package struct HourlyCost: Hashable, Sendable {
   package let least: Double
   package let most: Double
-  /// The missing parts, in words and without repetition.
+  /// Descriptions of the missing parts, without repetition.
   package let gaps: [String]
 
   package init(least: Double, most: Double, gaps: [String] = []) {

@@ -24,6 +24,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
   case bfloat16OnT4 = "bfloat16-on-t4"
   case entrypointTask = "entrypoint-task"
   case entrypointPort = "entrypoint-port"
+  case planeAccepts = "plane-accepts"
 
   /// The effect of a rule's finding.
   package enum Severity: String, Hashable, Sendable, CaseIterable {
@@ -37,7 +38,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
   package var severity: Severity {
     switch self {
     case .hardwareOfCloud, .concurrencyInFours, .maxServedEntities, .nameLength, .nameFree, .modelReady, .modelGrants,
-      .callerPermission, .bfloat16OnT4:
+      .callerPermission, .bfloat16OnT4, .planeAccepts:
       .refuse
     case .unlistedHardware, .betaEnrolment, .regionOfWorkload, .h100ScaleToZero, .customLLMAutoscaling, .maxConcurrency,
       .maxTags, .routeOptimizedLLM, .creatorIsDeployer, .weightsFit, .entrypointTask, .entrypointPort:
@@ -83,6 +84,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     case .bfloat16OnT4: "the entrypoint does not request bfloat16 on a T4"
     case .entrypointTask: "the model's task is llm/v1/chat"
     case .entrypointPort: "the entrypoint listens on this port"
+    case .planeAccepts: "a serving plane accepts the config, and its machine can hold the replicas"
     }
   }
 }

@@ -1,7 +1,7 @@
 import HTTPSupport
 import Scheduling
 
-/// What a request for a place says.
+/// A request for a slot at one of an endpoint's replicas.
 struct AdmissionRequest: Sendable {
   /// Who sent it. Waiting principals take turns.
   let principal: Principal
@@ -15,7 +15,7 @@ struct AdmissionRequest: Sendable {
   let maxWait: Duration?
 }
 
-/// A place at a replica, held until ``EndpointAdmission/finish(_:)``.
+/// A slot at a replica, held until ``EndpointAdmission/finish(_:)``.
 struct AdmissionTicket: Sendable {
   let id: AdmissionQueue.RequestID
   let replica: UpstreamReplica
@@ -23,7 +23,7 @@ struct AdmissionTicket: Sendable {
   let hasMetNoReplica: Bool
 }
 
-/// How a request's wait for a place ended.
+/// How a request's wait for a slot ended.
 enum Admission: Sendable {
   case admitted(AdmissionTicket)
   case refused(AdmissionRefusal)
@@ -31,7 +31,7 @@ enum Admission: Sendable {
 
 /// The current load of an endpoint.
 package struct AdmissionSnapshot: Hashable, Sendable {
-  /// Requests waiting for a place.
+  /// Requests waiting for a slot.
   package let waiting: Int
   /// Requests at replicas.
   package let inFlight: Int

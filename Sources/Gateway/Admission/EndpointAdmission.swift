@@ -5,7 +5,7 @@ import Synchronization
 
 /// The admission control of one endpoint: an ``AdmissionQueue`` with a clock, a lock and the waiting requests.
 ///
-/// The plane reports replicas and traffic to it, from any thread; the gateway requests places.
+/// The plane reports replicas and traffic to it, from any thread; the gateway requests slots at replicas.
 package final class EndpointAdmission: Sendable {
   private struct State {
     var queue: AdmissionQueue
@@ -15,7 +15,7 @@ package final class EndpointAdmission: Sendable {
     var cutters: [AdmissionQueue.RequestID: @Sendable () -> Void] = [:]
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
     /// The phase of the starting replica, and when it began.
-    var startPhase: (words: String, since: Duration)?
+    var startPhase: (name: String, since: Duration)?
     var timer: (due: Duration, scheduled: Scheduled<Void>)?
   }
 
@@ -40,8 +40,8 @@ package final class EndpointAdmission: Sendable {
 
   /// - Parameters:
   ///   - eventLoop: provides the time and runs the deadlines.
-  ///   - heldBytes: the bodies of the requests of all endpoints; nil for those of this one alone, without a bound of their
-  ///     own.
+  ///   - heldBytes: the bodies of the requests of all endpoints; nil for those of this one alone, without a bound of
+  ///     their own.
   ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
@@ -117,10 +117,10 @@ package final class EndpointAdmission: Sendable {
   }
 
   /// Sets the phase of the replica that requests wait for, such as "loading weights"; nil if none is starting.
-  package func setStartPhase(_ words: String?) {
+  package func setStartPhase(_ name: String?) {
     let now = Self.time(of: eventLoop)
     state.withLock { state in
-      if state.startPhase?.words != words { state.startPhase = words.map { ($0, now) } }
+      if state.startPhase?.name != name { state.startPhase = name.map { ($0, now) } }
     }
   }
 
@@ -173,7 +173,7 @@ package final class EndpointAdmission: Sendable {
   var startPhase: String? {
     let now = Self.time(of: eventLoop)
     return state.withLock { state in
-      state.startPhase.map { "\($0.words), \((now - $0.since).components.seconds)s" }
+      state.startPhase.map { "\($0.name), \((now - $0.since).components.seconds)s" }
     }
   }
 
@@ -189,7 +189,7 @@ package final class EndpointAdmission: Sendable {
   /// What requests must have in common to be sent to the same replica.
   var affinity: ReplicaAffinity { state.withLock { $0.queue.policy.affinity } }
 
-  /// Requests a place.
+  /// Requests a slot at a replica.
   ///
   /// - Parameter deliver: called once, when the wait ends, unless the request leaves before: at once on the caller's
   ///   thread, or later on any thread.
@@ -211,9 +211,9 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// Requests a place at another replica because this one did not take the request.
+  /// Requests a slot at another replica because this one did not take the request.
   ///
-  /// - Parameter pause: how long this one rests; nil if it can take other requests, but never this one.
+  /// - Parameter pause: how long this one gets no requests; nil if it can take other requests, but never this one.
   func bounce(_ ticket: AdmissionTicket, pause: Duration?, deliver: @escaping @Sendable (Admission) -> Void) {
     if pause != nil { trouble(ticket.replica.id) }
     update { state, now in
@@ -243,11 +243,11 @@ package final class EndpointAdmission: Sendable {
 
   /// Registers what ends the request when its replica is cut off.
   func whenCutOff(_ ticket: AdmissionTicket, _ cut: @escaping @Sendable () -> Void) {
-    // A client that has already left has given its place back; a closure for it must not be kept.
+    // The slot of a client that has already left is free; a closure for it must not be kept.
     state.withLock { if $0.queue.isOpen(ticket.id) { $0.cutters[ticket.id] = cut } }
   }
 
-  /// Gives the place back. Repeated calls do nothing.
+  /// Frees the slot. Repeated calls do nothing.
   func finish(_ ticket: AdmissionTicket) {
     update { state, now in
       state.cutters[ticket.id] = nil
@@ -255,7 +255,7 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  // MARK: The machine's actions
+  // MARK: The queue's actions
 
   private func update(_ event: (inout State, Duration) -> [AdmissionQueue.Action]) {
     update { state, now in (event(&state, now), ()) }

@@ -37,6 +37,6 @@ package final class EndpointTable: EndpointDirectory {
   /// Adds an endpoint, or replaces the one with that name.
   package func insert(_ endpoint: QueryableEndpoint) { entries.withLock { $0[endpoint.name] = endpoint } }
 
-  /// Removes an endpoint. Its waiting requests are refused when its admission is told.
+  /// Removes an endpoint. Its waiting requests stay in its admission, which has to refuse them.
   package func remove(_ name: String) { entries.withLock { $0[name] = nil } }
 }

@@ -1,7 +1,7 @@
 import HTTPSupport
 
 /// The size of the bodies of the requests of all endpoints that wait, or have waited and are at a replica that has not
-/// answered; and its bound, which only requests that would have to wait must keep.
+/// answered; and its bound, which applies only to requests that would have to wait.
 package final class HeldBytes: Sendable {
   private let budget: ByteBudget
 

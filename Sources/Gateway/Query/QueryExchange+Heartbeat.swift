@@ -16,10 +16,9 @@ extension QueryExchange {
     // Behind busy replicas, a request can still be refused with its own status.
     if admission.isUnserved(id), client.isWritable {
       if !isHeadSent {
-        var head = responseHead(.ok, ["content-type": "text/event-stream; charset=utf-8", "x-request-id": requestID])
-        // Its wait is not over.
-        head.headers.remove(name: "x-setpoint-queue-ms")
-        head.headers.remove(name: "x-setpoint-cold-start-ms")
+        var head = responseHead(.ok, ["content-type": "text/event-stream; charset=utf-8"])
+        // Its wait is not over, and a replica that it was sent to before has not answered.
+        for name in Self.laterHeaders { head.headers.remove(name: name) }
         client.write(.head(head))
         isHeadSent = true
       }
@@ -29,6 +28,11 @@ extension QueryExchange {
     }
     armHeartbeat()
   }
+
+  /// The headers whose values are not known before a replica answers.
+  private static let laterHeaders = [
+    "served-model-name", "x-setpoint-model-version", "x-setpoint-queue-ms", "x-setpoint-cold-start-ms",
+  ]
 }
 
 extension GatewayAnswer {

@@ -76,17 +76,17 @@ extension QueryExchange {
   private func receive(_ event: UpstreamEvent) {
     switch (event, state) {
     case (.whole(let head, let bytes), .sent(let body, let model, let ticket, _)):
-      if head.isSuccess { return respond(whole: head, bytes, model, ticket.replica) }
-      replicaFailed(head, bytes, body, model, ticket)
+      answered(head, bytes, body, model, ticket)
     case (.head(let head), .sent(let body, let model, let ticket, let exchange)):
-      guard head.isSuccess else {
-        state = .failing(body, model, ticket, exchange, head, ByteBuffer())
+      guard head.isSuccess, !target.isGenerate || head.isEventStream else {
+        state = .collecting(body, model, ticket, exchange, head, ByteBuffer())
         return
       }
-      let stream = StreamedResponse(head, for: model)
+      let stream = StreamedResponse(head, for: model, translatedBy: generateEvents)
       state = .streaming(stream, exchange)
       releaseBody()
-      if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica)))) }
+      reuseBodyBuffer()
+      if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers)))) }
     case (.piece(let bytes), .streaming(let stream, _)):
       if stream.append(bytes) { record.timeToFirstToken = elapsed }
       let written = stream.rewritten(bytes)
@@ -95,20 +95,25 @@ extension QueryExchange {
       client.flush()
       if !client.isWritable { exchange.pause() }
     case (.end, .streaming(let stream, _)): finish(stream, nil)
-    case (.piece(let bytes), .failing(let body, let model, let ticket, let exchange, let head, var message)):
-      message.writeImmutableBuffer(bytes)
-      guard message.readableBytes > gateway.limits.maxBufferedResponse else {
-        state = .failing(body, model, ticket, exchange, head, message)
+    case (.piece(let bytes), .collecting(let body, let model, let ticket, let exchange, let head, var collected)):
+      collected.writeImmutableBuffer(bytes)
+      let limit = gateway.limits.maxBufferedResponse
+      guard collected.readableBytes > limit else {
+        state = .collecting(body, model, ticket, exchange, head, collected)
         return
       }
-      // Too long to be a message: its status has to do.
-      replicaFailed(head, ByteBuffer(), body, model, ticket)
+      if head.isSuccess {
+        refuse(.unusableAnswer("it is larger than \(limit) bytes; request a stream", endpoint: model.endpoint.name))
+      } else {
+        // Too long to be a message: its status has to do.
+        replicaFailed(head, ByteBuffer(), body, model, ticket)
+      }
       exchange.cancel(.cutOff)
-    case (.end, .failing(let body, let model, let ticket, _, let head, let message)):
-      replicaFailed(head, message, body, model, ticket)
+    case (.end, .collecting(let body, let model, let ticket, _, let head, let collected)):
+      answered(head, collected, body, model, ticket)
     case (.failed(let failure), .sent(let body, let model, let ticket, let exchange)):
       failed(failure, body, model, ticket, exchange)
-    case (.failed(let failure), .failing(let body, let model, let ticket, let exchange, _, _)):
+    case (.failed(let failure), .collecting(let body, let model, let ticket, let exchange, _, _)):
       failed(failure, body, model, ticket, exchange)
     case (.failed(let failure), .streaming(let stream, _)):
       // It may break off just as the client disconnects.
@@ -120,18 +125,25 @@ extension QueryExchange {
     }
   }
 
+  /// Handles a complete response.
+  private func answered(
+    _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
+  ) {
+    if head.isSuccess { respond(whole: head, bytes, model) } else { replicaFailed(head, bytes, body, model, ticket) }
+  }
+
   /// Handles an error response, first of all taking out the secrets that the replica's server may repeat in it.
   private func replicaFailed(
     _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
   ) {
     state = .suspended
-    let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica)
-    eventLoop.makeFutureWithTask { await admission.redact(text, replica.id) }.whenComplete { [self] result in
+    let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica.id)
+    eventLoop.makeFutureWithTask { await admission.redact(text, replica) }.whenComplete { [self] result in
       if isOver { return }
       // It throws nothing, so there always is a message.
       let message = (try? result.get()) ?? ""
       guard Self.hasRefused(head, message) else {
-        return respond(whole: head, ByteBuffer(string: message), model, replica)
+        return respond(whole: head, ByteBuffer(string: message), model)
       }
       let limits = gateway.limits
       bounce(

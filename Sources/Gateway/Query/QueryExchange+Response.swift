@@ -4,23 +4,28 @@ import NIOHTTP1
 
 // The response to the client.
 extension QueryExchange {
-  func respond(
-    whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel, _ replica: UpstreamReplica
-  ) {
-    let stream = StreamedResponse(head, for: model)
+  func respond(whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel) {
+    let stream = StreamedResponse(head, for: model, translatedBy: generateEvents)
     let status = Int(head.status.code)
-    var body = bytes
+    var headers = passedOn(head.headers)
+    let body: ByteBuffer
     if status == 200 {
       record.timeToFirstToken = elapsed
       _ = stream.append(bytes)
-      body = stream.rewritten(bytes)
       (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+      guard let written = target.isGenerate ? generated(bytes, stream) : stream.rewritten(bytes) else {
+        return refuse(.unusableAnswer("it is not a chat completion", endpoint: model.endpoint.name))
+      }
+      body = written
     } else {
-      body = withErrorCode(bytes, status: status)
+      body = errorForm.body(ofReplica: bytes, status: status)
       if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: body)) }
     }
+    if target.isGenerate, !stream.isTranslated {
+      headers.replaceOrAdd(name: "content-type", value: "application/json")
+    }
     end(status: status)
-    respond(GatewayAnswer(status: head.status, headers: passedOn(head.headers, replica), body: body))
+    respond(GatewayAnswer(status: head.status, headers: headers, body: body))
   }
 
   /// Ends a stream. After a failure, it is too late for another status: in an event stream the client is told;
@@ -30,6 +35,7 @@ extension QueryExchange {
     (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
     if let message = stream.lateError { (record.errorCode, record.error) = ("UPSTREAM_STREAM_ERROR", message) }
     guard let failure else {
+      if let last = lastEvent(of: stream) { client.write(.body(.byteBuffer(last))) }
       end(status: stream.status)
       client.finish()
       return
@@ -40,7 +46,7 @@ extension QueryExchange {
       client.cutOff()
       return
     }
-    client.write(.body(.byteBuffer(error.event)))
+    client.write(.body(.byteBuffer(errorForm.json(of: error).serverSentEvent)))
     client.finish()
   }
 
@@ -57,34 +63,38 @@ extension QueryExchange {
     client.finish()
   }
 
-  /// The replica's headers, without those of its connection, and with the gateway's own.
-  func passedOn(_ upstream: HTTPHeaders, _ replica: UpstreamReplica) -> HTTPHeaders {
+  /// The replica's headers, without those of its connection and those that are the gateway's own.
+  func passedOn(_ upstream: HTTPHeaders) -> HTTPHeaders {
     var headers = HTTPHeaders()
-    headers.reserveCapacity(7)
-    for (name, value) in upstream where !Self.isOwnedByConnection(name) {
+    headers.reserveCapacity(9)
+    for (name, value) in upstream where !Self.isReplaced(name) {
       headers.add(name: name, value: value)
     }
-    headers.replaceOrAdd(name: "served-model-name", value: replica.entity)
-    headers.add(name: "x-request-id", value: requestID)
     return headers
   }
 
-  private static func isOwnedByConnection(_ name: String) -> Bool {
+  private static func isReplaced(_ name: String) -> Bool {
     // Only a name of the right length is compared.
-    ownedLengths.contains(name.utf8.count) && ownedByConnection.contains(name.lowercased())
+    replacedLengths.contains(name.utf8.count) && replaced.contains(name.lowercased())
   }
 
-  private static let ownedLengths = Set(ownedByConnection.map(\.utf8.count))
+  private static let replacedLengths = Set(replaced.map(\.utf8.count))
 
-  private static let ownedByConnection: Set<String> = [
+  private static let replaced: Set<String> = [
     "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",
-    "proxy-connection", "x-request-id", "x-setpoint-queue-ms", "x-setpoint-cold-start-ms",
+    "proxy-connection", "x-request-id", "served-model-name", "x-setpoint-model-version", "x-setpoint-queue-ms",
+    "x-setpoint-cold-start-ms",
   ]
 
+  /// The head of a response, with the gateway's own headers: those of the served entity only if the request was sent to
+  /// one.
   func responseHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) -> HTTPResponseHead {
     var headers = headers
     headers.add(name: "date", value: gateway.dates.now)
     if target.isRecorded {
+      headers.add(name: "x-request-id", value: requestID)
+      if let entity = record.entity { headers.add(name: "served-model-name", value: entity) }
+      if let version = record.version { headers.add(name: "x-setpoint-model-version", value: version) }
       headers.add(name: "x-setpoint-queue-ms", value: String(record.queued.nanoseconds / 1_000_000))
     }
     if let coldStart = record.coldStart {

@@ -20,8 +20,8 @@ final class QueryExchange: @unchecked Sendable {
     case waiting(QueryBody, RequestedModel, AdmissionQueue.RequestID?)
     /// At a replica that has not answered.
     case sent(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange)
-    /// A long error message is arriving.
-    case failing(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange, HTTPResponseHead, ByteBuffer)
+    /// A long response is arriving that is passed on whole: an error message, or an answer of a `generate` route.
+    case collecting(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange, HTTPResponseHead, ByteBuffer)
     /// A long response is being relayed.
     case streaming(StreamedResponse, UpstreamExchange)
     /// A long response broke off, and the reason is being determined elsewhere.
@@ -39,6 +39,8 @@ final class QueryExchange: @unchecked Sendable {
   let client: QueryHandler
   var state = State.receiving
   private var received = ByteBuffer()
+  /// The buffer of the complete body, to be used again.
+  private var bodyBuffer: ByteBuffer?
   /// The announced length of the body.
   private let length: Int?
   /// Who sent the request; nil if that is not known.
@@ -94,6 +96,10 @@ final class QueryExchange: @unchecked Sendable {
     }
     if received.readableBytes == 0 {
       received = bytes
+      if let length, length > bytes.readableBytes, var buffer = gateway.bodyBuffers.take(length) {
+        buffer.writeImmutableBuffer(bytes)
+        received = buffer
+      }
     } else {
       // The announced length is not believed at once: it reserves memory.
       let total = received.readableBytes + bytes.readableBytes
@@ -118,32 +124,33 @@ final class QueryExchange: @unchecked Sendable {
     if let length, received.readableBytes < length { return clientLeft() }
     let bytes = received
     received = ByteBuffer()
-    // Scanning a very long body takes long enough to delay every other connection of this event loop.
-    guard bytes.readableBytes > Self.longBody else { return scanned(Self.scan(bytes)) }
+    if BodyBuffers.capacities.contains(bytes.storageCapacity) { bodyBuffer = bytes }
+    // Reading a very long body takes long enough to delay every other connection of this event loop.
+    guard bytes.readableBytes > longBody else { return contentRead(Self.content(bytes, target)) }
     state = .suspended
-    NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { Self.scan(bytes) }.whenComplete { [self] result in
-      switch result {
-      case .success(let scan): scanned(scan)
-      // The pool ends only with the process.
-      case .failure: refuse(GatewayError(.clientLeft, endpoint: ""))
+    NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { [target] in Self.content(bytes, target) }
+      .whenComplete { [self] result in
+        switch result {
+        case .success(let content): contentRead(content)
+        // The pool ends only with the process.
+        case .failure: refuse(GatewayError(.clientLeft, endpoint: ""))
+        }
       }
-    }
   }
 
-  private static let longBody = 1 << 20
+  /// In bytes. A body that is translated is read at every level, not only at the top.
+  private var longBody: Int { target.isGenerate ? 1 << 16 : 1 << 20 }
 
-  private static func scan(_ bytes: ByteBuffer) -> Result<QueryBody, QueryBody.Malformed> {
-    do throws(QueryBody.Malformed) { return .success(try QueryBody(scanning: bytes)) } catch { return .failure(error) }
+  private static func content(_ bytes: ByteBuffer, _ target: QueryTarget) -> Result<QueryContent, GatewayError> {
+    do throws(GatewayError) { return .success(try QueryContent(bytes, for: target)) } catch { return .failure(error) }
   }
 
-  private func scanned(_ result: Result<QueryBody, QueryBody.Malformed>) {
+  private func contentRead(_ result: Result<QueryContent, GatewayError>) {
     if isOver { return }
     do throws(GatewayError) {
-      let body: QueryBody
-      switch result {
-      case .success(let value): body = value
-      case .failure(let error): throw .malformed(error)
-      }
+      let content = try result.get()
+      let body = content.body
+      record.metadata = content.metadata
       guard let principal else { throw .unauthenticated }
       let model = try RequestedModel(target, head, body, gateway.directory)
       endpoint = model.endpoint
@@ -176,6 +183,12 @@ final class QueryExchange: @unchecked Sendable {
     }
   }
 
+  /// Gives the buffer of the body back, as soon as the callers of this have released it too.
+  func reuseBodyBuffer() {
+    guard bodyBuffer != nil else { return }
+    eventLoop.execute { [self] in gateway.bodyBuffers.put(&bodyBuffer) }
+  }
+
   func onLoop(_ act: @escaping @Sendable (QueryExchange) -> Void) {
     if eventLoop.inEventLoop { act(self) } else { eventLoop.execute { act(self) } }
   }
@@ -187,7 +200,7 @@ final class QueryExchange: @unchecked Sendable {
   func refuse(_ error: GatewayError) {
     if isOver { return }
     end(status: error.status, error: error)
-    respond(GatewayAnswer(error, requestID: target.isRecorded ? requestID : nil))
+    respond(GatewayAnswer(error, in: errorForm))
   }
 
   /// The connection has answered in the place of the request, which it could not read.
@@ -205,7 +218,7 @@ final class QueryExchange: @unchecked Sendable {
       // A place that it is given meanwhile is given back as well.
       refuse(error)
       if let id { model.endpoint.admission.leave(id) }
-    case .sent(_, _, _, let exchange), .failing(_, _, _, let exchange, _, _):
+    case .sent(_, _, _, let exchange), .collecting(_, _, _, let exchange, _, _):
       refuse(error)
       exchange.cancel(.clientLeft)
     case .streaming(_, let exchange): exchange.cancel(.clientLeft)
@@ -219,6 +232,7 @@ final class QueryExchange: @unchecked Sendable {
     state = .over
     heartbeat?.cancel()
     releaseBody()
+    reuseBodyBuffer()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
     guard target.isRecorded else { return }
     record.status = isHeadSent && status != 499 ? 200 : status
@@ -233,7 +247,7 @@ extension QueryTarget {
   /// Whether the request is a query, which leaves a record: lists of models do not.
   var isRecorded: Bool {
     switch self {
-    case .endpoint, .openAI: true
+    case .endpoint, .generate, .openAI: true
     case .models, .model: false
     }
   }

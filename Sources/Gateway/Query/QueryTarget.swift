@@ -12,6 +12,8 @@ enum QueryTarget: Hashable, Sendable {
   /// Databricks style: the endpoint is in the path, optionally pinned to one served entity; the shape of the body
   /// determines the task.
   case endpoint(String, entity: String?)
+  /// The same in the plane's own form: a prompt, and its text.
+  case generate(String, entity: String?)
   /// OpenAI style: the task is in the path, the endpoint in `model`.
   case openAI(OpenAIPath)
   /// OpenAI's list of models, and one entry of it.
@@ -31,19 +33,33 @@ enum QueryTarget: Hashable, Sendable {
     let rest = words.dropFirst()
     switch (method, rest.count) {
     case (.GET, 1) where rest.first == "models": self = .models
-    case (.GET, 2) where rest.first == "models": self = .model(words[2])
+    case (.GET, 2) where rest.first == "models":
+      // Clients may encode the colon before an adapter's name.
+      self = .model(words[2].replacing("%3A", with: ":").replacing("%3a", with: ":"))
     case (.POST, _):
       if let path = OpenAIPath(rawValue: rest.joined(separator: "/")) {
         self = .openAI(path)
-      } else if root == "serving-endpoints", words.last == "invocations", words.count == 3 {
-        self = .endpoint(words[1], entity: nil)
-      } else if root == "serving-endpoints", words.last == "invocations", words.count == 5, words[2] == "served-models"
-      {
-        self = .endpoint(words[1], entity: words[3])
+      } else if root == "serving-endpoints", let target = Self.namingEndpoint(words) {
+        self = target
       } else {
         return nil
       }
     default: return nil
+    }
+  }
+
+  /// The target of a path that names an endpoint, and perhaps one of its served entities.
+  private static func namingEndpoint(_ words: [String]) -> QueryTarget? {
+    let entity: String?
+    switch words.count {
+    case 3: entity = nil
+    case 5 where words[2] == "served-models": entity = words[3]
+    default: return nil
+    }
+    return switch words.last {
+    case "invocations": .endpoint(words[1], entity: entity)
+    case "generate": .generate(words[1], entity: entity)
+    default: nil
     }
   }
 
@@ -75,24 +91,35 @@ enum QueryTarget: Hashable, Sendable {
     } + [
       ("POST", "/serving-endpoints/{name}/invocations"),
       ("POST", "/serving-endpoints/{name}/served-models/{entity}/invocations"),
+      ("POST", "/serving-endpoints/{name}/generate"),
+      ("POST", "/serving-endpoints/{name}/served-models/{entity}/generate"),
     ]
 
   /// The route's name in a request's record.
   var route: String {
     switch self {
     case .endpoint: "invocations"
+    case .generate: "generate"
     case .openAI(let path): path.rawValue
     case .models, .model: "models"
     }
   }
 
   /// The served entity that the path names.
-  var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
+  var entity: String? {
+    switch self {
+    case .endpoint(_, let entity), .generate(_, let entity): entity
+    case .openAI, .models, .model: nil
+    }
+  }
+
+  /// Whether requests and answers have the plane's own form.
+  var isGenerate: Bool { if case .generate = self { true } else { false } }
 
   /// The replica's path for it.
   func upstreamPath(for task: QueryBody.Task?) -> String {
     switch (self, task) {
-    case (.openAI(.chat), _), (.endpoint, .chat): "/v1/chat/completions"
+    case (.openAI(.chat), _), (.endpoint, .chat), (.generate, _): "/v1/chat/completions"
     case (.openAI(.completions), _), (.endpoint, .completion): "/v1/completions"
     case (.openAI(.embeddings), _), (.endpoint, .embedding): "/v1/embeddings"
     // Unknown shape: the server's own error message is the best response.

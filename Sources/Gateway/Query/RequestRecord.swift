@@ -15,7 +15,7 @@ package struct RequestRecord: Hashable, Sendable {
   package var status: Int
   /// From the request's arrival to the last byte.
   package var latency: Duration
-  /// The part of it that the request waited for a place.
+  /// The part of it that the request waited for a replica.
   package var queued: Duration
   /// ``queued``, if no replica served its entity when it arrived; otherwise nil.
   package var coldStart: Duration?
@@ -25,6 +25,8 @@ package struct RequestRecord: Hashable, Sendable {
   /// From the response's `usage`, if present.
   package var promptTokens: Int64?
   package var completionTokens: Int64?
+  /// What the client of a `generate` route notes about the request.
+  package var metadata: [String: String]
   /// The `error_code` and message of the failure.
   package var errorCode: String?
   package var error: String?
@@ -38,6 +40,7 @@ package struct RequestRecord: Hashable, Sendable {
     latency = .zero
     queued = .zero
     isStream = false
+    metadata = [:]
     attempts = 0
   }
 }

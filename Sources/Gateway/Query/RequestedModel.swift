@@ -47,7 +47,7 @@ struct RequestedModel: Sendable {
     _ target: QueryTarget, _ model: String?, _ directory: any EndpointDirectory
   ) throws(GatewayError) -> (QueryableEndpoint, adapter: String?) {
     switch target {
-    case .endpoint(let name, _):
+    case .endpoint(let name, _), .generate(let name, _):
       guard let endpoint = directory.endpoint(named: name) else {
         throw .unknownEndpoint(name, among: directory.endpoints, param: nil)
       }

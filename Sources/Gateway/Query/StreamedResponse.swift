@@ -1,26 +1,32 @@
 import NIOCore
 import NIOHTTP1
 
-/// A replica's response on its way to the client: puts the endpoint's name in the place of the model's, and remembers
-/// its end. Confined to the event loop of its query.
+/// A replica's response on its way to the client: puts the endpoint's name in the place of the model's, or translates a
+/// stream for a `generate` route, and remembers its end. Confined to the event loop of its query.
 final class StreamedResponse: @unchecked Sendable {
   let status: Int
   let isEventStream: Bool
   private var modelName: ModelNameRewriter?
+  private var translation: GenerateEvents?
   private var tail = ResponseTail()
   private var hasData = false
 
-  init(_ head: HTTPResponseHead, for model: RequestedModel) {
+  /// - Parameter events: what translates a stream; nil if it is passed on.
+  init(_ head: HTTPResponseHead, for model: RequestedModel, translatedBy events: GenerateEvents?) {
     status = Int(head.status.code)
-    let type = head.headers.first(name: "content-type") ?? ""
-    isEventStream = type.hasPrefix("text/event-stream")
+    isEventStream = head.isEventStream
     guard status == 200 else { return }
-    if isEventStream {
+    if isEventStream, events != nil {
+      translation = events
+    } else if isEventStream {
       modelName = ModelNameRewriter(model.name, .events)
-    } else if type.hasPrefix("application/json") {
+    } else if head.contentType.hasPrefix("application/json") {
       modelName = ModelNameRewriter(model.name, .object)
     }
   }
+
+  /// Whether it is a stream whose events are those of a `generate` route.
+  var isTranslated: Bool { translation != nil }
 
   /// Takes note of a piece. Returns whether it is the first with data: a comment is not data, and vLLM sends comments
   /// while a request waits.
@@ -32,11 +38,19 @@ final class StreamedResponse: @unchecked Sendable {
   }
 
   /// The piece as the client gets it; may be empty. To be called once for each piece, in order.
-  func rewritten(_ piece: ByteBuffer) -> ByteBuffer { modelName?.rewritten(piece) ?? piece }
+  func rewritten(_ piece: ByteBuffer) -> ByteBuffer {
+    translation?.translated(piece) ?? modelName?.rewritten(piece) ?? piece
+  }
 
   /// The token counts at its end.
   var usage: (prompt: Int64?, completion: Int64?)? { tail.usage }
 
   /// The message of an error event at its end.
-  var lateError: String? { tail.lateError }
+  var lateError: String? { if let translation { translation.error } else { tail.lateError } }
+}
+
+extension HTTPResponseHead {
+  fileprivate var contentType: String { headers.first(name: "content-type") ?? "" }
+
+  var isEventStream: Bool { contentType.hasPrefix("text/event-stream") }
 }

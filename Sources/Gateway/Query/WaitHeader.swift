@@ -1,7 +1,7 @@
 import HTTPSupport
 import NIOHTTP1
 
-/// The header in which a client bounds its own wait for a place: `2s`, `500ms`, or `0` if it does not wait at all.
+/// The header in which a client bounds its own wait for a replica: `2s`, `500ms`, or `0` if it does not wait at all.
 enum WaitHeader {
   static let name = "x-setpoint-max-wait"
 

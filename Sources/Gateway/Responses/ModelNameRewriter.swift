@@ -58,9 +58,14 @@ struct ModelNameRewriter: Sendable {
     piece.withUnsafeReadableBytes { bytes in
       var index = 0
       while index < bytes.count {
-        if case .rest = place {
-          guard framing == .events, let end = bytes.lineEnd(from: index) else { break }
+        switch place {
+        case .rest:
+          guard framing == .events, let end = bytes.lineEnd(from: index) else { return }
           index = end
+        case .text where !isEscaped, .nestedText where !isEscaped:
+          index = bytes.textEnd(from: index)
+          if index == bytes.count { return }
+        default: break
         }
         defer { index += 1 }
         let wasReplacing = isReplacing
@@ -163,6 +168,16 @@ extension UnsafeRawBufferPointer {
   fileprivate func lineEnd(from offset: Int) -> Int? {
     guard let baseAddress, let found = memchr(baseAddress + offset, 0x0A, count - offset) else { return nil }
     return UnsafeRawPointer(found) - baseAddress
+  }
+
+  /// The offset of the first byte at or after an offset that does not simply continue a string; the end if there is
+  /// none.
+  fileprivate func textEnd(from offset: Int) -> Int {
+    var index = offset
+    while index < count, self[index] >= 0x20, self[index] != UInt8(ascii: "\""), self[index] != UInt8(ascii: "\\") {
+      index += 1
+    }
+    return index
   }
 }
 

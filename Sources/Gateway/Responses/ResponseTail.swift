@@ -14,12 +14,19 @@ struct ResponseTail: Sendable {
   /// `prompt_tokens` and `completion_tokens` of the last `usage` object.
   var usage: (prompt: Int64?, completion: Int64?)? {
     let bytes = joined
-    let mark = Array("\"usage\":".utf8)
-    guard let end = bytes.lastEnd(of: mark), let object = bytes.object(from: end),
-      let usage = try? JSONValue(parsing: object)
-    else { return nil }
-    return (usage["prompt_tokens"]?.intValue, usage["completion_tokens"]?.intValue)
+    guard let start = bytes.lastEnd(of: Self.usageKey) else { return nil }
+    return bytes.withUnsafeBytes { raw in
+      var scanner = TopLevelScanner(input: raw, position: start)
+      guard let members = try? scanner.object() else { return nil }
+      func count(_ name: String) -> Int64? {
+        guard let value = members.last(where: { $0.key == name })?.1.value else { return nil }
+        return Int64(String(decoding: raw[value], as: UTF8.self))
+      }
+      return (count("prompt_tokens"), count("completion_tokens"))
+    }
   }
+
+  private static let usageKey = Array("\"usage\":".utf8)
 
   /// The message of an `error` event: vLLM reports a mid-stream failure under status 200.
   var lateError: String? {

@@ -59,18 +59,19 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   /// Sends a request. Only if usable.
   func start(_ exchange: UpstreamExchange) {
-    guard case .idle = state, let context else { return exchange.end(.failed(.closedBeforeRequest)) }
+    guard case .idle = state, let context, let request = exchange.begin(on: self) else {
+      return exchange.end(.failed(.closedBeforeRequest))
+    }
     state = .waiting(exchange)
-    exchange.began(on: self)
     lastHeard = context.eventLoop.now
     mayRead = true
     acknowledged = socket?.acknowledgedBytes
     let head = HTTPRequestHead(
-      version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
+      version: .http1_1, method: .POST, uri: request.path, headers: request.headers)
     let sent = context.eventLoop.makePromise(of: Void.self)
     sent.futureResult.whenFailure { [self] _ in headWasNotSent(exchange) }
     context.write(wrapOutboundOut(.head(head)), promise: sent)
-    for slice in exchange.request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
+    for slice in request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     read()
   }
@@ -107,7 +108,9 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     self.context = context
     socket = UpstreamSocket(context.channel)
     // A weak reference would make each use of this object slower; the task ends when the handler is removed.
-    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in look() }
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in
+      checkTimeouts()
+    }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -258,8 +261,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     if let context, context.channel.isActive { context.close(promise: nil) }
   }
 
-  /// Closes what has been unused or silent for too long. Called once a second.
-  private func look() {
+  /// Closes the connection if it has been unused or silent for too long. Called once a second.
+  private func checkTimeouts() {
     guard let now = context?.eventLoop.now else { return }
     switch state {
     case .idle(let since):

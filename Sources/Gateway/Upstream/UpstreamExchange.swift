@@ -67,7 +67,8 @@ struct UpstreamRequest: Sendable {
     var headers = HTTPHeaders()
     headers.reserveCapacity(6)
     headers.add(name: "host", value: "localhost")
-    headers.add(name: "content-type", value: client.first(name: "content-type") ?? "application/json")
+    let type = query.target.isGenerate ? nil : client.first(name: "content-type")
+    headers.add(name: "content-type", value: type ?? "application/json")
     headers.add(name: "content-length", value: String(length))
     headers.add(name: "x-request-id", value: query.requestID)
     for name in Self.passedOn {
@@ -104,7 +105,8 @@ enum UpstreamEvent {
 
 /// One request at one replica. Everything except ``cancel(_:)`` runs on its event loop, which is the client's.
 final class UpstreamExchange: @unchecked Sendable {
-  let request: UpstreamRequest
+  /// Nil once it is being sent, so that its body is not held until the response has ended.
+  private var request: UpstreamRequest?
   /// Whether the request must not be sent on a connection that had another request before.
   let isOnNewConnection: Bool
   let eventLoop: any EventLoop
@@ -143,7 +145,11 @@ final class UpstreamExchange: @unchecked Sendable {
 
   // MARK: For the connection
 
-  func began(on connection: UpstreamConnection) { self.connection = connection }
+  /// Returns the request, once.
+  func begin(on connection: UpstreamConnection) -> UpstreamRequest? {
+    self.connection = connection
+    return request.take()
+  }
 
   func receive(_ event: UpstreamEvent) { receiver?(event) }
 

@@ -1,3 +1,4 @@
+import HTTPSupport
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -53,6 +54,7 @@ final class UpstreamPool: Sendable {
       .channelOption(.allowRemoteHalfClosure, value: true)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(WriteCoalescingHandler())
           // Header names and values are checked on arrival.
           try channel.pipeline.syncOperations.addHTTPClientHandlers(
             leftOverBytesStrategy: .dropBytes, enableOutboundHeaderValidation: false)

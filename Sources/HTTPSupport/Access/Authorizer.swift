@@ -1,7 +1,7 @@
-/// Decides who the sender of a request is. A server's API and its gateway use the same one.
+/// Identifies the sender of a request. A server's API and its gateway use the same one.
 package protocol Authorizer: Sendable {
   /// Returns the sender of a request with this `Authorization` header. Called for each request, from any thread: it
-  /// answers from memory, and compares tokens in constant time.
+  /// reads only memory, and compares tokens in constant time.
   ///
   /// - Throws: why the header does not grant access.
   func principal(authorization: String?) throws(AccessTokenDigest.Refusal) -> Principal

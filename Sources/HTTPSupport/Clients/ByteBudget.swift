@@ -2,8 +2,8 @@ import Synchronization
 
 /// A limit on the bytes that are held for bodies.
 package final class ByteBudget: Sendable {
-  /// A body up to this size may use the last eighth of the budget, which larger ones may not: a few callers with large
-  /// bodies do not lock out the many with small ones.
+  /// Only bodies up to this size may use the last eighth of the budget, so that a few callers with large bodies do not
+  /// lock out many with small ones.
   static let small = 64 << 10
 
   let limit: Int

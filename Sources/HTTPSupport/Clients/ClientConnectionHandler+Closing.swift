@@ -62,7 +62,7 @@ extension ClientConnectionHandler {
   }
 
   /// Closes the connection if anything has taken too long. Called periodically.
-  func look() {
+  func checkTimeouts() {
     guard let context, context.channel.isActive else { return }
     let now = context.eventLoop.now
     func isOver(_ time: Duration, since start: NIODeadline) -> Bool { now - start >= TimeAmount(time) }

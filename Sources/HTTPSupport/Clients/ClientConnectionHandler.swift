@@ -69,7 +69,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     self.holdsRequests = holdsRequests
   }
 
-  // MARK: Coming and going
+  // MARK: Opening and closing
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
@@ -80,9 +80,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     }
     self.activity = activity
     isAdmitted = clients.open(activity)
-    let period = TimeAmount(limits.lookEvery)
+    let period = TimeAmount(limits.checkInterval)
     // A weak reference would make each use of this object slower; `leave` ends the task.
-    watch = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [self] _ in look() }
+    watch = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [self] _ in checkTimeouts() }
     if context.channel.isActive, !isAdmitted { refuse(.tooManyConnections) }
   }
 

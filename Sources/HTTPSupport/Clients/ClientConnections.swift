@@ -10,8 +10,8 @@ package final class ClientConnections: Sendable {
     var admitted = 0
   }
 
-  /// A few connections beyond the limit are accepted, so that a newcomer can be told why it is refused, or an idle one
-  /// be closed.
+  /// How many connections beyond the limit are accepted, so that a new one can be refused with a response, or an idle
+  /// one be closed for it.
   private static let slack = 32
 
   package let limits: ClientLimits
@@ -30,7 +30,7 @@ package final class ClientConnections: Sendable {
   ) {
     self.limits = limits
     self.mayContinue = mayContinue
-    held = ByteBudget(limit: limits.heldBytes)
+    held = ByteBudget(limit: limits.requestMemory)
   }
 
   /// Stops accepting when even the slack is used up, so that the file descriptors reserved for the process stay free.
@@ -69,7 +69,7 @@ package final class ClientConnections: Sendable {
     return isAdmitted
   }
 
-  /// Looked for only at the limit: keeping an order would cost every request more than this costs a newcomer.
+  /// Called only at the limit: keeping an order would cost every request more than this costs a new connection.
   private static func longestIdle(_ connections: some Sequence<ConnectionActivity>) -> ConnectionActivity? {
     var longest: (activity: ConnectionActivity, since: NIODeadline)?
     for activity in connections {

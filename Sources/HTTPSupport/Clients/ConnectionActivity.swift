@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// What one connection shows of itself to its listener's ``ClientConnections``, on any thread.
+/// The activity of one connection, which its listener's ``ClientConnections`` reads from any thread.
 final class ConnectionActivity: Sendable {
   /// Which connections to close.
   enum Closing: Hashable, Sendable {
@@ -14,7 +14,7 @@ final class ConnectionActivity: Sendable {
 
   private static let busy: UInt64 = .max
   private let time: Atomic<UInt64>
-  /// Closes the connection, soon.
+  /// Asks the connection to close; it does so soon.
   let close: @Sendable (Closing) -> Void
 
   init(idleSince: NIODeadline, close: @escaping @Sendable (Closing) -> Void) {

@@ -7,12 +7,12 @@ extension RequestError {
 
   static let tooManyConnections = RequestError(
     503, "TEMPORARILY_UNAVAILABLE", "server_error",
-    "the server is at its connection limit; try again later", retryAfter: 1)
+    "the server is at its connection limit; retry later", retryAfter: 1)
 
   static func tooManyBytes(_ limit: Int) -> RequestError {
     RequestError(
       503, "TEMPORARILY_UNAVAILABLE", "server_error",
-      "the server's memory for request bodies is full: it holds at most \(limit) bytes across all requests; try again "
+      "the server's memory for request bodies is full: it holds at most \(limit) bytes across all requests; retry "
         + "later",
       retryAfter: 2)
   }

@@ -28,7 +28,8 @@ package struct ClientHTTPChannel: ServerChildChannel {
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       ReadBuffer.small.apply(to: channel)
-      try channel.pipeline.syncOperations.addHandler(ClientDisconnectHandler(), position: .first)
+      try channel.pipeline.syncOperations.addHandlers(
+        [WriteCoalescingHandler(), ClientDisconnectHandler()], position: .first)
     }.flatMap { base.setup(channel: channel, logger: logger) }
       .flatMapThrowing { value in
         let pipeline = channel.pipeline.syncOperations

@@ -1,5 +1,5 @@
-/// The inbound event that the body of an arriving request is refused while requests before it wait for their
-/// responses. The handler that holds it back drops it; the connection refuses it in its turn.
+/// An inbound event: the body of an arriving request is refused while requests before it wait for their responses. The
+/// handler that holds the request back drops it; the connection sends the refusal when its turn comes.
 package struct IncompleteRequest: Sendable {
   package init() {}
 }

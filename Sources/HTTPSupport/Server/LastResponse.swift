@@ -1,8 +1,8 @@
 import NIOHTTP1
 
-/// The inbound event that the response that begins is the last one of its connection, because it says
-/// `Connection: close`. Requests behind it are not processed: a client may send them again elsewhere (RFC 9112, section
-/// 9.6).
+/// An inbound event: the response that begins now is the last one of its connection, because it has the header
+/// `Connection: close`. Requests behind it are not processed: a client may send them again on another connection
+/// (RFC 9112, section 9.6).
 package struct LastResponse: Sendable {
   package init() {}
 }

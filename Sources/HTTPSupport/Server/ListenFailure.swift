@@ -17,7 +17,7 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
   package init?(_ error: any Error, host: String, port: Int, program: String, portOption: String) {
     switch error {
     case let error as IOError:
-      (message, advice) = Self.words(error, host, port, program, portOption)
+      (message, advice) = Self.describe(error, host, port, program, portOption)
     case let error as SocketAddressError.UnknownHost:
       message = "\(host) is not an address or a known host name (\(error.errorDescription))"
       advice = "specify an address of this machine with --listen"
@@ -25,7 +25,7 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
     }
   }
 
-  private static func words(
+  private static func describe(
     _ error: IOError, _ host: String, _ port: Int, _ program: String, _ portOption: String
   ) -> (message: String, advice: String) {
     let address = "\(host):\(port)"

@@ -62,7 +62,7 @@ package final class SocketServer: Sendable {
 
   /// The number of requests whose head was received and whose response is not completely written, and of last responses
   /// that are not completely sent.
-  package var requestsUnderWay: Int { clients.requests }
+  package var requestsInProgress: Int { clients.requests }
 
   /// The number of open connections.
   package var connections: Int { clients.count }

@@ -13,7 +13,7 @@ extension Attempt {
       },
       "refusal": refusal.map {
         .object(present: [
-          "cause": .string($0.cause.rawValue), "words": .string($0.words),
+          "cause": .string($0.cause.rawValue), "words": .string($0.message),
           "may_have_arrived": $0.mayHaveArrived ? true : nil,
         ])
       },
@@ -39,7 +39,7 @@ extension Attempt {
       },
       refusal: try details.record("refusal").map { record throws(StorageError) in
         Refusal(
-          cause: try record.word("cause", as: CauseClass.self), words: try record.text("words"),
+          cause: try record.word("cause", as: CauseClass.self), message: try record.text("words"),
           mayHaveArrived: record.flag("may_have_arrived"))
       },
       verification: try details.record("verification").map { record throws(StorageError) in

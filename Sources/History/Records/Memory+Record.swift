@@ -56,13 +56,13 @@ extension TransientFailure {
   fileprivate var json: JSONValue {
     .object(present: [
       "digest": digest.map { .digest($0) }, "failures": .int(Int64(failures)), "until": .time(until),
-      "words": .string(words), "refusal": isRefusal ? true : nil,
+      "words": .string(message), "refusal": isRefusal ? true : nil,
     ])
   }
 
   fileprivate init(_ record: StoredRecord) throws(StorageError) {
     self.init(
       digest: record.optionalDigest("digest"), failures: try record.integer("failures"),
-      until: try record.time("until"), words: try record.text("words"), isRefusal: record.flag("refusal"))
+      until: try record.time("until"), message: try record.text("words"), isRefusal: record.flag("refusal"))
   }
 }

@@ -8,30 +8,31 @@ extension EndpointStatus {
   ///   - former: the previous status, from which `since` is carried over.
   ///   - withheld: why the decision's step is withheld at present; nil: it is not.
   ///   - withheldFor: the reason code, if it is more specific than the decision's own.
-  ///   - nextLook: the controller's next check, if the decision names no time.
+  ///   - nextCheck: the controller's next check, if the decision names no time.
   ///   - commit: the source commit of the desired state.
   package init?(
     _ name: String, desired: Desired, observed: Observation, memory: Memory, decision: Decision,
     former: EndpointStatus?, withheld: String? = nil, withheldFor: Reason.Code? = nil,
-    nextLook: Timestamp? = nil, commit: String? = nil, at now: Timestamp
+    nextCheck: Timestamp? = nil, commit: String? = nil, at now: Timestamp
   ) {
     let code = withheldFor ?? decision.reason.code
     if code == .notThisFleet { return nil }
     if case .none = desired, case .absent = observed { return nil }
     let phase = Phase(decision, desired: desired, observed: observed, isWithheld: withheld != nil)
     let isSame = former?.phase == phase && former?.reason == code
-    let (next, nextAt) = Self.next(decision, isWithheld: withheld != nil, nextLook: nextLook, now: now)
+    let (next, nextAt) = Self.next(decision, isWithheld: withheld != nil, nextCheck: nextCheck, now: now)
     self.init(
-      name: name, desired: Self.words(of: desired), desiredDigest: Self.digest(of: desired),
-      live: Self.words(of: observed), differences: Self.differences(of: observed, desired, decision), phase: phase,
+      name: name, desired: Self.summary(of: desired), desiredDigest: Self.digest(of: desired),
+      live: Self.summary(of: observed), differences: Self.differences(of: observed, desired, decision), phase: phase,
       reason: code,
       why: withheld ?? Self.why(decision, observed), since: isSame ? former?.since ?? now : now, next: next,
-      nextAt: nextAt, commit: commit ?? memory.revisions.last?.sourceCommit, lastLook: now, warnings: decision.warnings)
+      nextAt: nextAt, commit: commit ?? memory.revisions.last?.sourceCommit, lastCheck: now,
+      warnings: decision.warnings)
   }
 
-  private static func words(of desired: Desired) -> String? {
+  private static func summary(of desired: Desired) -> String? {
     guard case .present(let endpoint, _) = desired else { return nil }
-    return endpoint.config.words(aliases: endpoint.resolvedAliases)
+    return endpoint.config.summary(aliases: endpoint.resolvedAliases)
   }
 
   private static func digest(of desired: Desired) -> ConfigDigest? {
@@ -39,15 +40,15 @@ extension EndpointStatus {
     return rollout.digest
   }
 
-  private static func words(of observed: Observation) -> String? {
+  private static func summary(of observed: Observation) -> String? {
     guard case .present(let live) = observed else { return nil }
-    return live.active?.config.words()
+    return live.active?.config.summary()
   }
 
   /// Returns the fields that differ although the short forms are the same.
   private static func differences(of observed: Observation, _ desired: Desired, _ decision: Decision) -> [String] {
     guard case .present(let live) = observed, let active = live.active,
-      case .present(let endpoint, _) = desired, endpoint.config.words() == active.config.words()
+      case .present(let endpoint, _) = desired, endpoint.config.summary() == active.config.summary()
     else { return [] }
     var fields = FieldDiff.changes(of: decision.tagPatch, on: live.tags) + decision.settingFields
     if !endpoint.config.isMet(by: active.config) {
@@ -61,17 +62,17 @@ extension EndpointStatus {
   private static func why(_ decision: Decision, _ observed: Observation) -> String {
     if !decision.reason.detail.isEmpty { return decision.reason.detail }
     if decision.action == .none, decision.reason.code == .inSync { return "" }
-    if case .wait = decision.next, case .present(let live) = observed, !live.deploymentWords.isEmpty {
-      return live.deploymentWords
+    if case .wait = decision.next, case .present(let live) = observed, !live.deploymentMessages.isEmpty {
+      return live.deploymentMessages
     }
     return decision.degraded ?? decision.blockedBy ?? decision.reason.code.rawValue
   }
 
   private static func next(
-    _ decision: Decision, isWithheld: Bool, nextLook: Timestamp?, now: Timestamp
+    _ decision: Decision, isWithheld: Bool, nextCheck: Timestamp?, now: Timestamp
   ) -> (String?, Timestamp?) {
     // Nothing is sent then; the next check makes a new decision.
-    if isWithheld { return ("check again", nextLook) }
+    if isWithheld { return ("check again", nextCheck) }
     switch decision.next {
     case .call(let operation): return ("send \(operation.call)", now)
     case .verify: return ("verify", now)
@@ -81,7 +82,7 @@ extension EndpointStatus {
       let isBackOff = decision.reason.code == .retrying || decision.reason.code == .refused
       let resumed = isBackOff ? decision.operations.first.map { "send \($0.call)" } : nil
       return (resumed ?? "check again", now + time)
-    case .rest: return (nextLook == nil ? nil : "check again", nextLook)
+    case .rest: return (nextCheck == nil ? nil : "check again", nextCheck)
     }
   }
 }
@@ -115,7 +116,7 @@ extension Phase {
 
 extension EndpointConfig {
   /// A short form: `main.support.qwen3/7 (@champion), A10 Small`, each entity with its share if there are several.
-  package func words(aliases: [String: String] = [:]) -> String {
+  package func summary(aliases: [String: String] = [:]) -> String {
     entities.map { entity in
       let alias = aliases[entity.name].map { " (\($0))" } ?? ""
       let compute = [Workload.name(entity.workloadType), entity.sizeText].compactMap(\.self).joined(separator: " ")

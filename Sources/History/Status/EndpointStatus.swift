@@ -24,13 +24,13 @@ package struct EndpointStatus: Hashable, Sendable {
   package let nextAt: Timestamp?
   /// The source commit of the desired state, if there is one.
   package let commit: String?
-  package let lastLook: Timestamp
+  package let lastCheck: Timestamp
   package let warnings: [String]
 
   package init(
     name: String, desired: String? = nil, desiredDigest: ConfigDigest? = nil, live: String? = nil,
     differences: [String] = [], phase: Phase, reason: Reason.Code? = nil, why: String = "", since: Timestamp,
-    next: String? = nil, nextAt: Timestamp? = nil, commit: String? = nil, lastLook: Timestamp, warnings: [String] = []
+    next: String? = nil, nextAt: Timestamp? = nil, commit: String? = nil, lastCheck: Timestamp, warnings: [String] = []
   ) {
     self.name = name
     self.desired = desired
@@ -44,7 +44,7 @@ package struct EndpointStatus: Hashable, Sendable {
     self.next = next
     self.nextAt = nextAt
     self.commit = commit
-    self.lastLook = lastLook
+    self.lastCheck = lastCheck
     self.warnings = warnings
   }
 
@@ -57,17 +57,17 @@ package struct EndpointStatus: Hashable, Sendable {
   }
 
   /// The status without the next step, which no controller would take.
-  package var withoutNext: EndpointStatus { with(next: nil, at: nil, lastLook: lastLook) }
+  package var withoutNext: EndpointStatus { with(next: nil, at: nil, lastCheck: lastCheck) }
 
   /// Returns the status after a check that failed and is repeated at `nextAt`.
   package func failedCheck(at now: Timestamp, nextAt: Timestamp) -> EndpointStatus {
-    with(next: next ?? "check again", at: nextAt, lastLook: now)
+    with(next: next ?? "check again", at: nextAt, lastCheck: now)
   }
 
-  private func with(next: String?, at nextAt: Timestamp?, lastLook: Timestamp) -> EndpointStatus {
+  private func with(next: String?, at nextAt: Timestamp?, lastCheck: Timestamp) -> EndpointStatus {
     EndpointStatus(
       name: name, desired: desired, desiredDigest: desiredDigest, live: live, differences: differences, phase: phase,
-      reason: reason, why: why, since: since, next: next, nextAt: nextAt, commit: commit, lastLook: lastLook,
+      reason: reason, why: why, since: since, next: next, nextAt: nextAt, commit: commit, lastCheck: lastCheck,
       warnings: warnings)
   }
 
@@ -76,7 +76,7 @@ package struct EndpointStatus: Hashable, Sendable {
     EndpointStatus(
       name: name, desired: desired, desiredDigest: desiredDigest, live: nil, phase: .unknown, reason: .doesNotExist,
       why: "deleted since the controller's last check", since: moment, next: next, nextAt: nextAt, commit: commit,
-      lastLook: lastLook, warnings: [])
+      lastCheck: lastCheck, warnings: [])
   }
 
   /// Whether the endpoint was deleted and the controller has not observed that yet.

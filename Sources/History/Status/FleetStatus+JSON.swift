@@ -12,7 +12,7 @@ extension FleetStatus {
       "intervalSeconds": report.interval.map { .double($0 / .seconds(1)) },
       "commit": report.commit.map { .string($0) },
       "mode": report.mode.map { .string($0) },
-      "startWords": report.startWords.isEmpty ? nil : .array(report.startWords.map { .string($0) }),
+      "startWords": report.startArguments.isEmpty ? nil : .array(report.startArguments.map { .string($0) }),
       "problems": report.problems.isEmpty ? nil : .array(report.problems.map { .string($0) }),
       "stoppedAt": report.stoppedAt.map { .string($0.exactText) },
       "controllerRunning": isControllerRunning.map { .bool($0) },
@@ -34,7 +34,7 @@ extension FleetStatus {
       report: FleetReport(
         interval: json["intervalSeconds"]?.doubleValue.map { .seconds($0) }, commit: json["commit"]?.stringValue,
         problems: reader.texts("problems"), stoppedAt: try reader.optionalTime("stoppedAt"),
-        mode: json["mode"]?.stringValue, startWords: reader.texts("startWords")),
+        mode: json["mode"]?.stringValue, startArguments: reader.texts("startWords")),
       endpoints: endpoints, isControllerRunning: json["controllerRunning"]?.boolValue)
   }
 }
@@ -49,7 +49,7 @@ extension EndpointStatus {
       "phase": .string(phase.rawValue), "reason": reason.map { .string($0.rawValue) }, "why": .string(why),
       "since": .string(since.exactText), "next": next.map { .string($0) },
       "nextAt": nextAt.map { .string($0.exactText) }, "commit": commit.map { .string($0) },
-      "lastLook": .string(lastLook.exactText), "needsPerson": .bool(needsPerson),
+      "lastLook": .string(lastCheck.exactText), "needsPerson": .bool(needsPerson),
       "warnings": warnings.isEmpty ? nil : .array(warnings.map { .string($0) }),
     ])
   }
@@ -64,7 +64,7 @@ extension EndpointStatus {
       phase: Phase(rawValue: try reader.text("phase")) ?? .unknown,
       reason: json["reason"]?.stringValue.flatMap(Reason.Code.init(rawValue:)), why: try reader.text("why"),
       since: try reader.time("since"), next: json["next"]?.stringValue, nextAt: try reader.optionalTime("nextAt"),
-      commit: json["commit"]?.stringValue, lastLook: try reader.time("lastLook"), warnings: reader.texts("warnings"))
+      commit: json["commit"]?.stringValue, lastCheck: try reader.time("lastLook"), warnings: reader.texts("warnings"))
   }
 }
 

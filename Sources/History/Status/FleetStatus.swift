@@ -72,19 +72,19 @@ package struct FleetReport: Hashable, Sendable {
   package let stoppedAt: Timestamp?
   /// `enforce` or `observe`; nil: unknown.
   package let mode: String?
-  /// The words after `setpoint run` that start it again; empty: unknown.
-  package let startWords: [String]
+  /// The arguments of `setpoint run` that start it again; empty: unknown.
+  package let startArguments: [String]
 
   package init(
     interval: Duration? = nil, commit: String? = nil, problems: [String] = [], stoppedAt: Timestamp? = nil,
-    mode: String? = nil, startWords: [String] = []
+    mode: String? = nil, startArguments: [String] = []
   ) {
     self.interval = interval
     self.commit = commit
     self.problems = problems
     self.stoppedAt = stoppedAt
     self.mode = mode
-    self.startWords = startWords
+    self.startArguments = startArguments
   }
 }
 

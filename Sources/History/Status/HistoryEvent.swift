@@ -6,7 +6,7 @@ package struct HistoryEvent: Hashable, Sendable {
   package let at: Timestamp
   /// What happened, as a short sentence without a full stop.
   package let what: String
-  /// Why: the provider's words, or the reason of the decision; may be empty.
+  /// Why: the provider's message, or the reason of the decision; may be empty.
   package let why: String
   /// The source commit of the manifest, if there is one.
   package let sourceCommit: String?

@@ -19,7 +19,7 @@ package enum Phase: String, Hashable, Sendable, CaseIterable {
   case blocked
 
   /// The phase for people.
-  package var words: String {
+  package var text: String {
     switch self {
     case .inSync: "in sync"
     case .rollingBack: "rolling back"

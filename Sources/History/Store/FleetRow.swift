@@ -20,7 +20,7 @@ struct FleetRow {
       interval: try row.decode(Int64?.self, forColumn: "interval").map { .milliseconds($0) },
       commit: row["source_commit"], problems: StoredList.read(row["problems"], of: "the fleet \(key.name)"),
       stoppedAt: try row.time("stopped_at"), mode: row["mode"],
-      startWords: StoredList.read(row["start_words"], of: "the fleet \(key.name)"))
+      startArguments: StoredList.read(row["start_words"], of: "the fleet \(key.name)"))
   }
 
   static func find(_ key: FleetKey, _ database: Database) throws -> FleetRow? {
@@ -94,13 +94,13 @@ extension EndpointStatus {
         reason: try row.decode(String?.self, forColumn: "reason").flatMap(Reason.Code.init(rawValue:)),
         why: try row.decode(forColumn: "why"), since: try row.time("since") ?? .unknown,
         next: try row.decode(forColumn: "next"), nextAt: try row.time("next_at"),
-        commit: try row.decode(forColumn: "source_commit"), lastLook: try row.time("looked_at") ?? .unknown,
+        commit: try row.decode(forColumn: "source_commit"), lastCheck: try row.time("looked_at") ?? .unknown,
         warnings: StoredList.read(row["warnings"], of: name))
     } catch {
       self.init(
         name: name, desired: nil, live: nil, phase: .unknown, reason: nil,
         why: "the record of \(name) is damaged: \(error)", since: .unknown, next: nil, nextAt: nil, commit: nil,
-        lastLook: .unknown, warnings: [])
+        lastCheck: .unknown, warnings: [])
     }
   }
 }
@@ -133,7 +133,7 @@ extension FleetRow {
       arguments: [
         now.milliseconds, report.interval.map { Int64($0 / .milliseconds(1)) }, report.commit,
         StoredList.text(report.problems), report.stoppedAt?.milliseconds, report.mode,
-        StoredList.text(report.startWords), id,
+        StoredList.text(report.startArguments), id,
       ])
   }
 
@@ -148,7 +148,7 @@ extension FleetRow {
     ).execute(arguments: [
       id, status.name, status.desired, status.live, status.phase.rawValue, status.reason?.rawValue, status.why,
       status.since.milliseconds, status.next, status.nextAt?.milliseconds, status.commit,
-      status.lastLook.milliseconds, StoredList.text(status.warnings), status.desiredDigest?.hex,
+      status.lastCheck.milliseconds, StoredList.text(status.warnings), status.desiredDigest?.hex,
       StoredList.text(status.differences),
     ])
     // So that the endpoint's events are found by its fleet even when its status is removed.

@@ -22,7 +22,7 @@ enum Schema {
       try database.execute(
         sql: """
           ALTER TABLE fleet ADD COLUMN mode TEXT;
-          -- A JSON list of the words after "setpoint run".
+          -- A JSON list of the arguments of "setpoint run".
           ALTER TABLE fleet ADD COLUMN start_words TEXT;
           """)
     }
@@ -33,18 +33,19 @@ enum Schema {
   private static func createTables(_ database: Database) throws {
     try database.execute(
       sql: """
-        -- One row for each endpoint that was ever changed or looked after from here.
+        -- One row for each endpoint that was changed or reconciled from this state directory.
         CREATE TABLE endpoint (
           id INTEGER PRIMARY KEY,
           host TEXT NOT NULL,
           name TEXT NOT NULL,
-          -- The provider's id; null between the intent to create and the answer.
+          -- The provider's ID; null while a create has not been answered.
           provider_id TEXT,
           last_version INTEGER,
-          -- Counts up with every change, so that whoever decided on an older reading is told.
+          -- Increases with every change, so that a change based on an older version is refused.
           version INTEGER NOT NULL,
           recorded_at INTEGER NOT NULL,
-          -- Failures in a row, put-backs, a hold without an endpoint, the last look at a rollback's target.
+          -- A JSON object: back-offs, reverts of drift, a hold without an endpoint, the last check of a rollback's
+          -- target.
           notes TEXT NOT NULL,
           UNIQUE (host, name)
         );
@@ -53,7 +54,7 @@ enum Schema {
           endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
           number INTEGER NOT NULL,
           digest TEXT NOT NULL,
-          -- Redacted.
+          -- A JSON object, with codes for plain environment values.
           config TEXT,
           recorded_at INTEGER NOT NULL,
           source_commit TEXT,
@@ -64,14 +65,14 @@ enum Schema {
           PRIMARY KEY (endpoint, number)
         ) WITHOUT ROWID;
 
-        -- At most one open attempt for an endpoint: the key says so.
+        -- At most one open attempt for each endpoint.
         CREATE TABLE attempt (
           endpoint INTEGER PRIMARY KEY REFERENCES endpoint (id) ON DELETE CASCADE,
           digest TEXT NOT NULL,
           kind TEXT NOT NULL,
           revision INTEGER NOT NULL,
           opened_at INTEGER NOT NULL,
-          -- What the endpoint looked like before, what the provider answered, what verification found.
+          -- A JSON object: the endpoint's state before, the provider's response, the result of the verification.
           details TEXT NOT NULL
         ) WITHOUT ROWID;
 
@@ -90,22 +91,22 @@ enum Schema {
   private static func createFleets(_ database: Database) throws {
     try database.execute(
       sql: """
-        -- One row for each fleet that a controller looked after from here.
+        -- One row for each fleet that a controller has managed from this state directory.
         CREATE TABLE fleet (
           id INTEGER PRIMARY KEY,
           host TEXT NOT NULL,
           name TEXT NOT NULL,
-          -- When the controller last looked; null: there are only events.
+          -- The controller's last check; null if there are only events.
           looked_at INTEGER,
           interval INTEGER,
           source_commit TEXT,
-          -- A JSON list of sentences.
+          -- A JSON list of texts.
           problems TEXT,
           stopped_at INTEGER,
           UNIQUE (host, name)
         );
 
-        -- What the controller last said of each endpoint of the fleet; there may be no row in endpoint.
+        -- The controller's last report on each endpoint of the fleet, which may have no row in endpoint.
         CREATE TABLE status (
           fleet INTEGER NOT NULL REFERENCES fleet (id) ON DELETE CASCADE,
           name TEXT NOT NULL,
@@ -123,12 +124,12 @@ enum Schema {
           PRIMARY KEY (fleet, name)
         ) WITHOUT ROWID;
 
-        -- Whose it is, as a controller last said.
+        -- The fleet that owns it, as last recorded.
         ALTER TABLE endpoint ADD COLUMN fleet TEXT;
-        -- A JSON list of the versions that the manifest named by an alias.
+        -- A JSON list of the versions that the manifest names by an alias.
         ALTER TABLE revision ADD COLUMN aliases TEXT;
 
-        -- An event is an endpoint's or a fleet's.
+        -- Each event belongs to an endpoint or to a fleet.
         CREATE TABLE new_event (
           id INTEGER PRIMARY KEY,
           endpoint INTEGER REFERENCES endpoint (id) ON DELETE CASCADE,

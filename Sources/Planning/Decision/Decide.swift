@@ -62,25 +62,25 @@ extension Decision {
     Decision(.hold, reason, target: target, next: next, degraded: degraded)
   }
 
-  /// Returns the same decision, but waiting while the call's previous failure is too recent. A refusal needs a user's
+  /// Returns the same decision, but it waits while the call's previous failure is too recent. A refusal needs a user's
   /// attention; everything else is retried automatically.
   func afterBackoff(_ backoff: TransientFailure?, now: Timestamp) -> Decision {
     guard let backoff, now < backoff.until else { return self }
     var copy = self
     if backoff.isRefusal {
       copy.action = .hold
-      copy.reason = Reason(.refused, backoff.words)
+      copy.reason = Reason(.refused, backoff.message)
     } else {
-      copy.reason = Reason(.retrying, backoff.retryWords)
+      copy.reason = Reason(.retrying, backoff.retryText)
     }
     copy.next = .wait(backoff.until - now)
-    copy.degraded = backoff.words
+    copy.degraded = backoff.message
     return copy
   }
 }
 
 extension TransientFailure {
-  var retryWords: String {
-    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); will be retried)"
+  var retryText: String {
+    "\(message.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); will be retried)"
   }
 }

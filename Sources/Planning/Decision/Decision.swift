@@ -1,13 +1,13 @@
 package import Endpoints
 
-/// What to do about one endpoint: what the user is told, and the one next step.
+/// What to do about one endpoint: what the user sees, and the one next step.
 ///
 /// A shell observes, decides, performs the step, records the result, and starts over. A call is made at most once per
 /// decision, so that every call is based on a fresh observation, and a crash between any two steps is harmless.
 package struct Decision: Hashable, Sendable {
   package var action: PlanAction
   package var reason: Reason
-  /// The config to reach; nil if none is known or wanted.
+  /// The config to reach; nil if none is known or desired.
   package let target: Rollout?
   /// Every tag that differs from its desired value.
   package var tagPatch: TagPatch
@@ -17,7 +17,7 @@ package struct Decision: Hashable, Sendable {
   package let blockedBy: String?
   /// The one next step.
   package var next: Step
-  /// The reason, in words, if the endpoint is unhealthy or makes no progress; for the Degraded condition.
+  /// Why the endpoint is unhealthy or makes no progress, for the Degraded condition; nil if it is neither.
   package var degraded: String?
   /// Anything else that the user should know.
   package var warnings: [String]

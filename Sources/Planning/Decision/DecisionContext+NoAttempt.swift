@@ -7,14 +7,14 @@ extension DecisionContext {
     guard let held = activeHold else { return targetDecision(desired, held: nil) }
     if held.isStalled {
       return .hold(
-        Reason(.stalled, "\(words(of: held)), and rolling back to \(name(of: held.target)) failed too"),
+        Reason(.stalled, "\(explanation(of: held)), and rolling back to \(name(of: held.target)) failed too"),
         target: manifestTarget,
-        degraded: words(of: held))
+        degraded: explanation(of: held))
     }
     guard let digest = held.target, live != nil else {
       return .hold(
-        Reason(.quarantined, "\(words(of: held)); \(holdText(of: held))"), target: manifestTarget,
-        degraded: words(of: held))
+        Reason(.quarantined, "\(explanation(of: held)); \(holdText(of: held))"), target: manifestTarget,
+        degraded: explanation(of: held))
     }
     // Already at the target: no snapshot is needed to stay there.
     if isLive(digest) { return atTargetDecision(held: held) }
@@ -22,9 +22,9 @@ extension DecisionContext {
       return .hold(
         Reason(
           .stalled,
-          "\(words(of: held)), and the config to roll back to (\(digest)) is not in this machine's history; roll "
+          "\(explanation(of: held)), and the config to roll back to (\(digest)) is not in this machine's history; roll "
             + "back on the machine that has it, or edit the manifest"),
-        target: manifestTarget, degraded: words(of: held))
+        target: manifestTarget, degraded: explanation(of: held))
     }
     return targetDecision(target, held: held)
   }
@@ -60,8 +60,8 @@ extension DecisionContext {
     // A user's choice names the revision itself.
     let stay = held.cause == .rollback ? "" : "; the endpoint stays at \(name(of: held.target))"
     return .hold(
-      Reason(held.reasonCode, "\(words(of: held))\(stay); \(holdText(of: held))"),
-      target: manifestTarget, degraded: held.cause == .rollback ? nil : words(of: held))
+      Reason(held.reasonCode, "\(explanation(of: held))\(stay); \(holdText(of: held))"),
+      target: manifestTarget, degraded: held.cause == .rollback ? nil : explanation(of: held))
   }
 
   func unhealthyDecision(_ live: ObservedEndpoint) -> Decision {
@@ -138,10 +138,10 @@ extension DecisionContext {
     if let held = activeHold {
       return Reason(
         held.rollbackCode,
-        held.cause == .rollback ? "\(words(of: held)); \(holdText(of: held))" : words(of: held))
+        held.cause == .rollback ? "\(explanation(of: held)); \(holdText(of: held))" : explanation(of: held))
     }
     guard live != nil else { return Reason(.doesNotExist, previousFailure(of: target)) }
-    if liveStep(of: target) != nil { return Reason(.promoting, words(of: step)) }
+    if liveStep(of: target) != nil { return Reason(.promoting, description(of: step)) }
     if isKeptForNothing(target) { return Reason(.specChanged, "the previous version is no longer kept") }
     if let good = memory.lastGood, live?.active != nil {
       if good.digest == target.digest {
@@ -155,20 +155,20 @@ extension DecisionContext {
         return Reason(
           .wentBack,
           moves.isEmpty
-            ? Self.joined("the manifest has the config of revision \(older.number)", liveWords)
+            ? Self.joined("the manifest has the config of revision \(older.number)", liveRevisionText)
             : "\(moves), as in revision \(older.number)")
       }
     }
-    return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsWords(from: step)))
+    return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsText(from: step)))
   }
 
-  /// Returns which revision is live, in words; empty if the live config is in none.
-  private var liveWords: String {
+  /// A clause that names the live revision; empty if the live config is in none.
+  private var liveRevisionText: String {
     guard let active = live?.active?.config else { return "" }
     return memory.revisions.last { $0.config?.isMet(by: active) ?? false }.map { "revision \($0.number) is live" } ?? ""
   }
 
-  /// Returns in words which of the manifest's aliases resolve to another version than in the revision before `target`;
+  /// Returns a clause on the manifest's aliases that resolve to another version than in the revision before `target`;
   /// empty if none does, or if they were not resolved here.
   private func aliasMoves(since target: Rollout) -> String {
     guard !endpoint.resolvedAliases.isEmpty,
@@ -176,7 +176,7 @@ extension DecisionContext {
     else { return "" }
     return endpoint.aliasedVersions.compactMap { now in
       former.aliases.first { $0.model == now.model && $0.alias == now.alias && $0.version != now.version }
-        .map { "\(now.words) moved from version \($0.version) to \(now.version)" }
+        .map { "\(now.text) moved from version \($0.version) to \(now.version)" }
     }.joined(separator: "; ")
   }
 
@@ -192,13 +192,13 @@ extension DecisionContext {
       because: held.clause(name(of: held.digest)), why: providerText(of: held) ?? "")
   }
 
-  /// Returns why the config is held, with the provider's words if this machine received them.
-  func words(of held: HeldConfig) -> String {
+  /// Returns why the config is held, with the provider's message if this machine received it.
+  func explanation(of held: HeldConfig) -> String {
     if held.cause == .rollback { return "a user chose \(name(of: held.target))" }
-    return providerText(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
+    return providerText(of: held).map { "\(held.explanation): \($0.clause)" } ?? held.explanation
   }
 
-  /// Returns the provider's words on the held config; nil if there are none, or this machine did not receive them.
+  /// Returns the provider's message about the held config; nil if there is none, or this machine did not receive it.
   private func providerText(of held: HeldConfig) -> String? {
     if held.cause == .rollback || held.cause == .canceled { return nil }
     return memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message

@@ -8,7 +8,7 @@ extension DecisionContext {
       return live.readiness == .ready ? verificationDecision(attempt, live) : startupDecision(attempt, live)
     }
     if let refusal = attempt.refusal, refusal.cause == .ours {
-      return failureDecision(attempt, .refused(refusal.words), cause: .refused)
+      return failureDecision(attempt, .refused(refusal.message), cause: .refused)
     }
     switch trace(of: attempt, on: live) {
     case .none:
@@ -26,7 +26,7 @@ extension DecisionContext {
         attempt, attempt.acceptance == nil ? .unsent : .superseded, because: "the endpoint was deleted")
     }
     if let refusal = attempt.refusal, refusal.cause == .ours {
-      return failureDecision(attempt, .refused(refusal.words), cause: .refused)
+      return failureDecision(attempt, .refused(refusal.message), cause: .refused)
     }
     return attempt.acceptance.map { traceWaitDecision(attempt, since: $0.at) } ?? sendDecision(attempt)
   }
@@ -67,14 +67,14 @@ extension DecisionContext {
 // Row 6
 extension DecisionContext {
   private func startupDecision(_ attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
-    // Something else is wanted now; there is no need to wait for this config to become ready first.
+    // Another config is desired now; there is no need to wait for this one to become ready first.
     if attempt.kind == .update, attempt.digest != desired.digest || activeHold != nil {
       return closeDecision(attempt, .superseded)
     }
     if let step = attempt.step, isObsolete(step) { return promotionDecision(attempt, from: step, live) }
     let since = attempt.acceptance?.at ?? attempt.openedAt
     if now < since + endpoint.rollout.deadline(for: desired.config) {
-      return progressDecision(attempt, Reason(.startingUp, stepWords(attempt)), next: .wait(pollDelay(since: since)))
+      return progressDecision(attempt, Reason(.startingUp, stepText(attempt)), next: .wait(pollDelay(since: since)))
     }
     return unhealthyDecision(live)
   }
@@ -106,7 +106,7 @@ extension DecisionContext {
       guard checks.isEmpty else { return verifyDecision(attempt, live, checksDigest) }
       // The step's time counts from this moment.
       return progressDecision(
-        attempt, Reason(.verifying, stepWords(attempt)),
+        attempt, Reason(.verifying, stepText(attempt)),
         next: .record(.verified(.passed, checksDigest: checksDigest, at: now)))
     }
   }
@@ -120,14 +120,14 @@ extension DecisionContext {
         Reason(
           .inconclusive,
           Self.joined(
-            stepWords(attempt),
+            stepText(attempt),
             "its verification was inconclusive: \(words.clause); \"setpoint retry \(endpoint.name)\" repeats it")),
         target: manifestTarget, degraded: "verification inconclusive")
     }
     let nextAsk = found.lastAskedAt + Self.verificationRetryDelay
     if now >= nextAsk { return verifyDecision(attempt, live, found.checksDigest) }
     return progressDecision(
-      attempt, Reason(.verifying, Self.joined(stepWords(attempt), words)), next: .wait(nextAsk - now))
+      attempt, Reason(.verifying, Self.joined(stepText(attempt), words)), next: .wait(nextAsk - now))
   }
 
   /// Verifies only the new version: the previous one was verified already.
@@ -135,7 +135,7 @@ extension DecisionContext {
     let new = (live.active?.config.entities ?? []).filter { desired.config.entity(like: $0) != nil }
     let request = VerificationRequest(
       endpoint: live.name, entities: new.map(\.name), checks: endpoint.rollout.checks, checksDigest: checksDigest)
-    return progressDecision(attempt, Reason(.verifying, stepWords(attempt)), next: .verify(request))
+    return progressDecision(attempt, Reason(.verifying, stepText(attempt)), next: .verify(request))
   }
 
   static let noChecks = RolloutPolicy().checksDigest
@@ -155,7 +155,7 @@ extension DecisionContext {
     let until = passed + (endpoint.rollout.steps.isEmpty ? .zero : listed.hold)
     guard now < until else { return promotionDecision(attempt, from: step, live) }
     return progressDecision(
-      attempt, Reason(.promoting, "\(words(of: step)), held until \(until.text())"), next: .wait(until - now),
+      attempt, Reason(.promoting, "\(description(of: step)), held until \(until.text())"), next: .wait(until - now),
       operations: calls(towards: desired, from: self.step(after: step, of: desired)))
   }
 
@@ -163,13 +163,13 @@ extension DecisionContext {
   private func promotionDecision(_ attempt: Attempt, from step: RolloutStep, _ live: ObservedEndpoint) -> Decision {
     let next = self.step(after: step, of: desired)
     return progressDecision(
-      attempt, Reason(.promoting, words(of: next)),
+      attempt, Reason(.promoting, description(of: next)),
       next: .record(.advanced(attempt.going(on: next, base: .init(live), at: now))),
       operations: calls(towards: desired, from: next))
   }
 
-  /// Returns the current step of a rollout in words; empty for a rollout without steps.
-  func stepWords(_ attempt: Attempt) -> String { attempt.isAtLastStep ? "" : words(of: attempt.step) }
+  /// Returns a description of the current step of a rollout; empty for a rollout without steps.
+  func stepText(_ attempt: Attempt) -> String { attempt.isAtLastStep ? "" : description(of: attempt.step) }
 
   static func joined(_ words: String...) -> String { words.filter { !$0.isEmpty }.joined(separator: "; ") }
 }
@@ -183,7 +183,7 @@ extension Attempt {
 extension DecisionContext {
   private func failedUpdateDecision(of attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
     let cause = FailureCause(of: live)
-    let outcome = RevisionOutcome.failed(cause.cause, cause.words)
+    let outcome = RevisionOutcome.failed(cause.cause, cause.message)
     // Theirs: the attempt is closed with a back-off, for which the next attempt waits.
     return cause.cause == .theirs ? closeDecision(attempt, outcome) : failureDecision(attempt, outcome, cause: .failed)
   }
@@ -232,7 +232,7 @@ extension DecisionContext {
 
 // Row 10
 extension DecisionContext {
-  /// Sends the recorded attempt if it is still wanted.
+  /// Sends the recorded attempt if its config is still desired.
   private func sendDecision(_ attempt: Attempt) -> Decision {
     guard let target = wanted, target.digest == attempt.digest, kind == attempt.kind,
       // The live config became ready only since then: it is recorded before it is replaced.
@@ -241,7 +241,7 @@ extension DecisionContext {
     else {
       return closeDecision(attempt, isInFlight(attempt) ? .superseded : .unsent, because: whyGivenUp(attempt))
     }
-    let reason = isInFlight(attempt) ? Reason(.promoting, words(of: attempt.step)) : reason(for: target)
+    let reason = isInFlight(attempt) ? Reason(.promoting, description(of: attempt.step)) : reason(for: target)
     return progressDecision(
       attempt, reason, next: .call(operation), operations: calls(towards: target, from: attempt.step)
     ).afterBackoff(transientFailure(of: target), now: now)

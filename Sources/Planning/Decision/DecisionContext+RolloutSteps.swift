@@ -121,16 +121,16 @@ extension DecisionContext {
     }
   }
 
-  /// Returns the step in words, such as "step 2 of 3: 10% of the traffic".
-  func words(of step: RolloutStep?) -> String {
+  /// Returns a description of the step, such as "step 2 of 3: 10% of the traffic".
+  func description(of step: RolloutStep?) -> String {
     guard let step, !step.isWhole else { return "all of the traffic" }
     let steps = endpoint.rollout.steps
     let place = steps.firstIndex { $0.traffic == step.traffic }.map { "step \($0 + 1) of \(steps.count): " } ?? ""
     return "\(place)\(step.traffic)% of the traffic"
   }
 
-  /// Returns how a rollout that begins at this step continues, in words; empty for a rollout without steps.
-  func stepsWords(from first: RolloutStep?) -> String {
+  /// Returns how a rollout that begins at this step continues, as a clause; empty for a rollout without steps.
+  func stepsText(from first: RolloutStep?) -> String {
     guard let first, !first.isWhole else { return "" }
     let shares = endpoint.rollout.steps.filter { $0.traffic >= first.traffic }.map { "\($0.traffic)%" }
     return "in steps: \(shares.joined(separator: ", ")), then all of the traffic"

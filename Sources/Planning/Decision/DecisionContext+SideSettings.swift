@@ -68,8 +68,8 @@ extension DecisionContext {
     let backoffs = changes.compactMap { change in transientFailure(of: change).map { (change, $0) } }
     guard let until = backoffs.map(\.1.until).min() else { return decision }
     var copy = decision
-    let refused = backoffs.filter(\.1.isRefusal).map { "changing \($0.subject) was refused: \($1.words.clause)" }
-    let failed = backoffs.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryWords)" }
+    let refused = backoffs.filter(\.1.isRefusal).map { "changing \($0.subject) was refused: \($1.message.clause)" }
+    let failed = backoffs.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryText)" }
     if main.action == .none {
       let words = (refused.isEmpty ? failed : refused).joined(separator: "; ")
       copy.action = refused.isEmpty ? .update : .hold

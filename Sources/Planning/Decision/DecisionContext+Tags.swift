@@ -23,7 +23,7 @@ extension DecisionContext {
     guard let patch = patchNow(guardPatch, settingsPatch, while: main) else { return decision }
     if let backoff = memory.backoffs[.tags], now < backoff.until {
       if main.action == .none { return decision.afterBackoff(backoff, now: now) }
-      decision.warnings.append("the tags could not be changed: \(backoff.words)")
+      decision.warnings.append("the tags could not be changed: \(backoff.message)")
       return decision
     }
     return decision.then(.call(.patchTags(name: live.name, patch)))

@@ -12,11 +12,11 @@ extension DecisionContext {
     let isOverdue = now >= since + deadline
     let isDesired =
       isOurs && memory.attempt?.digest == desired.digest || coming.map { desired.config.isMet(by: $0.config) } ?? true
-    let step = isOurs ? memory.attempt.map(stepWords) ?? "" : ""
+    let step = isOurs ? memory.attempt.map(stepText) ?? "" : ""
     let version = live.pending.map { " to config version \($0.version)" } ?? ""
     let isRollback = isOurs && memory.attempt?.kind == .rollback
     let due = isRollback ? nil : rollbackTarget(after: coming)
-    let dueWords = due.map { dueRollbackWords($0, version) } ?? ""
+    let dueText = due.map { dueRollbackText($0, version) } ?? ""
     // A rollback that is due has the reason with which it is sent afterwards.
     let code = due == nil ? .updating : activeHold?.rollbackCode ?? .updating
     let kind: PlanAction = isRollback || due != nil ? .rollback : live.active == nil ? .create : .update
@@ -33,8 +33,8 @@ extension DecisionContext {
       isOverdue
         ? Reason(
           .overdue,
-          Self.joined("the update\(version) is taking longer than \(DurationText.text(deadline))", dueWords))
-        : Reason(code, due == nil ? words : dueWords),
+          Self.joined("the update\(version) is taking longer than \(DurationText.text(deadline))", dueText))
+        : Reason(code, due == nil ? words : dueText),
       target: due ?? manifestTarget, blockedBy: "an update\(version) in progress",
       next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
@@ -50,14 +50,14 @@ extension DecisionContext {
     return target
   }
 
-  private func dueRollbackWords(_ target: Rollout, _ version: String) -> String {
+  private func dueRollbackText(_ target: Rollout, _ version: String) -> String {
     let sending = "\(name(of: target.digest)) is sent when the update\(version) ends"
-    return Self.joined(activeHold.map { words(of: $0) } ?? "", sending)
+    return Self.joined(activeHold.map { explanation(of: $0) } ?? "", sending)
   }
 
   /// Returns the step in progress and the servers' messages about it; empty if there are no steps.
   private func update(of live: ObservedEndpoint, at step: String) -> String {
-    step.isEmpty ? "" : Self.joined(step, live.deploymentWords)
+    step.isEmpty ? "" : Self.joined(step, live.deploymentMessages)
   }
 
   /// Returns the poll interval, which grows with time from one second to ten (serving-api.md 2.6).

@@ -11,9 +11,9 @@ internal import Endpoints
 ///   hold is active.
 /// - Rows 11 to 14, nothing is open: `DecisionContext+NoAttempt.swift`.
 ///
-/// Then, except in row 3, the tags (`DecisionContext+Tags.swift`) and the side settings (`DecisionContext+SideSettings.swift`) are added
-/// to that decision. `DecisionContext+RolloutSteps.swift` determines the config of each step, and
-/// `DecisionContext+PreviousFailure.swift` the words about an earlier failure.
+/// Then, except in row 3, the tags (`DecisionContext+Tags.swift`) and the side settings
+/// (`DecisionContext+SideSettings.swift`) are added to that decision. `DecisionContext+RolloutSteps.swift` determines
+/// the config of each step, and `DecisionContext+PreviousFailure.swift` the text about an earlier failure.
 struct DecisionContext {
   let endpoint: DesiredEndpoint
   /// The config that the manifest asks for.
@@ -72,7 +72,7 @@ extension DecisionContext {
         target: manifestTarget)
     }
     guard options.adopt else {
-      let owner = live.ownerWords(isKnown: memory.endpointID == live.id)
+      let owner = live.ownerClause(isKnown: memory.endpointID == live.id)
       return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: manifestTarget)
     }
     let lost = (live.active?.unrepresented ?? []) + (live.pending?.unrepresented ?? [])

@@ -6,8 +6,8 @@ package enum Desired: Hashable, Sendable {
   indirect case present(DesiredEndpoint, Rollout)
   /// The source was read completely, and the endpoint is not in it.
   case none
-  /// Unknown: an alias cannot be resolved, a registry cannot be reached, or a file of the source is invalid. The reason
-  /// in words.
+  /// Unknown: an alias cannot be resolved, a registry cannot be reached, or a file of the source is invalid. With the
+  /// reason.
   case unknown(String)
 
   /// Creates the desired state of an endpoint and computes its digest.
@@ -20,7 +20,7 @@ package enum Desired: Hashable, Sendable {
 package enum Observation: Hashable, Sendable {
   /// A 404, never a failure to read.
   case absent
-  /// The endpoint could not be read. The reason in words.
+  /// The endpoint could not be read, for this reason.
   case unreadable(String)
   indirect case present(ObservedEndpoint)
 }

@@ -77,14 +77,14 @@ package enum FieldDiff {
     return new.map { ($0, partner[$0]) }
   }
 
-  private static func words(_ concurrency: ProvisionedConcurrency) -> String {
+  private static func text(_ concurrency: ProvisionedConcurrency) -> String {
     "\(concurrency.min) to \(concurrency.max) concurrent requests"
   }
 
   private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }
 
   private static func summary(of entity: ServedEntity, on cloud: Cloud?) -> String {
-    let size = (entity.workloadSize ?? entity.concurrency.map(Self.words)).map { ", \($0)" } ?? ""
+    let size = (entity.workloadSize ?? entity.concurrency.map(Self.text)).map { ", \($0)" } ?? ""
     return
       "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType, on: cloud))\(size), "
       + "\(entity.traffic)% of the traffic\(entity.scaleToZero ? ", scales to zero" : "")"
@@ -119,12 +119,15 @@ private struct EntityDiff {
     return changes + environment
   }
 
-  /// The changes of environment variables, including the engine's flags, without a plane's settings (``PlaneDiff``).
+  /// The changes of environment variables, including the engine's flags and adapters, without a plane's settings
+  /// (``PlaneDiff``).
   var environment: [FieldChange] {
     let before = old?.environment ?? [:]
-    return Set(before.keys).union(new.environment.keys).sorted().compactMap { variable -> FieldChange? in
+    let adapters = EngineAdapters.variable
+    let variables = Set(before.keys).union(new.environment.keys).subtracting([adapters, PlaneArguments.variable])
+    let changes = variables.sorted().compactMap { variable -> FieldChange? in
       let (from, to) = (before[variable], new.environment[variable])
-      if from == to || variable == PlaneArguments.variable { return nil }
+      if from == to { return nil }
       let field = variable == EngineArguments.variable ? "engine" : "environment.\(variable)"
       // A value that becomes a secret, or was one, is a secret whatever it looks like.
       let isSecret = [from, to].compactMap(\.self).contains { SecretReference($0) != nil }
@@ -134,6 +137,7 @@ private struct EntityDiff {
           isSecret ? SecretReference($0) == nil : PublicValue.mayBeCredential(variable: variable, value: $0)
         })
     }
+    return changes + AdapterDiff.changes(from: before[adapters], to: new.environment[adapters], path: path)
   }
 
   private func change(

@@ -86,14 +86,14 @@ package struct Attempt: Hashable, Sendable {
 
   package struct Refusal: Hashable, Sendable {
     package let cause: CauseClass
-    /// The provider's words.
-    package let words: String
+    /// The provider's message.
+    package let message: String
     /// Whether the provider may have accepted the write anyway.
     package let mayHaveArrived: Bool
 
-    package init(cause: CauseClass, words: String, mayHaveArrived: Bool = false) {
+    package init(cause: CauseClass, message: String, mayHaveArrived: Bool = false) {
       self.cause = cause
-      self.words = words
+      self.message = message
       self.mayHaveArrived = mayHaveArrived
     }
   }
@@ -120,9 +120,9 @@ package struct Attempt: Hashable, Sendable {
 /// The result of a verification.
 package enum Verdict: Hashable, Sendable {
   case passed
-  /// A check got a wrong answer; described in words.
+  /// A check got a wrong answer, as described.
   case failed(String)
-  /// No result (404, 429, 503, a timeout): neither promotes nor rolls back. The reason in words.
+  /// No result (404, 429, 503, a timeout): neither promotes nor rolls back. With the reason.
   case inconclusive(String)
 }
 

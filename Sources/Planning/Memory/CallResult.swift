@@ -46,7 +46,7 @@ package enum CallResult: Hashable, Sendable {
     }
   }
 
-  /// Classifies a refusal. The server's words may say that it is temporary: a version that is still being registered
+  /// Classifies a refusal. The server's message may say that it is temporary: a version that is still being registered
   /// (serving-api.md Q38), a quota.
   private static func classifyRefusal(message: String, retryAfter: Duration?) -> CallResult {
     guard let known = KnownMessage.found(in: message), known.cause == .theirs else { return .refused(message) }

@@ -3,8 +3,8 @@ package import Endpoints
 /// Why a rollout failed.
 package struct FailureCause: Hashable, Sendable {
   package let cause: CauseClass
-  /// The provider's own words, introduced by plain ones if the message is known, and followed by any advice.
-  package let words: String
+  /// The provider's own message, introduced by its meaning if the message is a known one, and followed by any advice.
+  package let message: String
 
   /// Determines the cause of a failed update: from the messages of the deployments that are not ready, taken from the
   /// pending config if it is still reported; else from what was seen while the rollout ran; else from the logs.
@@ -15,16 +15,16 @@ package struct FailureCause: Hashable, Sendable {
     let findings = Finding.all(of: endpoint)
     let isTheirs = !findings.isEmpty && findings.allSatisfy { $0.known?.cause == .theirs }
     cause = isTheirs ? .theirs : .ours
-    words =
+    message =
       findings.isEmpty
       ? "the provider gave no reason"
-      : findings.map { $0.words(isOnly: findings.count == 1) }.joined(separator: "; ")
+      : findings.map { $0.text(isOnly: findings.count == 1) }.joined(separator: "; ")
   }
 
   /// One served entity that did not come up.
   private struct Finding {
     let entity: String
-    /// The provider's words; empty if only a log explains the failure.
+    /// The provider's message; empty if only a log explains the failure.
     let message: String
     let known: KnownMessage?
     /// The log line that explains the failure, if the message does not.
@@ -58,7 +58,7 @@ package struct FailureCause: Hashable, Sendable {
       }
     }
 
-    func words(isOnly: Bool) -> String {
+    func text(isOnly: Bool) -> String {
       let said = [message, line.map { "its log: \($0)" } ?? ""].map(\.clause).filter { !$0.isEmpty }
         .joined(separator: "; ")
       let named = isOnly ? said : "\(entity): \(said)"

@@ -4,7 +4,7 @@ internal import Endpoints
 package enum HeldTag: Hashable, Sendable {
   case nothing
   case held(HeldConfig)
-  /// The tag cannot be read: damaged by hand, or of a newer version; the reason in words. Nothing is sent then.
+  /// The tag cannot be read, for this reason: it is damaged, or of a newer version. Nothing is sent then.
   case unreadable(String)
 
   package init(tags: [String: String]) {

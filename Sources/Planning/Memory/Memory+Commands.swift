@@ -38,7 +38,7 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
   fileprivate static func notOwned(_ live: ObservedEndpoint, by fleet: String) -> CommandRefusal {
     guard let owner = live.fleet else {
       return CommandRefusal(
-        description: "\(live.name) is not changed: \(live.ownerWords)",
+        description: "\(live.name) is not changed: \(live.ownerClause)",
         next: "adopt it first: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
     }
     return CommandRefusal(
@@ -159,7 +159,7 @@ extension Memory {
     return HeldTag(tags: live.tags).held?.digest != revision.digest
   }
 
-  /// The numbers of the revisions, in words; of many, the newest.
+  /// The numbers of the revisions as text; of many, only the newest.
   private var knownRevisions: String {
     guard !revisions.isEmpty else { return "this machine's history has none" }
     let newest = revisions.suffix(10).map { "\($0.number)" }.joined(separator: ", ")

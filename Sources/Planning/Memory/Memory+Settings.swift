@@ -15,12 +15,12 @@ extension Memory {
     case .accepted:
       if case .telemetry(let telemetry) = change { appliedTelemetry = telemetry?.digest }
       recordBackoff(
-        kind, digest: change.digest, words: "the provider accepted it but reports a different value", .futile(at: at))
+        kind, digest: change.digest, message: "the provider accepted it but reports a different value", .futile(at: at))
     case .refused(let words), .missing(let words):
-      recordBackoff(kind, digest: change.digest, words: words, .refusal(at: at))
+      recordBackoff(kind, digest: change.digest, message: words, .refusal(at: at))
     case .conflict(let words), .lost(let words), .unavailable(let words, _, _):
       recordBackoff(
-        kind, digest: change.digest, words: words,
+        kind, digest: change.digest, message: words,
         .call(at: at, retryAfter: callResult.retryAfter, chance: chance))
     }
   }

@@ -45,7 +45,7 @@ package struct Memory: Hashable, Sendable {
   package struct TargetCheck: Hashable, Sendable {
     package let digest: ConfigDigest
     package let at: Timestamp
-    /// Why it cannot be served, in words; nil if it can, or if it is unknown.
+    /// Why it cannot be served; nil if it can, or if that is unknown.
     package let problem: String?
 
     package init(digest: ConfigDigest, at: Timestamp, problem: String?) {

@@ -120,7 +120,7 @@ extension Memory {
       backoffs[.config] = nil
       lastVersion = end.version
     case .failed(.theirs, let words):
-      recordBackoff(.config, digest: attempt.digest, words: words, .futile(at: end.at))
+      recordBackoff(.config, digest: attempt.digest, message: words, .futile(at: end.at))
     default: break
     }
   }
@@ -157,27 +157,27 @@ extension Memory {
       }
     // A new version may still be registered. One that was good and no longer exists is a final refusal.
     case .missing(let words) where isConfig && attempt?.kind == .update:
-      attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words)
-      recordBackoff(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
+      attempt?.refusal = Attempt.Refusal(cause: .theirs, message: words)
+      recordBackoff(operation.kind, digest: digest, message: words, .call(at: at, retryAfter: nil, chance: chance))
     case .refused(let words), .missing(let words):
       if isConfig {
-        attempt?.refusal = Attempt.Refusal(cause: .ours, words: words)
+        attempt?.refusal = Attempt.Refusal(cause: .ours, message: words)
       } else {
-        recordBackoff(operation.kind, digest: nil, words: words, .refusal(at: at))
+        recordBackoff(operation.kind, digest: nil, message: words, .refusal(at: at))
       }
     case .conflict(let words), .unavailable(let words, _, _):
       let mayHaveArrived = mayHaveArrived(despite: callResult)
       if isConfig {
-        attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words, mayHaveArrived: mayHaveArrived)
+        attempt?.refusal = Attempt.Refusal(cause: .theirs, message: words, mayHaveArrived: mayHaveArrived)
       }
       recordBackoff(
-        operation.kind, digest: digest, words: words,
+        operation.kind, digest: digest, message: words,
         .call(at: at, retryAfter: callResult.retryAfter, chance: chance))
     case .lost(let words):
       // The result is unknown; the next check tells. If there is no trace, the call is retried after the delay. The
       // refusal of an earlier call says nothing about this one.
       if isConfig { attempt?.refusal = nil }
-      recordBackoff(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
+      recordBackoff(operation.kind, digest: digest, message: words, .call(at: at, retryAfter: nil, chance: chance))
     }
   }
 
@@ -204,10 +204,10 @@ extension Memory {
   }
 
   mutating func recordBackoff(
-    _ kind: Operation.Kind, digest: ConfigDigest?, words: String, _ occasion: TransientFailure.Occasion
+    _ kind: Operation.Kind, digest: ConfigDigest?, message: String, _ occasion: TransientFailure.Occasion
   ) {
     let former = backoffs[kind].flatMap { $0.digest == digest ? $0.failures : nil } ?? 0
-    backoffs[kind] = TransientFailure(digest: digest, failures: former + 1, words: words, occasion)
+    backoffs[kind] = TransientFailure(digest: digest, failures: former + 1, message: message, occasion)
   }
 
   private mutating func verified(_ verdict: Verdict, checksDigest: ConfigDigest, at: Timestamp) {

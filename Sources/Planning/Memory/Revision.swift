@@ -42,9 +42,9 @@ package enum RevisionOutcome: Hashable, Sendable {
   case good
   /// Found live and ready, and recorded before it was replaced or when the endpoint was adopted.
   case found
-  /// The rollout failed at the provider, or its verification failed. Whose fault, and the provider's words.
+  /// The rollout failed at the provider, or its verification failed. With the cause class and the provider's message.
   case failed(CauseClass, String)
-  /// The provider refused the write. Its words.
+  /// The provider refused the write, with this message.
   case refused(String)
   /// A user canceled the update at the provider.
   case canceled
@@ -53,7 +53,7 @@ package enum RevisionOutcome: Hashable, Sendable {
   /// Recorded, but not sent, or not accepted: the manifest or the live state changed first.
   case unsent
 
-  /// The word for tables and programs.
+  /// The outcome in one word, for tables and programs.
   package var word: String {
     switch self {
     case .pending: "pending"
@@ -67,7 +67,7 @@ package enum RevisionOutcome: Hashable, Sendable {
     }
   }
 
-  /// The provider's words, if there are any.
+  /// The provider's message, if there is one.
   package var message: String? {
     switch self {
     case .failed(_, let words), .refused(let words): words

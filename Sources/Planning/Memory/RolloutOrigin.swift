@@ -8,7 +8,7 @@ package struct RolloutOrigin: Hashable, Sendable {
   package let aliases: [AliasedVersion]
   /// For a rollback, what happened, as a clause such as "revision 3 failed"; else empty.
   package let because: String
-  /// The words of the failure or of the decision; may be empty.
+  /// The message of the failure, or the reason of the decision; may be empty.
   package let why: String
   /// The manifest's rollout policy; nil for a rollback.
   package let policy: RolloutPolicy?
@@ -39,8 +39,8 @@ package struct AliasedVersion: Hashable, Sendable {
     self.version = version
   }
 
-  /// The alias in words: `the alias @champion of main.support.qwen3`, `latest of model main.support.qwen3`.
-  package var words: String { alias.hasPrefix("@") ? "the alias \(alias) of \(model)" : "\(alias) of model \(model)" }
+  /// The alias in messages: `the alias @champion of main.support.qwen3`, `latest of model main.support.qwen3`.
+  package var text: String { alias.hasPrefix("@") ? "the alias \(alias) of \(model)" : "\(alias) of model \(model)" }
 }
 
 extension DesiredEndpoint {

@@ -9,16 +9,16 @@ package struct TransientFailure: Hashable, Sendable {
   package let failures: Int
   /// The earliest time of the next retry.
   package let until: Timestamp
-  /// The provider's words on the last failure.
-  package let words: String
+  /// The provider's message about the last failure.
+  package let message: String
   /// Whether the provider refused the call itself, so that a user has to act.
   package let isRefusal: Bool
 
-  package init(digest: ConfigDigest?, failures: Int, until: Timestamp, words: String, isRefusal: Bool = false) {
+  package init(digest: ConfigDigest?, failures: Int, until: Timestamp, message: String, isRefusal: Bool = false) {
     self.digest = digest
     self.failures = failures
     self.until = until
-    self.words = words
+    self.message = message
     self.isRefusal = isRefusal
   }
 
@@ -36,7 +36,7 @@ package struct TransientFailure: Hashable, Sendable {
     case futile(at: Timestamp)
   }
 
-  init(digest: ConfigDigest?, failures: Int, words: String, _ occasion: Occasion) {
+  init(digest: ConfigDigest?, failures: Int, message: String, _ occasion: Occasion) {
     let until: Timestamp
     var isRefusal = false
     switch occasion {
@@ -49,7 +49,7 @@ package struct TransientFailure: Hashable, Sendable {
       isRefusal = true
     case .futile(let at): until = at + Self.delay(after: failures, first: Self.firstSlowDelay)
     }
-    self.init(digest: digest, failures: failures, until: until, words: words, isRefusal: isRefusal)
+    self.init(digest: digest, failures: failures, until: until, message: message, isRefusal: isRefusal)
   }
 
   /// The first delay after a call that failed; each following one is twice as long, up to ``longestDelay``.

@@ -1,4 +1,4 @@
-internal import Endpoints
+package import Endpoints
 
 /// One endpoint's entry in a plan.
 package struct EndpointChange: Hashable, Sendable {
@@ -18,6 +18,8 @@ package struct EndpointChange: Hashable, Sendable {
   package let base: Attempt.Base?
   /// The rollout in progress that the change continues; nil if nothing was sent yet.
   package var sent: SentRollout?
+  /// What a serving plane says about the config that the change sends; nil if it was not asked, or did not answer.
+  package var forecast: RolloutForecast?
 
   /// Whether the endpoint exists but has no active config, as after a creation that failed.
   package var isWithoutConfig: Bool { if case .present(_, nil, _, _) = base { true } else { false } }
@@ -25,17 +27,19 @@ package struct EndpointChange: Hashable, Sendable {
   /// What the change does to what is serving now, in a sentence; empty if nothing is done.
   package var consequence: String {
     switch action {
-    case .create: return "new replicas start; nothing that is serving changes"
+    case .create: return forecast?.refusedEffect ?? "new replicas start; nothing that is serving changes"
     case .delete: return "the endpoint, its URL and its grants are removed"
     case .hold, .none: return ""
     case .update, .rollback, .adopt:
+      if let refused = forecast?.refusedEffect { return refused }
       let effect = fields.map(\.effect).max() ?? .none
       let isTrafficOnly = effect == .inPlace && fields.contains { $0.path.hasSuffix(".traffic") }
       switch effect {
       case .none: return action == .adopt ? "only tags the endpoint as part of this fleet" : ""
       case .inPlace: return isTrafficOnly ? "traffic only: no replica is restarted" : "in place: nothing is restarted"
       case .rolling where isWithoutConfig: return "new replicas start; nothing is serving at present"
-      case .rolling: return "new replicas start beside the old ones; traffic switches when they are ready"
+      case .rolling:
+        return forecast?.effect ?? "new replicas start beside the old ones; traffic switches when they are ready"
       case .recreate: return "the endpoint is deleted and recreated; it is unavailable in the meantime"
       }
     }

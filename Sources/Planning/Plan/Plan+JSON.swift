@@ -1,4 +1,5 @@
 package import CanonicalJSON
+internal import Endpoints
 
 extension Plan {
   /// The object that `diff -o json` prints. Empty members are omitted.
@@ -31,6 +32,7 @@ extension EndpointChange {
     if !reason.detail.isEmpty { members["detail"] = .string(reason.detail) }
     if let blockedBy { members["blockedBy"] = .string(blockedBy) }
     if let sent { members["sent"] = sent.json }
+    if let rollout = forecast?.json { members["rollout"] = rollout }
     if let degraded { members["degraded"] = .string(degraded) }
     if !warnings.isEmpty { members["warnings"] = .array(warnings.map { .string($0) }) }
     if !ignored.isEmpty { members["ignored"] = .array(ignored.map(\.json)) }
@@ -44,6 +46,19 @@ extension SentRollout {
       "call": .string(call), "at": .string(at.text()), "revision": .int(Int64(revision)),
     ]
     if let next { members["next"] = .string(next) }
+    return .object(members)
+  }
+}
+
+extension RolloutForecast {
+  /// Nil if there is nothing to say.
+  fileprivate var json: JSONValue? {
+    guard effect != nil else { return nil }
+    var members: [String: JSONValue] = [:]
+    if let refusal { members["refusal"] = .string(refusal) }
+    if let room { members["room"] = .string(room.rawValue) }
+    if let lastStart { members["lastStartSeconds"] = .double(lastStart / .seconds(1)) }
+    if let expectedWaitSeconds { members["expectedWaitSeconds"] = .int(expectedWaitSeconds) }
     return .object(members)
   }
 }

@@ -16,6 +16,17 @@ package struct Plan: Hashable, Sendable {
     action == .none ? unchanged : changes.reduce(0) { $0 + ($1.action == action ? 1 : 0) }
   }
 
+  /// Returns the plan with what a serving plane says about its changes, by endpoint.
+  package func with(_ forecasts: [String: RolloutForecast]) -> Plan {
+    let changes = changes.map { change in
+      var change = change
+      change.forecast = forecasts[change.endpoint]
+      return change
+    }
+    return Plan(
+      target: target, fleet: fleet, changes: changes, unchanged: unchanged, blockedDeletions: blockedDeletions)
+  }
+
   /// Whether there is nothing to do and nothing to show.
   package var isInSync: Bool { changes.isEmpty }
 
@@ -36,7 +47,7 @@ package struct PlanItem: Sendable {
   package let desired: Desired
   package let observed: Observation
   package let memory: Memory
-  /// A version in the rollout that cannot be served now, in words; nil if there is none or it is unknown.
+  /// Which versions in the rollout cannot be served now, and why; nil if there are none or that is unknown.
   package let missing: String?
 
   package init(

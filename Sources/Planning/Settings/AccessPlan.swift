@@ -1,7 +1,7 @@
 internal import Endpoints
 
-/// The grants that an endpoint is to have, and the call that sets them. Whoever deploys stays a manager, so that nobody
-/// is locked out; inherited permissions are not managed (serving-api.md 1.2, Q25).
+/// The grants that an endpoint is to have, and the call that sets them. The deployer stays a manager, so that nobody is
+/// locked out; inherited permissions are not managed (serving-api.md 1.2, Q25).
 struct AccessPlan {
   let wanted: AccessSettings
   let live: ObservedAccess

@@ -17,7 +17,7 @@ extension IgnoredDifference {
     var ignored: [IgnoredDifference] = []
     if wanted?.rateLimits == nil, !marked.contains(.rateLimits) {
       ignored += (live.rateLimits ?? []).map {
-        IgnoredDifference(path: "spec.\(SettingsFields.path(of: $0))", live: SettingsFields.words($0), why: unmanaged)
+        IgnoredDifference(path: "spec.\(SettingsFields.path(of: $0))", live: SettingsFields.text($0), why: unmanaged)
       }
     }
     if wanted?.usageTracking == nil, let tracking = live.usageTracking, !marked.contains(.usageTracking) {
@@ -25,7 +25,7 @@ extension IgnoredDifference {
     }
     if let table = live.inferenceTable {
       if wanted?.inferenceTable == nil, !marked.contains(.inferenceTable) {
-        ignored.append(.init(path: "spec.gateway.inferenceTable", live: SettingsFields.words(table), why: unmanaged))
+        ignored.append(.init(path: "spec.gateway.inferenceTable", live: SettingsFields.text(table), why: unmanaged))
       } else if let wanted = wanted?.inferenceTable, wanted.tableNamePrefix == nil, wanted.hasNames(of: table),
         let prefix = table.tableNamePrefix
       {
@@ -60,7 +60,7 @@ extension IgnoredDifference {
         ? []
         : [
           .init(
-            path: "spec.telemetry", live: SettingsFields.words(live) ?? "on",
+            path: "spec.telemetry", live: SettingsFields.text(live) ?? "on",
             why: "the manifest sets none; the existing one is kept")
         ]
     }

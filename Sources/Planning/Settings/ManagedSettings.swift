@@ -8,7 +8,7 @@ package struct ManagedSettings: Hashable, Sendable {
   /// The first 12 hex digits of the digest of the telemetry that was applied last, because the provider does not report
   /// the tables' names; nil if it is claimed but not known to be applied.
   package var appliedTelemetry: String?
-  /// The words of a newer version, kept unchanged.
+  /// The entries of a newer version, kept unchanged.
   private let unknown: [String]
 
   /// A part that is managed separately. The raw value is its word in the tag.

@@ -35,7 +35,7 @@ package enum SettingChange: Hashable, Sendable {
     }
   }
 
-  /// The setting in words.
+  /// The setting in messages.
   package var subject: String {
     switch self {
     case .gateway: "the AI gateway"

@@ -29,7 +29,7 @@ enum SettingsFields {
     let after = Dictionary(new.map { (path(of: $0), $0) }, uniquingKeysWith: { one, _ in one })
     return Set(before.keys).union(after.keys).sorted().flatMap { path -> [FieldChange?] in
       guard let was = before[path], let will = after[path] else {
-        return [change(path, before[path].map(words), after[path].map(words))]
+        return [change(path, before[path].map(text), after[path].map(text))]
       }
       return [
         change("\(path).calls", was.calls.map { "\($0)" }, will.calls.map { "\($0)" }),
@@ -43,14 +43,14 @@ enum SettingsFields {
     "gateway.rateLimits[key=\(limit.key)\(limit.principal.map { ",principal=\($0)" } ?? "")]"
   }
 
-  static func words(_ limit: RateLimit) -> String {
+  static func text(_ limit: RateLimit) -> String {
     let amounts = [limit.calls.map { "\($0) calls" }, limit.tokens.map { "\($0) tokens" }].compactMap(\.self)
     return "\(amounts.isEmpty ? "no amount" : amounts.joined(separator: " and ")) a \(limit.renewalPeriod)"
   }
 
   private static func table(_ old: InferenceTable?, _ new: InferenceTable?) -> [FieldChange] {
-    guard let new else { return [change("gateway.inferenceTable", old.map(words), nil)].compactMap(\.self) }
-    guard let old else { return [change("gateway.inferenceTable", nil, words(new))].compactMap(\.self) }
+    guard let new else { return [change("gateway.inferenceTable", old.map(text), nil)].compactMap(\.self) }
+    guard let old else { return [change("gateway.inferenceTable", nil, text(new))].compactMap(\.self) }
     let prefix = new.tableNamePrefix ?? old.tableNamePrefix
     return [
       change("gateway.inferenceTable.catalog", old.catalog, new.catalog),
@@ -60,7 +60,7 @@ enum SettingsFields {
     ].compactMap(\.self)
   }
 
-  static func words(_ table: InferenceTable) -> String {
+  static func text(_ table: InferenceTable) -> String {
     "\(table.catalog).\(table.schema)\(table.tableNamePrefix.map { ".\($0)" } ?? "")\(table.enabled ? "" : ", off")"
   }
 
@@ -78,7 +78,7 @@ enum SettingsFields {
   /// Returns the changes of telemetry. For fields that the provider does not report, only the new value is known.
   static func telemetry(_ plan: TelemetryPlan) -> [FieldChange] {
     guard let wanted = plan.wanted else {
-      return [FieldChange(path: "spec.telemetry", from: words(plan.live), to: nil, effect: .inPlace)]
+      return [FieldChange(path: "spec.telemetry", from: text(plan.live), to: nil, effect: .inPlace)]
     }
     let live = plan.live
     let changes = [
@@ -90,12 +90,12 @@ enum SettingsFields {
       change("telemetry.profileId", live?.profileID, wanted.profileID),
     ].compactMap(\.self).filter { $0.to != nil }
     if !changes.isEmpty { return changes }
-    return [FieldChange(path: "spec.telemetry", from: words(live), to: "on", effect: .inPlace)]
+    return [FieldChange(path: "spec.telemetry", from: text(live), to: "on", effect: .inPlace)]
   }
 
   private static func unknown(_ live: ObservedTelemetry?) -> String? { live.map { _ in "not reported" } }
 
-  static func words(_ live: ObservedTelemetry?) -> String? {
+  static func text(_ live: ObservedTelemetry?) -> String? {
     live.map { live in
       [live.profileID.map { "profile \($0)" }, live.logsTable.map { "logs to \($0)" }].compactMap(\.self)
         .joined(separator: ", ")

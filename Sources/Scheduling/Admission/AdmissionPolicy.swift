@@ -2,7 +2,7 @@
 package struct AdmissionPolicy: Hashable, Sendable {
   /// The maximum number of waiting requests; more are refused.
   package var maxWaiting: Int
-  /// The maximum time that a request may wait for a place, from its arrival.
+  /// The maximum time that a request may wait for a replica, from its arrival.
   package var maxWait: Duration
   /// The maximum size of the bodies of all waiting requests, in bytes; more are refused.
   package var queueBytes: Int
@@ -40,9 +40,9 @@ package enum QueueBound: Hashable, Sendable {
 package enum AdmissionRefusal: Hashable, Sendable {
   /// The request would have to wait, and the queue is full.
   case queueFull(QueueBound, waiting: Int, retryAfter: Duration?)
-  /// No place became free in the time that it may wait. `isServing` tells whether a replica serves its entity at all.
+  /// No replica became free in the time that it may wait. `isServing` tells whether a replica serves its entity at all.
   case timedOut(after: Duration, waiting: Int, isServing: Bool, retryAfter: Duration?)
-  /// There is no replica and none is starting; with the reason given by whoever runs the replicas.
+  /// There is no replica and none is starting; with the reason that ``AdmissionQueue/setUnavailable(reason:now:)`` got.
   case unavailable(reason: String)
   /// The request names a served entity that the endpoint does not have.
   case unknownEntity(String)

@@ -4,19 +4,19 @@ extension AdmissionQueue {
 
   mutating func measure(_ now: Duration) { rate.advance(to: now, isQueueing: waiting > 0) }
 
-  mutating func dispatch(_ request: AdmissionRequest, to replica: ReplicaID) -> Action {
+  mutating func dispatch(_ request: QueuedRequest, to replica: ReplicaID) -> Action {
     replicas.take(replica)
     inFlight[request.id] = InFlight(request: request, replica: replica)
     return .dispatch(request.id, replica)
   }
 
-  /// Releases the request's place; the only function that does.
+  /// Frees the request's slot at its replica; the only function that does.
   mutating func release(_ id: RequestID) -> (entry: InFlight, actions: [Action])? {
     guard let entry = inFlight.removeValue(forKey: id) else { return nil }
     return (entry, replicas.giveBack(entry.replica) ? [.drained(entry.replica)] : [])
   }
 
-  mutating func refuse(_ request: AdmissionRequest, _ why: AdmissionRefusal, now: Duration) -> [Action] {
+  mutating func refuse(_ request: QueuedRequest, _ why: AdmissionRefusal, now: Duration) -> [Action] {
     noteIdle(now: now)
     return [.refuse(request.id, why)]
   }
@@ -25,11 +25,11 @@ extension AdmissionQueue {
     idleSince = waiting == 0 && inFlight.isEmpty ? idleSince ?? now : nil
   }
 
-  /// Returns why a request for which there is no place may not wait for one.
+  /// Returns why a request that no replica can take now may not wait for one.
   ///
   /// - Parameter displaced: the request that is refused if this one waits.
   func refusalToWait(
-    _ request: AdmissionRequest, displacing displaced: AdmissionRequest?, isHoldable: Bool, now: Duration
+    _ request: QueuedRequest, displacing displaced: QueuedRequest?, isHoldable: Bool, now: Duration
   ) -> AdmissionRefusal? {
     if request.deadline(policy) <= now { return timedOut(request, now: now) }
     let bound: QueueBound
@@ -45,14 +45,14 @@ extension AdmissionQueue {
     return .queueFull(bound, waiting: waiting, retryAfter: rate.time(for: waiting + 1))
   }
 
-  private func exceededBound(by request: AdmissionRequest, displacing displaced: AdmissionRequest?) -> QueueBound? {
+  private func exceededBound(by request: QueuedRequest, displacing displaced: QueuedRequest?) -> QueueBound? {
     if waiting - (displaced == nil ? 0 : 1) >= policy.maxWaiting { return .length }
     return waitingBytes - (displaced?.bytes ?? 0) + request.bytes > policy.queueBytes ? .bytes : nil
   }
 
-  /// Returns the request that makes way in a full queue: the newest of the principal with the most, if that principal
-  /// still has at least as many as the one of the new request afterwards. And the bound that is reached.
-  func displaced(by request: AdmissionRequest) -> (request: AdmissionRequest, bound: QueueBound)? {
+  /// Returns the request that gives way in a full queue, and the bound that is reached. It is the newest request of the
+  /// principal with the most, if that principal still has at least as many as the new request's principal afterwards.
+  func displaced(by request: QueuedRequest) -> (request: QueuedRequest, bound: QueueBound)? {
     guard let bound = exceededBound(by: request, displacing: nil),
       waitingRequests.count(of: request.principal) + 1 < waitingRequests.mostOfOnePrincipal,
       let newest = waitingRequests.newestOfLargestPrincipal,
@@ -62,18 +62,18 @@ extension AdmissionQueue {
     return (newest, bound)
   }
 
-  mutating func refuse(displaced request: AdmissionRequest, for bound: QueueBound, now: Duration) -> [Action] {
+  mutating func refuse(displaced request: QueuedRequest, for bound: QueueBound, now: Duration) -> [Action] {
     guard waitingRequests.remove(request.id) != nil else { return [] }
     return refuse(request, .queueFull(bound, waiting: waiting, retryAfter: rate.time(for: waiting + 1)), now: now)
   }
 
-  private func timedOut(_ request: AdmissionRequest, now: Duration) -> AdmissionRefusal {
+  private func timedOut(_ request: QueuedRequest, now: Duration) -> AdmissionRefusal {
     let isServing = traffic.entity(for: request).map { replicas.answers($0, now: now) } ?? false
     return .timedOut(
       after: now - request.arrival, waiting: waiting, isServing: isServing, retryAfter: rate.time(for: waiting + 1))
   }
 
-  /// Dispatches every request for which there is a place.
+  /// Dispatches every request that a replica can take.
   mutating func dispatchWaiting(now: Duration) -> [Action] {
     var actions: [Action] = []
     while let (lane, replica) = nextDispatch(now: now), let request = waitingRequests.takeNext(in: lane) {

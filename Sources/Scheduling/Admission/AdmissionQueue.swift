@@ -6,19 +6,19 @@
 ///
 /// It guarantees that a replica never has more requests than its capacity, that the requests of one principal for the
 /// same served entity are sent in order of arrival, that waiting principals take turns, that none of them keeps the
-/// others out of a full queue, that no request waits while a place for it is free, and that each request ends exactly
-/// once: by ``finished(_:now:)`` after a dispatch, by ``left(_:now:)``, or by a refusal. A place is taken at dispatch and
-/// given back in `release`, nowhere else.
+/// others out of a full queue, that no request waits while a replica can take it, and that each request ends exactly
+/// once: by ``finished(_:now:)`` after a dispatch, by ``left(_:now:)``, or by a refusal. A slot at a replica is taken
+/// at dispatch and freed in `release`, nowhere else.
 ///
-/// With n waiting requests, an event takes O(log n), plus a look at each replica. Only what concerns all requests takes
-/// longer: a changed split of the traffic, a changed policy, and the end.
+/// With n waiting requests, an event takes O(log n), plus one step for each replica. Only what concerns all requests
+/// takes longer: a changed split of the traffic, a changed policy, and the end.
 package struct AdmissionQueue: Sendable {
   package typealias RequestID = UInt64
   package typealias ReplicaID = String
 
   /// What the shell has to do.
   package enum Action: Hashable, Sendable {
-    /// Send the request to the replica; its place is reserved.
+    /// Send the request to the replica; its slot is taken.
     case dispatch(RequestID, ReplicaID)
     /// Answer the request with a refusal, which ends it.
     case refuse(RequestID, AdmissionRefusal)
@@ -29,7 +29,7 @@ package struct AdmissionQueue: Sendable {
   }
 
   struct InFlight {
-    let request: AdmissionRequest
+    let request: QueuedRequest
     let replica: ReplicaID
   }
 
@@ -44,7 +44,7 @@ package struct AdmissionQueue: Sendable {
   /// The served entities without a replica for which a request arrived that could not wait, and when the last one did.
   /// Later requests then find a replica.
   private var missed: [String: Duration] = [:]
-  /// When a request for a served entity was last refused because its replicas had no place for it.
+  /// When a request for a served entity was last refused because its replicas had no free slot.
   private var refusedAt: [String: Duration] = [:]
   /// The time since which nothing waits and nothing is in flight; nil while something is.
   package internal(set) var idleSince: Duration?
@@ -67,15 +67,15 @@ package struct AdmissionQueue: Sendable {
   ///   - affinity: the hash of what it has in common with the requests that should go to the same replica; nil for the
   ///     least loaded replica.
   ///   - maxWait: how long its client lets it wait; zero if not at all.
-  ///   - isHoldable: whether its body may be held, for the caller's bound on the bodies of all endpoints. A request that
-  ///     finds a free place does not need it.
+  ///   - isHoldable: whether its body may be held, for the caller's bound on the bodies of all endpoints. A request
+  ///     that a replica can take at once does not need it.
   package mutating func arrive(
     _ id: RequestID, principal: String = "", pinnedTo pinned: String? = nil, draw: Double, bytes: Int = 0,
     affinity: UInt64? = nil, maxWait: Duration? = nil, isHoldable: Bool = true, now: Duration
   ) -> [Action] {
     measure(now)
     idleSince = nil
-    var request = AdmissionRequest(
+    var request = QueuedRequest(
       id: id, principal: principal, pinned: pinned, draw: draw, affinity: affinity, bytes: bytes, arrival: now,
       maxWait: maxWait)
     if isClosed { return refuse(request, .stopping, now: now) }
@@ -182,8 +182,8 @@ package struct AdmissionQueue: Sendable {
     return [.drained(id)] + dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
-  /// Handles a replica that could not be reached or has stalled: it gets no new requests for `pause`, and is tried again
-  /// after it.
+  /// Handles a replica that could not be reached or has stalled: it gets no new requests for `pause`, and is tried
+  /// again after it.
   package mutating func trouble(_ id: ReplicaID, pause: Duration, now: Duration) {
     replicas.pause(id, until: now + pause)
   }
@@ -200,8 +200,8 @@ package struct AdmissionQueue: Sendable {
     return dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
-  /// Changes the limits. The time to wait applies to waiting requests too, from their arrival; the other bounds apply to
-  /// new ones.
+  /// Changes the limits. The time to wait applies to waiting requests too, from their arrival; the other bounds apply
+  /// to new ones.
   package mutating func setPolicy(_ policy: AdmissionPolicy, now: Duration) -> [Action] {
     let isSameWait = policy.maxWait == self.policy.maxWait
     self.policy = policy
@@ -272,7 +272,7 @@ package struct AdmissionQueue: Sendable {
   }
 
   /// Returns the load of each served entity: the requests that wait for it or are at its replicas, except at those that
-  /// get no new ones. For a second after it was refused, a request that found no place counts as waiting.
+  /// get no new ones. For a second after it was refused, a request that found no slot counts as waiting.
   package func requests(now: Duration) -> [String: Int] {
     let refused = refusedAt.filter { now < $0.value + .seconds(1) }.mapValues { _ in 1 }
     return waitingRequests.countByEntity.merging(replicas.loadByEntity, uniquingKeysWith: +)

@@ -106,10 +106,10 @@ struct ReplicaChoice: Sendable {
 
   func has(_ entity: String) -> Bool { replicas.contains { $0.state == .ready && $0.entity == entity } }
 
-  // MARK: Places
+  // MARK: Slots
 
-  /// Returns the replica of the entity that gets the request; nil if none has a place for it.
-  func choose(for request: AdmissionRequest, in entity: String, now: Duration) -> String? {
+  /// Returns the replica of the entity that gets the request; nil if none can take it.
+  func choose(for request: QueuedRequest, in entity: String, now: Duration) -> String? {
     let bound = request.affinity == nil ? 0 : loadBound(in: entity)
     var least: Replica?
     var preferred: (replica: Replica, rank: UInt64)?
@@ -122,11 +122,11 @@ struct ReplicaChoice: Sendable {
       let rank = ReplicaAffinity.rank(key, replica.hash)
       if preferred.map({ rank > $0.rank }) ?? true { preferred = (replica, rank) }
     }
-    // A free place is used even if all replicas that have one are over the bound: no request waits while one is free.
+    // A free slot is used even if all replicas that have one are over the bound: no request waits while one is free.
     return (preferred?.replica ?? least)?.id
   }
 
-  /// Takes a place at the replica.
+  /// Takes a slot at the replica.
   mutating func take(_ id: String) {
     guard let index = index(of: id) else { return }
     dispatches += 1
@@ -134,7 +134,7 @@ struct ReplicaChoice: Sendable {
     replicas[index].lastDispatch = dispatches
   }
 
-  /// Gives a place at the replica back. Returns whether this was the last request of a draining replica.
+  /// Frees a slot at the replica. Returns whether this was the last request of a draining replica.
   mutating func giveBack(_ id: String) -> Bool {
     guard let index = index(of: id) else { return false }
     replicas[index].inFlight -= 1

@@ -1,4 +1,4 @@
-/// How many places become free in a second while requests wait: an average that weights the recent past most.
+/// How many requests finish in a second while others wait: an average that weights the recent past most.
 ///
 /// Only time in which requests wait counts, since at other times the rate of finished requests is that of arrivals.
 struct ServiceRate: Sendable {
@@ -24,13 +24,13 @@ struct ServiceRate: Sendable {
     seconds = seconds * weight + elapsed
   }
 
-  /// Counts a place that became free while requests waited.
+  /// Counts a request that finished while others waited.
   mutating func countFinish() { finishes += 1 }
 
-  /// Returns the time in which so many places become free; nil if nothing has been measured.
-  func time(for places: Int) -> Duration? {
+  /// Returns the time in which so many requests finish; nil if nothing has been measured.
+  func time(for requests: Int) -> Duration? {
     guard finishes > 0, seconds > 0 else { return nil }
     // Beyond an hour, the number is a guess about something that has stopped.
-    return .seconds(min(Double(places) * seconds / finishes, 3600))
+    return .seconds(min(Double(requests) * seconds / finishes, 3600))
   }
 }

@@ -30,7 +30,7 @@ struct TrafficSplit: Sendable {
   }
 
   /// Returns the entity of a request: the one to which it is pinned, otherwise the one that its draw selects.
-  func entity(for request: AdmissionRequest) -> String? {
+  func entity(for request: QueuedRequest) -> String? {
     if let pinned = request.pinned { return pinned }
     var point = request.draw * Double(shares.reduce(0) { $0 + $1.weight })
     for share in shares {

@@ -1,5 +1,5 @@
-/// A request, while it waits for a place and while it has one.
-struct AdmissionRequest: Sendable {
+/// A request in an ``AdmissionQueue``, from its arrival to its end: while it waits, and while a replica has it.
+struct QueuedRequest: Sendable {
   let id: UInt64
   /// Who sends it.
   let principal: String
@@ -23,11 +23,11 @@ struct AdmissionRequest: Sendable {
   /// The end of its wait, which counts from its arrival, whatever happens in between.
   func deadline(_ policy: AdmissionPolicy) -> Duration { arrival + min(policy.maxWait, maxWait ?? policy.maxWait) }
 
-  func arrived(before other: AdmissionRequest) -> Bool { (arrival, id) < (other.arrival, other.id) }
+  func arrived(before other: QueuedRequest) -> Bool { (arrival, id) < (other.arrival, other.id) }
 }
 
-/// The requests that wait, in the order in which they get places: for each served entity, principals take turns, and
-/// the requests of one principal proceed in order of arrival.
+/// The requests that wait, in the order in which they are dispatched: for each served entity, principals take turns,
+/// and the requests of one principal proceed in order of arrival.
 ///
 /// A *lane* holds the requests that the same replicas can take: those for one entity, apart from those that some of its
 /// replicas cannot take. Lanes take turns too. A *line* holds the requests of one principal in a lane. All operations
@@ -45,7 +45,7 @@ struct WaitingRequests: Sendable {
 
   private var ids = SlotNames<UInt64>()
   /// By slot.
-  private var requests: [AdmissionRequest] = []
+  private var requests: [QueuedRequest] = []
   private var deadlines = DelayHeap()
   private var lanes = SlotNames<Lane>()
   private var lines = SlotNames<Line>()
@@ -74,7 +74,7 @@ struct WaitingRequests: Sendable {
   var mostOfOnePrincipal: Int { principals.most }
 
   /// The newest request of the principal with the most.
-  var newestOfLargestPrincipal: AdmissionRequest? { principals.newestOfLargest.map { requests[$0] } }
+  var newestOfLargestPrincipal: QueuedRequest? { principals.newestOfLargest.map { requests[$0] } }
 
   // MARK: Lanes
 
@@ -91,13 +91,13 @@ struct WaitingRequests: Sendable {
   func entity(of lane: Int) -> String? { lanes[lane]?.entity }
 
   /// Returns the request that has the next turn in a lane.
-  func next(in lane: Int) -> AdmissionRequest? {
+  func next(in lane: Int) -> QueuedRequest? {
     guard let line = linesOfLane.first(of: lane), let slot = requestsOfLine.first(of: line) else { return nil }
     return requests[slot]
   }
 
   /// Removes the request that has the next turn in a lane, and passes the turn on.
-  mutating func takeNext(in lane: Int) -> AdmissionRequest? {
+  mutating func takeNext(in lane: Int) -> QueuedRequest? {
     guard let line = linesOfLane.first(of: lane), let slot = requestsOfLine.first(of: line) else { return nil }
     linesOfLane.remove(line)
     linesOfLane.append(line, to: lane)
@@ -107,17 +107,17 @@ struct WaitingRequests: Sendable {
   }
 
   /// Removes the requests of a lane, and returns them in order of arrival.
-  mutating func takeAll(in lane: Int) -> [AdmissionRequest] {
+  mutating func takeAll(in lane: Int) -> [QueuedRequest] {
     var slots: [Int] = []
     for line in linesOfLane.slots(in: lane) { slots += Array(requestsOfLine.slots(in: line)) }
-    var taken: [AdmissionRequest] = []
+    var taken: [QueuedRequest] = []
     for slot in slots { taken.append(remove(slot: slot)) }
     return taken.sorted { $0.arrived(before: $1) }
   }
 
   /// Removes all requests, and returns them in order of arrival.
-  mutating func takeAll() -> [AdmissionRequest] {
-    var taken: [AdmissionRequest] = []
+  mutating func takeAll() -> [QueuedRequest] {
+    var taken: [QueuedRequest] = []
     for lane in Array(lanesWithRequests) { taken += takeAll(in: lane) }
     return taken.sorted { $0.arrived(before: $1) }
   }
@@ -135,7 +135,7 @@ struct WaitingRequests: Sendable {
   // MARK: Requests
 
   /// Adds a request that has arrived after all others of its principal.
-  mutating func append(_ request: AdmissionRequest, to entity: String?, deadline: Duration) {
+  mutating func append(_ request: QueuedRequest, to entity: String?, deadline: Duration) {
     let slot = insert(request, deadline: deadline)
     principals.append(slot, of: request.principal)
     requestsOfLine.append(slot, to: line(for: request, in: entity))
@@ -143,7 +143,7 @@ struct WaitingRequests: Sendable {
 
   /// Adds a request that a replica did not take: it comes before those of its principal that arrived later, and its
   /// principal has the next turn.
-  mutating func putBack(_ request: AdmissionRequest, to entity: String?, deadline: Duration) {
+  mutating func putBack(_ request: QueuedRequest, to entity: String?, deadline: Duration) {
     let slot = insert(request, deadline: deadline)
     principals.prepend(slot, of: request.principal)
     let line = line(for: request, in: entity)
@@ -156,20 +156,20 @@ struct WaitingRequests: Sendable {
     linesOfLane.prepend(line, to: lane)
   }
 
-  mutating func remove(_ id: UInt64) -> AdmissionRequest? {
+  mutating func remove(_ id: UInt64) -> QueuedRequest? {
     guard let slot = ids.find(id) else { return nil }
     return remove(slot: slot)
   }
 
   /// Removes a request whose deadline has passed, the earliest deadline first.
-  mutating func takeLate(now: Duration) -> AdmissionRequest? {
+  mutating func takeLate(now: Duration) -> QueuedRequest? {
     guard let first = deadlines.first, first.time <= now else { return nil }
     return remove(slot: first.slot)
   }
 
   // MARK: Slots
 
-  private mutating func insert(_ request: AdmissionRequest, deadline: Duration) -> Int {
+  private mutating func insert(_ request: QueuedRequest, deadline: Duration) -> Int {
     let slot = ids.slot(for: request.id)
     if slot == requests.count { requests.append(request) } else { requests[slot] = request }
     requestsOfLine.makeRoom(for: slot)
@@ -179,7 +179,7 @@ struct WaitingRequests: Sendable {
     return slot
   }
 
-  private mutating func remove(slot: Int) -> AdmissionRequest {
+  private mutating func remove(slot: Int) -> QueuedRequest {
     let request = requests[slot]
     if let line = requestsOfLine.list(of: slot) {
       requestsOfLine.remove(slot)
@@ -193,7 +193,7 @@ struct WaitingRequests: Sendable {
   }
 
   /// Returns the line for a request. A new one gets the last turn of its lane, and a new lane the first.
-  private mutating func line(for request: AdmissionRequest, in entity: String?) -> Int {
+  private mutating func line(for request: QueuedRequest, in entity: String?) -> Int {
     let lane = lanes.slot(for: Lane(entity: entity, avoided: request.avoided))
     lanesInTurn.makeRoom(for: lane)
     linesOfLane.makeRoom(forList: lane)

@@ -109,7 +109,7 @@ package struct RoomPlan: Sendable {
     let others = endpoints.filter { $0.id != id }
     let ahead = line.prefix { $0.id != id }
     let unpromised = max(0, common - ahead.reduce(0) { $0 + $1.lacking })
-    // Only an update looks at the rest. It comes before what is not urgent, even if it is not in line yet.
+    // Only an update needs the rest. It comes before what is not urgent, even if it is not in line yet.
     let urgent = ahead.filter(\.isUrgent)
     let promised = urgent.reduce(0) { $0 + $1.lacking }
     let available = others.reduce(common + freeing) { $0 + $1.freeing }
@@ -125,7 +125,7 @@ package struct RoomPlan: Sendable {
   private func attainable(
     for own: EndpointRoom?, beside others: [EndpointRoom], after ahead: [EndpointRoom], available: Int
   ) -> Int {
-    // Whoever holds nothing that others wait for may wait for all of them.
+    // An endpoint that holds nothing that others wait for may wait for all of them.
     let isWaitedFor = (own?.yieldsLater ?? 0) > 0
     let pending = isWaitedFor ? Set(ahead.filter(\.isUpdating).map(\.id)) : []
     var found = others.reduce(available) { $0 + (pending.contains($1.id) ? 0 : $1.yieldsLater) }
@@ -154,7 +154,7 @@ package struct RoomPlan: Sendable {
   private func isIdle(_ endpoint: EndpointRoom) -> Bool {
     guard endpoint.yields > 0, !endpoint.isUpdating, let idleFor = endpoint.idleFor else { return false }
     guard let wokenAt = endpoint.wokenAt else { return true }
-    // Whoever woke it did not wait for the start, but may come back.
+    // The client whose request woke it did not wait for the start, but may come back.
     return idleFor < now - wokenAt || now - wokenAt >= swapEvery
   }
 

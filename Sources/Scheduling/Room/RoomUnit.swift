@@ -3,7 +3,7 @@ package enum RoomUnit: Hashable, Sendable {
   case gpu
   case slot
 
-  /// Returns a number of them in words, such as `1 GPU` and `2 slots`.
+  /// Returns a number of them as text, such as `1 GPU` and `2 slots`.
   package func counted(_ count: Int) -> String { "\(count) \(name(count))" }
 
   /// Returns the word for a number of them.

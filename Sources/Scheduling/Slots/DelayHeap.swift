@@ -1,4 +1,4 @@
-/// Slots by time, earliest first; with equal times, in order of insertion. A binary heap in which every slot's place is
+/// Slots by time, earliest first; with equal times, in order of insertion. A binary heap in which every slot's index is
 /// known, so that a slot can also be removed early without a trace. Insertion and removal take O(log n).
 struct DelayHeap: Sendable {
   private struct Entry {

@@ -7,8 +7,8 @@
 ///
 /// A key that gets no token waits in line. Urgent keys are ahead of all others, and within a line it is first come,
 /// first served: a free token is kept for the key ahead, so that later keys never delay earlier ones. The wait returned
-/// by ``take(for:urgent:now:)`` ends when the token for that place in line returns, so that no key asks too soon unless
-/// an urgent one came in between. A key that does not ask again within ``hold`` after that time loses its place.
+/// by ``take(for:urgent:now:)`` ends when the token for that place in line returns, so that no key retries too soon
+/// unless an urgent one came in between. A key that does not ask again within ``hold`` after that time loses its place.
 ///
 /// Times are durations since any fixed origin; a time before the last one counts as the last one.
 package struct TokenBucket<Key: Hashable & Sendable>: Sendable {

@@ -135,7 +135,7 @@ struct TokenService: Sendable {
     guard response.failure == nil, let json = try? JSONValue(parsing: response.body),
       let identity = json["value"]?.stringValue, !identity.isEmpty
     else {
-      let words = response.failure == nil ? "the response contains no token" : words(of: response)
+      let words = response.failure == nil ? "the response contains no token" : message(of: response)
       throw failure(
         .unauthenticated, "GitHub issued no identity token: \(words)", attempt, call: call(request),
         advice: "the job needs \"permissions: {id-token: write}\"")
@@ -230,12 +230,13 @@ struct TokenService: Sendable {
 
   private func passing(_ response: Response, call: String) -> ServingError {
     var error = ServingError(
-      kind: response.failure == .throttled ? .throttled : .unavailable, serverMessage: words(of: response), call: call)
+      kind: response.failure == .throttled ? .throttled : .unavailable, serverMessage: message(of: response),
+      call: call)
     error.retryAfter = RetryAfter.duration(response.headers, secondsSince1970: timing.secondsSince1970())
     return error
   }
 
-  private func words(of response: Response) -> String {
+  private func message(of response: Response) -> String {
     let place = (response.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
     let words = place.isEmpty ? TokenRefusal(body: response.body, isCut: response.isCut).text : "see \(place)"
     return "\(secrets.redact(words)) (HTTP \(response.status))"
@@ -264,7 +265,7 @@ struct TokenService: Sendable {
     }
     if !isRefused { advice = "check that \(target.url) is the address of a workspace" }
     return failure(
-      isRefused ? .unauthenticated : .unexpectedAnswer, words(of: response), attempt, call: call, advice: advice)
+      isRefused ? .unauthenticated : .unexpectedAnswer, message(of: response), attempt, call: call, advice: advice)
   }
 
   /// The claims of the exchanged token, if it can still be read.

@@ -24,13 +24,13 @@ enum Advice {
     case .unauthenticated: rejected(target)
     case .permissionDenied: "the token's owner lacks permission for this; the token came from \(target.tokenSource)"
     case .conflict where error.call.hasSuffix("/config") || error.call.hasSuffix("/telemetry-config"):
-      "the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again"
+      "the endpoint is being updated and accepts one change at a time; wait until the update finishes, then retry"
     case .network, .timeout: error.isUnreachable ? unreachable(target) : nil
     case .unexpectedAnswer:
       "this response is not from the serving API; check that \(target.url) is a workspace or a serving plane"
     case .untrustedServer:
       "check the address, and whether this machine trusts the authority that signed the server's certificate"
-    case .throttled: "the server is rate-limiting requests; try again later"
+    case .throttled: "the server is rate-limiting requests; retry later"
     default: nil
     }
   }

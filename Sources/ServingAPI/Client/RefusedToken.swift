@@ -13,8 +13,8 @@ enum RefusedToken {
   /// Checks a response. If its body has to be read for this, the returned response contains what was read.
   ///
   /// - Throws: the result of `failure` for an error that interrupted the body.
-  static func told(
-    by response: APIResponse, failure: (any Error) throws -> any Error
+  static func check(
+    _ response: APIResponse, failure: (any Error) throws -> any Error
   ) async throws -> (response: APIResponse, isRefused: Bool) {
     guard ServingError.Kind.of(status: response.status) == .permissionDenied else {
       return (response, isMeant(status: response.status, message: ""))

@@ -77,7 +77,7 @@ package struct ServingClient: Sendable {
   ///
   /// - Throws: `ServingError` if there is no response, or a redirect to the login page; `CancellationError` if the task
   ///   is canceled.
-  package func answer(_ call: APICall) async throws -> APIResponse {
+  package func response(to call: APICall) async throws -> APIResponse {
     do {
       return try await send(call)
     } catch let failure as TokenFailure {
@@ -85,9 +85,9 @@ package struct ServingClient: Sendable {
     }
   }
 
-  /// Reads the body of a response that ``answer(_:)`` returned.
+  /// Reads the body of a response that ``response(to:)`` returned.
   ///
-  /// - Throws: the errors of ``answer(_:)``.
+  /// - Throws: the errors of ``response(to:)``.
   package func body(of response: APIResponse, call: APICall) async throws -> [UInt8] {
     do {
       return try await response.collect(upTo: Self.largestResponse).bytes
@@ -144,7 +144,7 @@ package struct ServingClient: Sendable {
   /// - Throws: `ServingError`, ``TokenFailure``; `CancellationError` if the task is canceled.
   private func send(_ call: APICall) async throws -> APIResponse {
     let token = try await tokens.token()
-    let (response, isRefused) = try await RefusedToken.told(by: try await tried(call, token)) {
+    let (response, isRefused) = try await RefusedToken.check(try await tried(call, token)) {
       try failure($0, call: call)
     }
     let answer =

@@ -6,7 +6,7 @@ extension APIProvider {
     var call = try invocation(name, entity: entity, prompt: prompt, stream: false)
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: nil, total: timeout)
     let start = client.elapsed()
-    let response = try await client.answer(call)
+    let response = try await client.response(to: call)
     let body = try await client.body(of: response, call: call)
     let elapsed = client.elapsed() - start
     let text =
@@ -23,7 +23,7 @@ extension APIProvider {
     var call = try invocation(name, entity: entity, prompt: prompt, stream: true)
     // A model scaled to zero is started first: the platform holds a request for up to ten minutes (serving-api.md 6.3).
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(3600))
-    let response = try await client.answer(call)
+    let response = try await client.response(to: call)
     guard response.isSuccess else {
       let body = try await client.body(of: response, call: call)
       throw client.failure(status: response.status, headers: response.headers, body: body, call: call)

@@ -35,9 +35,9 @@ package struct UpdateWait: Hashable, Sendable {
     guard case .present(let endpoint) = observed else { return .vanished }
     if isOvertaken(endpoint) { return .superseded }
     switch endpoint.update {
-    case .inProgress, .unknown: return .waiting(words(of: endpoint))
+    case .inProgress, .unknown: return .waiting(messages(of: endpoint))
     case .notUpdating: return evaluateSettled(endpoint)
-    case .failed: return isActive(endpoint) ? evaluateSettled(endpoint) : .failed(words(of: endpoint))
+    case .failed: return isActive(endpoint) ? evaluateSettled(endpoint) : .failed(messages(of: endpoint))
     case .canceled: return isActive(endpoint) ? evaluateSettled(endpoint) : .cancelled
     }
   }
@@ -46,8 +46,8 @@ package struct UpdateWait: Hashable, Sendable {
   package static func pollInterval(_ poll: Int) -> Duration { .seconds(min(max(poll, 1), 10)) }
 
   private func evaluateSettled(_ endpoint: ObservedEndpoint) -> Evaluation {
-    guard isActive(endpoint) else { return .waiting(words(of: endpoint)) }
-    return endpoint.readiness == .ready ? .done : .waiting(words(of: endpoint))
+    guard isActive(endpoint) else { return .waiting(messages(of: endpoint)) }
+    return endpoint.readiness == .ready ? .done : .waiting(messages(of: endpoint))
   }
 
   private func isActive(_ endpoint: ObservedEndpoint) -> Bool {
@@ -63,7 +63,7 @@ package struct UpdateWait: Hashable, Sendable {
     return false
   }
 
-  private func words(of endpoint: ObservedEndpoint) -> [String: String] {
+  private func messages(of endpoint: ObservedEndpoint) -> [String: String] {
     (endpoint.pending ?? endpoint.active)?.deployments.mapValues { $0.message.isEmpty ? $0.state : $0.message } ?? [:]
   }
 }

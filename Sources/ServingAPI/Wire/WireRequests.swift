@@ -77,9 +77,9 @@ package struct WireTags: WireObject {
   package init(tags: [WireTag]) { self.members = ["tags": .array(tags.map(\.json))] }
 
   /// Parses either form; nil for anything else.
-  package init?(answer: JSONValue) {
-    switch answer {
-    case .array: self.init(members: ["tags": answer])
+  package init?(response: JSONValue) {
+    switch response {
+    case .array: self.init(members: ["tags": response])
     case .object(let members, _): self.init(members: members)
     default: return nil
     }

@@ -5,9 +5,9 @@ extension APIError {
   init(_ refusal: AccessTokenDigest.Refusal) {
     let words =
       switch refusal {
-      case .missing: "A token is required: send \"Authorization: Bearer TOKEN\"."
-      case .malformed: "The Authorization header is neither \"Bearer TOKEN\" nor Basic with the user \"token\"."
-      case .wrong: "The token is not valid for this serving plane."
+      case .missing: "a token is required: send \"Authorization: Bearer TOKEN\""
+      case .malformed: "the Authorization header is neither \"Bearer TOKEN\" nor Basic with the user \"token\""
+      case .wrong: "the token is not valid for this serving plane"
       }
     self.init(status: 401, code: "UNAUTHENTICATED", message: words)
   }

@@ -14,22 +14,22 @@ struct CallBody {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
       throw APIError(
         status: 413, code: "BAD_REQUEST",
-        message: "The request body is larger than \(limit) bytes, the limit of this call.")
+        message: "the request body is larger than \(limit) bytes, the limit of this call")
     }
     var request = request
     let buffer = try await request.collectBody(upTo: limit)
     guard buffer.readableBytes > 0 else { return Object() }
     let value: JSONValue
     do { value = try JSONValue(parsing: Array(buffer.readableBytesView)) } catch {
-      throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "The request body is \(error).")
+      throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "the request body is \(error)")
     }
     if let key = value.alikeKey {
       throw APIError(
         status: 400, code: "MALFORMED_REQUEST",
-        message: "The request body has an object with two keys that differ only in their Unicode form: \"\(key)\".")
+        message: "the request body has an object with two keys that differ only in their Unicode form: \"\(key)\"")
     }
     guard let object = Object(value) else {
-      throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "The request body must be a JSON object.")
+      throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "the request body must be a JSON object")
     }
     return object
   }
@@ -41,7 +41,8 @@ extension PlaneContext {
   func path(_ name: String) -> String { PercentEncoding.decode(parameters.get(name) ?? "") }
 }
 
-/// The calls about endpoints (serving-api.md 1.1).
+/// The calls about endpoints (serving-api.md 1.1), and a call of the plane's own that changes nothing: the forecast for
+/// a config.
 struct EndpointCalls: Sendable {
   let endpoints: ServingEndpoints
   let body: CallBody
@@ -72,26 +73,30 @@ struct EndpointCalls: Sendable {
     router.get("\(base)/{name}/served-models/{entity}/build-logs") { _, context in
       Response.json(try await endpoints.buildLogs(context.path("name"), entity: context.path("entity")).json)
     }
+    router.post("/api/setpoint/serving-endpoints/{name}/forecast") { request, context in
+      let forecast = await endpoints.forecast(context.path("name"), of: try await body.read(request))
+      return Response.json(WireRolloutForecast(forecast).json)
+    }
     refuseTheRest(router, base)
   }
 
   /// Routes for the calls that the protocol has and this plane does not; each response names its call.
   private func refuseTheRest(_ router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
     let calls: [(HTTPRequest.Method, RouterPath, String)] = [
-      (.put, "\(base)/{name}/ai-gateway", "The AI gateway"),
-      (.put, "\(base)/{name}/rate-limits", "Setting rate limits"),
-      (.patch, "\(base)/{name}/notifications", "Setting notifications"),
-      (.patch, "\(base)/{name}/telemetry-config", "Setting telemetry"),
-      (.patch, "\(base)/{name}/system-metrics-export-state", "Exporting system metrics"),
-      (.post, "\(base)/{name}/config:stop", "Stopping an endpoint"),
-      (.post, "\(base)/{name}/config:start", "Starting an endpoint"),
-      (.post, "\(base)/pt", "Provisioned throughput"), (.put, "\(base)/pt/{name}/config", "Provisioned throughput"),
-      (.get, "\(base)/{name}/metrics", "Exporting metrics"),
-      (.get, "\(base)/{name}/openapi", "Showing a model's schema"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
-      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
-      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "Managing permissions"),
+      (.put, "\(base)/{name}/ai-gateway", "the AI gateway"),
+      (.put, "\(base)/{name}/rate-limits", "setting rate limits"),
+      (.patch, "\(base)/{name}/notifications", "setting notifications"),
+      (.patch, "\(base)/{name}/telemetry-config", "setting telemetry"),
+      (.patch, "\(base)/{name}/system-metrics-export-state", "exporting system metrics"),
+      (.post, "\(base)/{name}/config:stop", "stopping an endpoint"),
+      (.post, "\(base)/{name}/config:start", "starting an endpoint"),
+      (.post, "\(base)/pt", "provisioned throughput"), (.put, "\(base)/pt/{name}/config", "provisioned throughput"),
+      (.get, "\(base)/{name}/metrics", "exporting metrics"),
+      (.get, "\(base)/{name}/openapi", "showing a model's schema"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
+      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
+      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "managing permissions"),
     ]
     for (method, path, what) in calls {
       router.on(path, method: method) { _, _ -> Response in throw APIError.unsupported(what) }

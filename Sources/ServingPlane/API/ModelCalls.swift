@@ -128,7 +128,7 @@ struct ModelCalls: Sendable {
 
   private func version(_ name: String, _ number: String, withAliases: Bool) throws(ModelError) -> WireModelVersion {
     guard let value = Int(number) else {
-      throw ModelError(code: .invalid, description: "'\(number)' is not a valid version number")
+      throw ModelError(code: .invalid, description: "\"\(number)\" is not a valid version number")
     }
     let version = try models.version(name, value)
     guard withAliases else { return wire(version) }
@@ -151,7 +151,7 @@ struct ModelCalls: Sendable {
     wire.storageLocation = version.artifacts
     wire.createdAt = version.created
     wire.aliases = aliases?.map { WireModelAlias(aliasName: $0, versionNum: Int64(version.number)) }
-    wire.entrypoint = version.entrypoint
+    wire.entrypoint = version.isAdapter ? nil : version.entrypoint
     wire.task = version.task
     return wire
   }

@@ -60,14 +60,14 @@ struct ErrorMiddleware: RouterMiddleware {
     var response = Response.error(
       APIError(
         status: 405, code: "METHOD_NOT_ALLOWED",
-        message: "'\(path)' does not support \(request.method); supported: \(names)."))
+        message: "\"\(path)\" does not support \(request.method); supported: \(names)"))
     response.headers[.allow] = names
     return response
   }
 
   private func answer(to error: any HTTPResponseError) -> APIError {
     switch error.status {
-    case .contentTooLarge: APIError(status: 413, code: "BAD_REQUEST", message: "The request body is too large.")
+    case .contentTooLarge: APIError(status: 413, code: "BAD_REQUEST", message: "the request body is too large")
     default:
       APIError(
         status: error.status.code, code: error.status.code < 500 ? "BAD_REQUEST" : "INTERNAL_ERROR", message: "\(error)"

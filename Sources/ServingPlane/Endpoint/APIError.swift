@@ -27,15 +27,15 @@ struct APIError: Error, Hashable, CustomStringConvertible {
   static func updating(_ name: String) -> APIError {
     APIError(
       status: 409, code: "RESOURCE_CONFLICT",
-      message: "Endpoint '\(name)' is currently updating. Wait until the update finishes and try again.")
+      message: "Endpoint '\(name)' is currently updating. Wait until the update finishes, then retry.")
   }
 
   static func unsupported(_ what: String) -> APIError {
-    APIError(status: 501, code: "NOT_IMPLEMENTED", message: "\(what) is not supported by this serving plane.")
+    APIError(status: 501, code: "NOT_IMPLEMENTED", message: "\(what) is not supported by this serving plane")
   }
 
   static func shuttingDown() -> APIError {
-    APIError(status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "The serving plane is shutting down.")
+    APIError(status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "the serving plane is shutting down; retry later")
   }
 
   static func `internal`(_ message: String) -> APIError {

@@ -10,6 +10,10 @@ struct ConfigReader {
   let secretFinding: ([String: String]) -> String?
   /// Finds why this machine can never run the entities; nil if it can.
   let machineFinding: ([PlaneEntity]) -> String?
+  /// Finds why the memory of this machine's GPUs can never hold a replica; nil if it may.
+  let memoryFinding: (LaunchConfig, ModelVersion) -> String?
+  /// The config that serves now, which evidently fits.
+  let serving: PlaneConfig?
   /// The most replicas that a config may request.
   let maximumReplicas: Int
 
@@ -56,7 +60,7 @@ struct ConfigReader {
 
   private func read(_ wire: WireServedEntity, traffic: Int, now: Int64) throws(APIError) -> PlaneEntity {
     let name = wire.resolvedName
-    func invalid(_ message: String) -> APIError { .invalid("served entity '\(name)': \(message)") }
+    func invalid(_ message: String) -> APIError { .invalid("served entity \"\(name)\": \(message)") }
     if let member = wire.unrepresentedMembers.first {
       throw invalid("\(member) is not supported by this serving plane; remove it")
     }
@@ -65,22 +69,28 @@ struct ConfigReader {
       throw invalid("entity_version must be a version number, such as \"3\"; it is \"\(wire.entityVersion ?? "")\"")
     }
     guard EndpointName.isEntityName(name) else {
-      throw .invalid("served entity name '\(name)' must consist of 1 to 63 letters, digits, - and _")
+      throw .invalid("served entity name \"\(name)\" must consist of 1 to 63 letters, digits, - and _")
     }
     let type = wire.workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU"
     guard Self.workloadTypes.contains(type) else {
-      throw invalid("workload_type '\(type)' is unknown; supported: \(Self.workloadTypes.joined(separator: ", "))")
+      throw invalid("workload_type \"\(type)\" is unknown; supported: \(Self.workloadTypes.joined(separator: ", "))")
     }
     let size = try size(wire, invalid)
     let environment = wire.environmentVars ?? [:]
     try check(environment, invalid)
     let version: ModelVersion
     do { version = try self.version(model, number) } catch { throw APIError(error) }
-    return PlaneEntity(
+    let entity = PlaneEntity(
       name: name, entityName: model, entityVersion: number, task: version.task, workloadType: type,
       workloadSize: size.size,
       minConcurrency: size.min, maxConcurrency: size.max, scaleToZero: wire.scaleToZeroEnabled ?? false,
       environment: environment, traffic: traffic, created: now)
+    do throws(ModelError) { try AdapterRule(version: self.version).check(entity.launch, on: version) } catch {
+      throw error.code == .invalid ? invalid(error.description) : APIError(error)
+    }
+    let isServing = serving?.entities.contains { $0.launch == entity.launch } ?? false
+    if !isServing, let finding = memoryFinding(entity.launch, version) { throw invalid(finding) }
+    return entity
   }
 
   private func size(
@@ -90,7 +100,7 @@ struct ConfigReader {
     guard wire.minProvisionedConcurrency != nil || wire.maxProvisionedConcurrency != nil else {
       let size = given ?? "Small"
       guard Self.sizes.contains(size) else {
-        throw invalid("workload_size '\(size)' is unknown; supported: \(Self.sizes.joined(separator: ", "))")
+        throw invalid("workload_size \"\(size)\" is unknown; supported: \(Self.sizes.joined(separator: ", "))")
       }
       return (size, nil, nil)
     }
@@ -109,7 +119,7 @@ struct ConfigReader {
 
   private func check(_ environment: [String: String], _ invalid: (String) -> APIError) throws(APIError) {
     if let name = environment.keys.sorted().first(where: { !EnvironmentName.isValid($0) }) {
-      throw invalid("environment_vars: '\(name)' is not a valid variable name")
+      throw invalid("environment_vars: \"\(name)\" is not a valid variable name")
     }
     if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
       throw invalid("environment_vars: the value of \(name) contains a null character")
@@ -125,6 +135,9 @@ struct ConfigReader {
     } catch {
       throw invalid("\(error)")
     }
+    if let adapters = environment[EngineAdapters.variable] {
+      do { _ = try EngineAdapters(parsing: adapters) } catch { throw invalid("environment_vars: \(error)") }
+    }
     guard let settings = environment[PlaneArguments.variable] else { return }
     do { _ = try PlaneArguments(parsing: settings) } catch { throw invalid("environment_vars: \(error)") }
   }
@@ -136,8 +149,8 @@ struct ConfigReader {
     guard let first = carriers.first, let plane = first.plane else { return }
     if let other = carriers.first(where: { $0.plane != plane }) {
       throw .invalid(
-        "served entities '\(first.name)' and '\(other.name)' have different values of \(PlaneArguments.variable), which "
-          + "applies to the whole endpoint")
+        "served entities \"\(first.name)\" and \"\(other.name)\" have different values of "
+          + "\(PlaneArguments.variable), which applies to the whole endpoint")
     }
     if plane.idleAfter != nil, !entities.contains(where: \.scaleToZero) {
       throw .invalid(
@@ -159,15 +172,15 @@ struct ConfigReader {
     for route in routes {
       guard let name = route.servedEntityName, names.contains(name) else {
         throw .invalid(
-          "traffic_config: '\(route.servedEntityName ?? "")' is not one of the served entities "
+          "traffic_config: \"\(route.servedEntityName ?? "")\" is not one of the served entities "
             + "\(names.joined(separator: ", "))"
         )
       }
       guard let share = route.trafficPercentage, (0...100).contains(share) else {
-        throw .invalid("traffic_config: traffic_percentage of '\(name)' must be a whole number from 0 to 100")
+        throw .invalid("traffic_config: traffic_percentage of \"\(name)\" must be a whole number from 0 to 100")
       }
       guard shares.updateValue(Int(share), forKey: name) == nil else {
-        throw .invalid("traffic_config: '\(name)' has two routes")
+        throw .invalid("traffic_config: \"\(name)\" has two routes")
       }
     }
     let total = shares.values.reduce(0, +)
@@ -181,7 +194,7 @@ struct ConfigReader {
   private func refuseDuplicates(_ entities: [PlaneEntity]) throws(APIError) {
     for (index, entity) in entities.enumerated() {
       for other in entities[..<index] {
-        if entity.name == other.name { throw .invalid("two served entities are named '\(entity.name)'") }
+        if entity.name == other.name { throw .invalid("two served entities are named \"\(entity.name)\"") }
         if entity.entityName == other.entityName && entity.entityVersion == other.entityVersion {
           throw .invalid(
             "Cannot create 2+ served entities with the same model and version: \(entity.entityName) version "
@@ -196,8 +209,10 @@ struct ConfigReader {
 enum EndpointName {
   /// The finding for an endpoint's name; nil if it is valid.
   static func finding(_ name: String) -> String? {
-    guard isEntityName(name) else { return "endpoint name '\(name)' must consist of 1 to 63 letters, digits, - and _" }
-    return name.hasPrefix("databricks-") ? "endpoint names that begin with 'databricks-' are reserved" : nil
+    guard isEntityName(name) else {
+      return "endpoint name \"\(name)\" must consist of 1 to 63 letters, digits, - and _"
+    }
+    return name.hasPrefix("databricks-") ? "endpoint names that begin with \"databricks-\" are reserved" : nil
   }
 
   static func isEntityName(_ name: String) -> Bool {

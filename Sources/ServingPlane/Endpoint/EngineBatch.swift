@@ -8,14 +8,7 @@ enum EngineBatch {
   static func size(entrypoint: String, environment: [String: String]) -> Int {
     var words = (try? CommandLineWords.split(entrypoint, port: 0, variables: nil)) ?? []
     if let engine = environment[EngineFlags.variable] { words += (try? EngineFlags.words(engine)) ?? [] }
-    var size = standard
-    for (index, word) in words.enumerated() where word.hasPrefix("--") {
-      let parts = word.split(separator: "=", maxSplits: 1)
-      // vLLM accepts underscores for dashes.
-      guard parts.first?.replacing("_", with: "-") == "--max-num-seqs" else { continue }
-      let value = parts.count == 2 ? String(parts[1]) : index + 1 < words.count ? words[index + 1] : ""
-      if let number = Int(value), number > 0 { size = number }
-    }
+    guard let size = EngineOptions(words)["--max-num-seqs"].flatMap({ Int($0) }), size > 0 else { return standard }
     return size
   }
 }

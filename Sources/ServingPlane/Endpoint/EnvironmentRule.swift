@@ -17,7 +17,7 @@ enum EnvironmentRule {
   /// The verdict on a variable. Case is ignored, as some programs ignore it, but not for the variables that the plane
   /// itself reads: it finds them only by their exact names.
   static func verdict(on variable: String) -> Verdict {
-    if variable == EngineFlags.variable || variable == PlaneArguments.variable { return .allowed }
+    if readByPlane.contains(variable) { return .allowed }
     let name = variable.uppercased()
     if planeNames.contains(name) || variable.hasPrefix("SETPOINT_") { return .refused(why: setByPlane) }
     if name.hasPrefix("SETPOINT_") {
@@ -56,6 +56,9 @@ enum EnvironmentRule {
     }
     return nil
   }
+
+  /// The variables for the plane itself, which it does not pass on.
+  private static let readByPlane: Set = [EngineFlags.variable, EngineAdapters.variable, PlaneArguments.variable]
 
   private static let planeNames: Set = ["TMPDIR", "PORT"]
 

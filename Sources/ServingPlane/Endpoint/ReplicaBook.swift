@@ -1,4 +1,5 @@
-/// The replicas on record: who runs what, and on which accelerators. A value; every decision about them is made from it.
+/// The replicas on record: what each of them runs, and on which accelerators. A value; every decision about them is
+/// made from it.
 struct ReplicaBook: Sendable {
   /// By ID.
   private var records: [String: ReplicaRecord] = [:]
@@ -27,6 +28,12 @@ struct ReplicaBook: Sendable {
     of(endpoint).filter { $0.launch == launch }.max {
       (serves($0.id) ? 1 : 0, $0.created, $0.id) < (serves($1.id) ? 1 : 0, $1.created, $1.id)
     }
+  }
+
+  /// How long the endpoint's newest replica that was ever ready took to start; nil if unknown.
+  func lastStart(of endpoint: String) -> Duration? {
+    of(endpoint).filter { $0.startedIn != nil }.max { ($0.created, $0.id) < ($1.created, $1.id) }?.startedIn
+      .map { .milliseconds($0) }
   }
 
   /// The number of accelerators that replicas hold. One that is leaving holds its own until it has ended.

@@ -30,8 +30,8 @@ struct Routing: Hashable, Sendable {
   /// The model version that an entity serves; nil if it is not among the shares.
   func version(of entity: String) -> Int? { shares.last { $0.entity == entity }?.version }
 
-  /// The targets of which the gateway must be told, if it knows an earlier routing: new ones, and all if the shares
-  /// have changed, because a replica may then answer for another entity or version, or if each takes another number of
+  /// The targets to report to a gateway that has an earlier routing: the new ones; all of them if the shares have
+  /// changed, because a replica may then answer for another entity or version, or if each takes another number of
   /// requests at once.
   func announced(since old: Routing) -> [Target] {
     let isAllChanged = old.shares != shares || old.plane.concurrency != plane.concurrency

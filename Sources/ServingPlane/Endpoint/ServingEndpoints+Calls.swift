@@ -17,7 +17,7 @@ extension ServingEndpoints {
     let now = wallClock()
     let id = Self.randomHex() + Self.randomHex()
     var config: PlaneConfig?
-    if let wire = request.config { config = try await read(wire, configVersion: 1, now: now) }
+    if let wire = request.config { config = try await read(wire, configVersion: 1, now: now, serving: nil) }
     let tags = try Self.tags(request.tags ?? [])
     let record = EndpointRecord(
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
@@ -62,7 +62,8 @@ extension ServingEndpoints {
     var machine = try machine(name)
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
-    let config = try await read(wire, configVersion: machine.record.nextVersion, now: wallClock())
+    let config = try await read(
+      wire, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
     let actions = try machine.put(config, context(for: machine))
     try await store(machine.record)
     await prepare(machine)
@@ -140,7 +141,7 @@ extension ServingEndpoints {
   ) async throws(APIError) -> WireLogs {
     let machine = try machine(name)
     guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
-      throw .missing("Endpoint '\(name)' has no served entity '\(entity)'.")
+      throw .missing("the endpoint \"\(name)\" has no served entity \"\(entity)\"")
     }
     let best = replicas.logged(launch, of: machine.record.id) { machine.replicas[$0]?.state == .ready }
     guard let best else { return WireLogs(logs: "") }
@@ -151,11 +152,15 @@ extension ServingEndpoints {
 
   // MARK: Reading requests
 
-  private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
+  /// - Parameter serving: the endpoint's active config.
+  func read(
+    _ wire: WireConfig, configVersion: Int64, now: Int64, serving: PlaneConfig?
+  ) async throws(APIError) -> PlaneConfig {
     try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
         secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
+        memoryFinding: MemoryCheck(accelerators: machineRoom.accelerators).finding, serving: serving,
         maximumReplicas: maximumReplicas)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }
@@ -170,8 +175,8 @@ extension ServingEndpoints {
     if let machine = ids[name].flatMap({ machines[$0] }) { return machine }
     guard let damage = damaged[name] else { throw .noEndpoint(name) }
     throw .missing(
-      "Endpoint with name '\(name)' no longer exists: its record in the plane's store is damaged (\(damage.reason)). "
-        + "Create it again.")
+      "endpoint \"\(name)\" no longer exists: its record in the plane's store is damaged (\(damage.reason)); create it "
+        + "again")
   }
 
   private func newName(_ request: WireCreateRequest) throws(APIError) -> String {
@@ -202,7 +207,7 @@ extension ServingEndpoints {
 
   private func storageError(_ error: any Error) -> APIError {
     log.error("the store could not be written", metadata: ["error": "\(error)"])
-    return .internal("The plane's store could not be written: \(error)")
+    return .internal("the plane's store could not be written: \(error)")
   }
 
   private static func tags(_ tags: [WireTag]) throws(APIError) -> [String: String] {
@@ -216,7 +221,7 @@ extension ServingEndpoints {
     var former: [String: String] = [:]
     for key in keys {
       guard let other = former.updateValue(key, forKey: key), !other.utf8.elementsEqual(key.utf8) else { continue }
-      throw .invalid("two tags have keys that differ only in their Unicode form: '\(key)'")
+      throw .invalid("two tags have keys that differ only in their Unicode form: \"\(key)\"")
     }
   }
 }

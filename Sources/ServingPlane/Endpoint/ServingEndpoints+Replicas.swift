@@ -15,12 +15,17 @@ extension ServingEndpoints {
     await keep(record)
     log.info("replica starting", metadata: facts(of: record).merging(["port": "\(record.port)"]) { $1 })
     let start = { @Sendable [models, backend] () async throws(ReplicaFailure) -> any RunningReplica in
-      let version = try await BlockingWork.brief.run { () throws(ReplicaFailure) -> ModelVersion in
-        do throws(ModelError) { return try models.version(launch.model, launch.version) } catch {
+      let model = try await BlockingWork.brief.run { () throws(ReplicaFailure) -> ReplicaModel in
+        do throws(ModelError) {
+          let adapters = try launch.loadedAdapters { name, number throws(ModelError) in
+            try models.version(name, number)
+          }
+          return ReplicaModel(version: try models.version(launch.model, launch.version), adapters: adapters)
+        } catch {
           throw ReplicaFailure(error.description, isWorthRepeating: error.code == .missing)
         }
       }
-      return try await backend.start(record, version)
+      return try await backend.start(record, model)
     }
     run(record, found, .start(start))
   }
@@ -51,7 +56,7 @@ extension ServingEndpoints {
   // MARK: Reports
 
   private func replica(_ id: String, tells report: ReplicaReport) async {
-    // Its requests are breaking now, and their callers are told why, without waiting for a change.
+    // Its requests are breaking now; their callers get the reason without waiting for a change.
     if case .failing(let cause) = report { return await explain(cause, of: id) }
     await changes.run { await take(report, of: id) }
   }
@@ -67,6 +72,7 @@ extension ServingEndpoints {
     case .loading:
       await act(on: record.endpoint) { $0.replica(id, became: .loading, $1) }
     case .ready(let models):
+      if !record.wasReady { record.startedIn = max(0, wallClock() - record.created) }
       record.wasReady = true
       record.models = models
       await keep(record)

@@ -8,7 +8,7 @@ extension ServingEndpoints {
   var roomPlan: RoomPlan? {
     guard let free = machineRoom.free(beside: replicas) else { return nil }
     let endpoints = machines.values.map { machine -> EndpointRoom in
-      // Its machine is told of the end of a replica only after this.
+      // Its machine learns of the end of a replica only after this.
       var room = machine.room(load(of: machine.record.id)) { replicas[$0]?.ended == nil }
       // What seems idle may have requests from the previous plane, and no replica ends before those do.
       if previousPlane != nil {

@@ -24,9 +24,8 @@ struct RequestLoad: Hashable, Sendable {
 /// Decides which launches of an endpoint are scaled to zero, and when they are woken. A value that keeps only times.
 ///
 /// All launches that scale to zero are put to sleep together, once the whole endpoint has been idle, or if another
-/// endpoint needs their places. Each is woken by a
-/// request that waits for it. A launch whose share of the traffic goes to other replicas meanwhile is woken by any
-/// request, so that the split of the traffic is soon correct again.
+/// endpoint needs their places. Each is woken by a request that waits for it. A launch whose share of the traffic goes
+/// to other replicas meanwhile is woken by any request, so that the split of the traffic is soon correct again.
 struct SleepPolicy: Sendable {
   /// The facts on which a decision is based.
   struct Situation {

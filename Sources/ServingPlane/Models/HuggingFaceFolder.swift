@@ -12,17 +12,9 @@ struct HuggingFaceFolder {
   private let hasChatTemplate: Bool
 
   /// - Returns: nil if the folder has no `config.json`.
-  /// - Throws: `ModelError` for a folder that cannot be served by itself, such as an adapter's.
+  /// - Throws: `ModelError` for a file that cannot be read.
   init?(path: String) throws(ModelError) {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    if files.contains("adapter_config.json") {
-      throw ModelError(
-        code: .invalid,
-        description: "\(path) contains a LoRA adapter (adapter_config.json), which can be served only with its base "
-          + "model; "
-          + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH "
-          + "in its entrypoint, or merge the two")
-    }
     guard files.contains("config.json") else { return nil }
     self.path = path
     let config = try Self.json(path + "/config.json")
@@ -59,7 +51,8 @@ struct HuggingFaceFolder {
   /// Far larger than any of these files.
   private static let largestFile = 64 << 20
 
-  private static func json(_ file: String) throws(ModelError) -> JSONValue {
+  /// The contents of one of the small JSON files in such a folder.
+  static func json(_ file: String) throws(ModelError) -> JSONValue {
     do {
       let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
       if size > largestFile {

@@ -60,7 +60,7 @@ final class ModelDirectory: Sendable {
       ModelError(
         code: .damaged,
         description:
-          "version \(number) of model '\(model)' is damaged: \(why); restore \(file), or remove \(folder) and "
+          "version \(number) of model \"\(model)\" is damaged: \(why); restore \(file), or remove \(folder) and "
           + "register the version again")
     }
     let read: JSONValue?
@@ -101,7 +101,7 @@ final class ModelDirectory: Sendable {
   /// The version of an alias.
   func version(_ model: String, alias: String) throws(ModelError) -> ModelVersion {
     guard let number = try aliases(model)[alias] else {
-      throw ModelError(code: .missing, description: "Model '\(model)' has no alias '\(alias)'.")
+      throw ModelError(code: .missing, description: "model \"\(model)\" has no alias \"\(alias)\"")
     }
     return try version(model, number)
   }
@@ -141,7 +141,7 @@ final class ModelDirectory: Sendable {
     if numbers(model).isEmpty {
       throw ModelError(
         code: .missing,
-        description: "Model '\(model)' does not exist; register it with \"setpoint models register \(model) DIR\".")
+        description: "model \"\(model)\" does not exist; register it with \"setpoint models register \(model) DIR\"")
     }
   }
 
@@ -161,8 +161,8 @@ final class ModelDirectory: Sendable {
   private func taken(_ model: String, _ number: Int) -> ModelError {
     ModelError(
       code: .exists,
-      description: "Model '\(model)' already has version \(number), and versions are immutable; the highest is "
-        + "\(numbers(model).last ?? number). Use another number, or omit it to get the next one.")
+      description: "model \"\(model)\" already has version \(number), and versions are immutable; the highest is "
+        + "\(numbers(model).last ?? number); use another number, or omit it to get the next one")
   }
 
   private func missing(_ model: String, _ number: Int) -> ModelError {
@@ -171,7 +171,7 @@ final class ModelDirectory: Sendable {
       present.isEmpty
       ? "the plane has no model with that name; register it with \"setpoint models register \(model) DIR\""
       : "it has " + present.suffix(10).map(String.init).joined(separator: ", ")
-    return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
+    return ModelError(code: .missing, description: "model \"\(model)\" has no version \(number): \(there)")
   }
 
   private func numbers(_ model: String) -> [Int] {

@@ -4,14 +4,17 @@ struct ModelVersion: Hashable, Sendable {
   let number: Int
   /// Such as `llm/v1/chat`.
   let task: String
-  /// The command that serves it.
+  /// The command that serves it; empty for a LoRA adapter, which the engine of its base model serves.
   let entrypoint: String
-  /// The folder in which the entrypoint runs.
+  /// The folder in which the entrypoint runs, or the adapter's.
   let artifacts: String
   /// The folder from which it was registered.
   let source: String
   /// Milliseconds since 1970.
   let created: Int64
+
+  /// Whether it is a LoRA adapter, which cannot be served by itself.
+  var isAdapter: Bool { entrypoint.isEmpty }
 }
 
 /// The name of a registered model: `catalog.schema.name`, or a bare name.
@@ -69,5 +72,5 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
   let description: String
 
   static let cancelled = ModelError(
-    code: .cancelled, description: "The registration was canceled; nothing was kept.")
+    code: .cancelled, description: "the registration was canceled; nothing was kept")
 }

@@ -1,11 +1,11 @@
 import FoundationEssentials
 
 /// How to serve a folder's model: as given by the caller, otherwise by the folder's `MLmodel`, otherwise as inferred
-/// from its `config.json`.
+/// from its `config.json`. A LoRA adapter has no instructions of its own.
 struct ServingInstructions: Hashable, Sendable {
-  /// A command that can be run.
+  /// A command that can be run; empty for a LoRA adapter.
   let entrypoint: String
-  /// Such as `llm/v1/chat`.
+  /// Such as `llm/v1/chat`, or ``adapterTask``.
   let task: String
   /// Whether the folder is an MLflow model.
   let isMLflow: Bool
@@ -20,6 +20,15 @@ struct ServingInstructions: Hashable, Sendable {
     if let command = [given, written?.entrypoint].compactMap(\.self).first(where: { !$0.trimming(" \n\t").isEmpty }) {
       entrypoint = command
       task = givenTask ?? written?.task ?? "llm/v1/chat"
+    } else if try LoRAAdapter(folder: folder) != nil {
+      guard givenTask == nil else {
+        throw ModelError(
+          code: .invalid,
+          description: "\(folder) contains a LoRA adapter, which has the task of its base model; omit --task")
+      }
+      entrypoint = ""
+      task = Self.adapterTask
+      return
     } else {
       let model = try HuggingFaceFolder(path: folder)
       guard let model else { throw Self.noEntrypoint(folder, isMLflow: isMLflow) }
@@ -28,6 +37,9 @@ struct ServingInstructions: Hashable, Sendable {
     }
     try Self.check(entrypoint)
   }
+
+  /// The task of a LoRA adapter, in the registry only.
+  static let adapterTask = "lora-adapter"
 
   private static func check(_ entrypoint: String) throws(ModelError) {
     do {

@@ -5,8 +5,8 @@ import Gateway
 /// started, found again and stopped.
 ///
 /// A backend acts and answers; it decides nothing. ``Scheduling/ReplicaPlanner`` decides how many replicas there are,
-/// ``ReplicaLifecycle`` when one of them has failed, and ``ReplicaProbe`` asks it for tokens at its address. What is
-/// asked of a backend is always the present state, so no event can be lost while a plane is away.
+/// ``ReplicaLifecycle`` when one of them has failed, and ``ReplicaProbe`` requests tokens from it at its address. A
+/// backend is always queried for the current state, so no event can be lost while no plane runs.
 protocol ReplicaBackend: Sendable {
   /// The accelerators among which it places replicas.
   var accelerators: Accelerators { get }
@@ -23,7 +23,7 @@ protocol ReplicaBackend: Sendable {
   /// Starts a replica. Its record must already be in the store.
   ///
   /// - Throws: `ReplicaFailure` with the reason; nothing of the replica is then left.
-  func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica
+  func start(_ record: ReplicaRecord, _ model: ReplicaModel) async throws(ReplicaFailure) -> any RunningReplica
 
   /// The replicas among these that run, by ID. Changes nothing.
   func find(_ records: [ReplicaRecord]) async -> [String: any RunningReplica]
@@ -32,7 +32,7 @@ protocol ReplicaBackend: Sendable {
   /// seconds in any case: one that hangs must not keep a plane from starting or stopping.
   func end(_ record: ReplicaRecord) async
 
-  /// Ends what this plane once started and nobody knows of any more.
+  /// Ends what this plane once started and has no record of any more.
   ///
   /// - Parameter known: the IDs of the replicas to keep.
   /// - Returns: the number of processes, or of other units, that were ended.
@@ -45,6 +45,13 @@ protocol ReplicaBackend: Sendable {
   ///
   /// - Parameter handle: nil if the replica's record is damaged.
   func removeLog(of id: String, _ handle: ReplicaHandle?) async
+}
+
+/// What a replica serves.
+struct ReplicaModel: Hashable, Sendable {
+  let version: ModelVersion
+  /// The LoRA adapters that it serves beside the version.
+  var adapters: [LoadedAdapter] = []
 }
 
 /// A replica that a backend has started or found, for as long as this plane supervises it.

@@ -23,6 +23,9 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   let created: Int64
   /// Whether it has ever been ready.
   var wasReady = false
+  /// How long it took from this record to its first token, in milliseconds; nil until it is ready, or if an earlier
+  /// version wrote the record.
+  var startedIn: Int64?
   /// The names by which it can be queried; nil until it is ready, or if an earlier version wrote the record.
   var models: [String]?
   /// Why it ended, if it ended by itself.
@@ -37,7 +40,8 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   /// The members that are stored under their own names. Those of the handle stand beside them, as they did when every
   /// replica was a process: a plane of an earlier version can read what this one writes.
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case id, endpoint, launch, configVersion, port, host, socket, devices, created, wasReady, models, failure, ended
+    case id, endpoint, launch, configVersion, port, host, socket, devices, created, wasReady, startedIn, models, failure
+    case ended
   }
 
   init(

@@ -59,7 +59,7 @@ final class PreviousPlane: Sendable {
     } catch let error as PlaneStartError {
       throw error
     } catch {
-      throw PlaneStartError(message: "\(error)", advice: "try again")
+      throw PlaneStartError(message: "\(error)", advice: "retry")
     }
     return PreviousPlane(channel, processID: peer.processID, host: host, settings, log: log)
   }
@@ -85,14 +85,14 @@ final class PreviousPlane: Sendable {
   }
 
   private static func error(_ failure: TakeoverChannel.Failure, _ settings: PlaneConfiguration) -> PlaneStartError {
-    let goesOn = "it keeps serving; check its log and try again"
+    let goesOn = "it keeps serving; check its log and retry"
     return switch failure {
     case .refused(let reason):
       PlaneStartError(message: "the running plane refused the takeover: \(reason)", advice: goesOn)
     case .closed:
       PlaneStartError(
         message: "the running plane exited, or closed the connection, before it handed over",
-        advice: "check its log and try again")
+        advice: "check its log and retry")
     case .late: PlaneStartError(message: "the running plane did not respond in time", advice: goesOn)
     case .unexpected(let words):
       PlaneStartError(

@@ -39,7 +39,7 @@ final class TakeoverChannel: Sendable {
 
   private let descriptor: CInt
   private let received = Mutex<(bytes: [UInt8], descriptors: [CInt])>(([], []))
-  private static let lookEvery: Duration = .milliseconds(5)
+  private static let checkInterval: Duration = .milliseconds(5)
   private static let longestLine = 1 << 16
 
   /// - Parameter descriptor: a connected socket, closed with this value.
@@ -77,7 +77,7 @@ final class TakeoverChannel: Sendable {
       }
       guard try read() else {
         guard ContinuousClock.now < end else { throw .late }
-        do { try await Task.sleep(for: Self.lookEvery) } catch { throw .closed }
+        do { try await Task.sleep(for: Self.checkInterval) } catch { throw .closed }
         continue
       }
     }

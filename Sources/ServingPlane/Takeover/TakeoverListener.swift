@@ -105,7 +105,7 @@ struct TakeoverListener: Sendable {
         "pid": .int(Int64(getpid())),
         "host": .string(sockets.host), "port": .int(Int64(sockets.port)),
       ])
-    // It has been told, and exits with the reason.
+    // The new plane got the reason, and exits with it.
     guard hello.body["protocol"]?.intValue == PreviousPlane.protocolNumber else {
       throw .unexpected("another protocol")
     }

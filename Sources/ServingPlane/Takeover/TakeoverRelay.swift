@@ -51,7 +51,7 @@ struct TakeoverRelay: RouterMiddleware {
   }
 
   private static let elsewhere = APIError(
-    status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "Another process has taken over this plane; try again.")
+    status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "another process has taken over this plane; retry later")
 }
 
 /// Holds calls that change something during a takeover.

@@ -24,18 +24,19 @@ import Testing
   @Test func `a replayed delivery is not acted on twice, whatever its id`() {
     let receiver = WebhookReceiver(secret: { Array("s3cret".utf8) })
     #expect(
-      isAccepted(receiver.answer(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "a")]))))
-    #expect(isSeen(receiver.answer(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "b")]))))
-    #expect(isAccepted(receiver.answer(to: hook("{\"after\":2}", secret: "s3cret"))))
+      isAccepted(receiver.response(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "a")]))))
+    #expect(
+      isSeen(receiver.response(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "b")]))))
+    #expect(isAccepted(receiver.response(to: hook("{\"after\":2}", secret: "s3cret"))))
   }
 
   @Test func `a call that is not authentic is not remembered`() {
     let receiver = WebhookReceiver(secret: { Array("s3cret".utf8) })
-    guard case .refused = receiver.answer(to: hook("{}", secret: "guessed")) else {
+    guard case .refused = receiver.response(to: hook("{}", secret: "guessed")) else {
       Issue.record("a wrong signature was accepted")
       return
     }
-    #expect(isAccepted(receiver.answer(to: hook("{}", secret: "s3cret"))))
+    #expect(isAccepted(receiver.response(to: hook("{}", secret: "s3cret"))))
   }
 
   @Test func `a replaced secret takes effect at once, and an unreadable one admits nobody`() {
@@ -45,12 +46,12 @@ import Testing
       guard let text = secret.withLock({ $0 }) else { throw NotFound() }
       return Array(text.utf8)
     })
-    #expect(isAccepted(receiver.answer(to: hook("1", secret: "first"))))
+    #expect(isAccepted(receiver.response(to: hook("1", secret: "first"))))
     secret.withLock { $0 = "second" }
-    #expect(!isAccepted(receiver.answer(to: hook("2", secret: "first"))))
-    #expect(isAccepted(receiver.answer(to: hook("2", secret: "second"))))
+    #expect(!isAccepted(receiver.response(to: hook("2", secret: "first"))))
+    #expect(isAccepted(receiver.response(to: hook("2", secret: "second"))))
     secret.withLock { $0 = nil }
-    #expect(!isAccepted(receiver.answer(to: hook("3", secret: "second"))))
+    #expect(!isAccepted(receiver.response(to: hook("3", secret: "second"))))
   }
 
   @Test func `only the newest deliveries are remembered, up to a limit`() {

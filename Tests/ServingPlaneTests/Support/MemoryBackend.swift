@@ -101,7 +101,7 @@ final class MemoryBackend: ReplicaBackend {
     return ReplicaPlacement(address: .tcp(host: "127.0.0.1", port: port), devices: [], handle: ReplicaHandle())
   }
 
-  func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica {
+  func start(_ record: ReplicaRecord, _ model: ReplicaModel) async throws(ReplicaFailure) -> any RunningReplica {
     let refusal = state.withLock { state -> ReplicaFailure? in
       let isMeant = state.refusedVersion == nil || state.refusedVersion == record.launch.version
       return isMeant ? state.refusal : nil

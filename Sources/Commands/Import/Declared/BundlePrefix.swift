@@ -30,7 +30,7 @@ struct BundlePrefix {
 
   /// Returns the bundle with the prefix added to each name that it applies to.
   ///
-  /// - Parameter prefix: in plain words.
+  /// - Parameter prefix: the prefix without references.
   static func applied(_ prefix: String, to root: SourcedValue) -> SourcedValue {
     let word = inNames(prefix)
     let skipsSchemas = root["experimental"]?["skip_name_prefix_for_schema"]?.scalar == .bool(true)

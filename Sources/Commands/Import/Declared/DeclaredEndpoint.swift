@@ -54,7 +54,7 @@ struct DeclaredEndpoint {
       }
       return (.manifest(try ImportedManifest(draft)), findings)
     } catch {
-      let joins = joined.filter(\.changesConfig).map(\.words)
+      let joins = joined.filter(\.changesConfig).map(\.text)
       return (.skipped(name: name ?? label, why: ([error.why] + joins).joined(separator: "; ")), findings)
     }
   }
@@ -129,7 +129,7 @@ struct JoinedList: Hashable, Sendable {
 
   private var name: Substring { path.split(separator: ".").last ?? "" }
 
-  var words: String { "its \(name) come from two lists, at \(first) and at \(second)" }
+  var text: String { "its \(name) come from two lists, at \(first) and at \(second)" }
 
   var finding: Finding {
     Finding(

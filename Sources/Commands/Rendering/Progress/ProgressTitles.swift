@@ -73,7 +73,7 @@ final class ProgressTitles: Sendable {
   /// Returns what it is waiting for: the provider's message on the replicas before the decision's own.
   private static func waiting(_ assessment: Reconciler.Assessment) -> String {
     var words = ""
-    if case .present(let live) = assessment.observed { words = live.deploymentWords }
+    if case .present(let live) = assessment.observed { words = live.deploymentMessages }
     let decision = assessment.decision
     if decision.reason.code == .overdue || words.isEmpty {
       let ours = decision.blockedBy ?? decision.degraded ?? decision.reason.detail

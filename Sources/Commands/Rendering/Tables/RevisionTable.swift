@@ -25,7 +25,8 @@ enum RevisionTable {
     if recorded.memory.lastGood?.number == revision.number { notes.append("last good") }
     if let attempt = recorded.memory.attempt, attempt.revision == revision.number {
       notes.append(
-        attempt.refusal.map { "\($0.mayHaveArrived ? "not confirmed" : "not accepted"): \($0.words)" } ?? "in progress")
+        attempt.refusal.map { "\($0.mayHaveArrived ? "not confirmed" : "not accepted"): \($0.message)" }
+          ?? "in progress")
     }
     if let message = revision.outcome.message { notes.append(message) }
     if let lost = recorded.lostConfigs[revision.number] { notes.append(lost.message) }

@@ -138,7 +138,7 @@ struct GitCommand: Sendable {
   }
 }
 
-/// A failure of git, in words for people: git's own if it has any.
+/// A failure of git, with a message for people: git's own if there is one.
 struct GitFailure: Error {
   let message: String
 

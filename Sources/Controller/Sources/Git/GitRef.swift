@@ -44,7 +44,7 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Its name in a sentence, for people.
-  var words: String {
+  var phrase: String {
     switch kind {
     case .name: "branch or tag \"\(text)\""
     case .reference: "reference \"\(text)\""

@@ -44,7 +44,7 @@ struct GitRepository: Sendable {
       if let commit = commits[source + "^{}"] ?? commits[source] { return RemoteCommit(source: source, commit: commit) }
     }
     let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be given in full)" : ""
-    throw GitFailure("\(ref.words) not found\(hint)")
+    throw GitFailure("\(ref.phrase) not found\(hint)")
   }
 
   /// Fetches the offered commit, unless it is already here.

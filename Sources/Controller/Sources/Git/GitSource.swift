@@ -58,7 +58,7 @@ package final class GitSource: ManifestSource {
       remote: remote, ref: ref, access: access, git: GitCommand(environment: environment, home: directory + "/home"),
       directory: directory, limits: limits)
     description =
-      "git repository \(remote.shown), \(ref.words)" + (self.path == "." ? "" : ", path \(self.path)")
+      "git repository \(remote.shown), \(ref.phrase)" + (self.path == "." ? "" : ", path \(self.path)")
   }
 
   /// Checks that a repository on this machine exists. A remote one may only be unavailable, and with an earlier commit in
@@ -134,13 +134,13 @@ package final class GitSource: ManifestSource {
       if remoteCommit.commit == state.withLock({ $0.current?.commit }) { return }
       commit = try await repository.fetch(remoteCommit)
     } catch let failure as GitFailure {
-      throw GitFailure("cannot fetch \(repository.ref.words) of \(repository.remote.shown): \(failure.message)")
+      throw GitFailure("cannot fetch \(repository.ref.phrase) of \(repository.remote.shown): \(failure.message)")
     }
     do {
       try await adopt(commit)
     } catch let failure as GitFailure {
       throw GitFailure(
-        "commit \(commit) of \(repository.remote.shown), \(repository.ref.words), is not used: \(failure.message)")
+        "commit \(commit) of \(repository.remote.shown), \(repository.ref.phrase), is not used: \(failure.message)")
     }
   }
 

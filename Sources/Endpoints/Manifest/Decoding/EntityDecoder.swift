@@ -6,7 +6,7 @@ struct EntityDecoder {
   private(set) var entities: [ManifestEntity] = []
   private(set) var findings: [Finding] = []
   private(set) var engineLocation: SourceLocation?
-  /// The fields of `plane`.
+  /// The fields of `plane`, and the lists of adapters.
   private(set) var planeFields: [WrittenField] = []
   private var sharedEngine = EngineArguments()
   private var plane = PlaneArguments()
@@ -14,7 +14,7 @@ struct EntityDecoder {
   init(spec: Record) { self.spec = spec }
 
   mutating func decode() {
-    sharedEngine = engine(of: spec)
+    sharedEngine = engine(of: spec, path: "spec")
     readPlane()
     guard !spec.isAbsent("servedEntities") else {
       if let entity = entity(spec, path: "spec", traffic: 100) { entities = [entity] }
@@ -60,8 +60,9 @@ struct EntityDecoder {
     let workload = Workload.apiWord(word)
     let scaleToZero = record.boolean("scaleToZero") ?? false
     let isFlat = path == "spec"
-    let engine = isFlat ? sharedEngine : engine(of: record).over(sharedEngine)
+    let engine = isFlat ? sharedEngine : engine(of: record, path: path).over(sharedEngine)
     checkHardware(record, path, workload: workload, engine: engine)
+    checkAdapters(record, path, engine: engine)
     let concurrency = concurrency(record, path, scaleToZero: scaleToZero)
     guard let model = record.text("model"), let version = record.version("entityVersion"),
       let versionLocation = record.location(of: "entityVersion")
@@ -69,6 +70,7 @@ struct EntityDecoder {
     var environment = spec.texts("environment") ?? [:]
     if !isFlat, let own = record.texts("environment") { environment.merge(own) { $1 } }
     if let arguments = engine.text { environment[EngineArguments.variable] = arguments }
+    if let adapters = EngineAdapters(engine.adapters ?? []).text { environment[EngineAdapters.variable] = adapters }
     if let settings = plane.text { environment[PlaneArguments.variable] = settings }
     return ManifestEntity(
       name: isFlat ? nil : record.text("name"), model: model, version: version, workloadType: workload,
@@ -100,13 +102,31 @@ struct EntityDecoder {
     return ProvisionedConcurrency(min: least, max: most)
   }
 
-  private mutating func engine(of record: Record) -> EngineArguments {
+  private mutating func engine(of record: Record, path: String) -> EngineArguments {
     guard let engine = record.record("engine") else { return EngineArguments() }
-    engineLocation = engineLocation ?? engine.location
+    let path = path + ".engine"
+    let adaptersLocation = engine.location(of: "adapters")
+    if let adaptersLocation { planeFields.append(WrittenField(path: path + ".adapters", location: adaptersLocation)) }
+    // Adapters alone are no flags: they have a finding of their own for a workspace.
+    let hasFlags = engine.type.fields.contains { $0.name != "adapters" && !engine.isAbsent($0.name) }
+    if hasFlags || adaptersLocation == nil { engineLocation = engineLocation ?? engine.location }
+    var reader = AdapterDecoder()
+    let adapters = reader.adapters(of: engine, path: path)
+    findings += reader.findings
     return EngineArguments(
       dtype: engine.text("dtype"), maxModelLen: engine.integer("maxModelLen"),
       gpuMemoryUtilization: engine.number("gpuMemoryUtilization"),
-      extra: engine.list("extraArgs")?.compactMap(\.text))
+      extra: engine.list("extraArgs")?.compactMap(\.text), adapters: adapters)
+  }
+
+  private mutating func checkAdapters(_ record: Record, _ path: String, engine: EngineArguments) {
+    guard engine.adapters?.isEmpty == false, engine.namesLoRAModules else { return }
+    let own = record.record("engine")?.location(of: "adapters")
+    if let location = own ?? spec.record("engine")?.location(of: "adapters") {
+      report(
+        location, (own == nil ? "spec" : path) + ".engine.adapters",
+        "conflicts with --lora-modules in extraArgs; vLLM uses only one list", "list every adapter here")
+    }
   }
 
   private mutating func checkHardware(
@@ -127,7 +147,7 @@ struct EntityDecoder {
   private mutating func readPlane() {
     guard let record = spec.record("plane") else { return }
     plane = PlaneArguments(record)
-    planeFields = Self.written(record, path: "spec.plane")
+    planeFields += Self.written(record, path: "spec.plane")
     guard let location = record.location(of: "idleAfter") else { return }
     let entities = spec.isAbsent("servedEntities") ? [spec] : (spec.list("servedEntities") ?? []).compactMap(\.record)
     let mayScale = entities.contains { !$0.isAbsent("scaleToZero") && $0.boolean("scaleToZero") != false }

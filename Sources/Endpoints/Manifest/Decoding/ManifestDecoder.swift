@@ -38,7 +38,7 @@ package enum ManifestDecoder {
       findings: findings, omitted: reader.omitted.count)
   }
 
-  /// Returns one finding for a document of another kind, or for one that is no object, instead of one for each field.
+  /// Returns one finding for a document of another kind, or for one that is not an object, not one for each field.
   private static func stranger(_ root: YAMLNode, in source: SourceFile) -> Finding? {
     guard let mapping = root.mapping else {
       return Finding(

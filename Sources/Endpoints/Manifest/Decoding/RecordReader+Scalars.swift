@@ -46,7 +46,7 @@ extension RecordReader {
   }
 
   private mutating func integer(_ scalar: YAMLScalar, _ node: YAMLNode, _ range: ClosedRange<Int>) -> FieldValue? {
-    // The words are created only if needed.
+    // The text of a fault is created only if it is needed.
     if case .integer(let value) = scalar.kind, range.contains(value) { return .integer(value) }
     let expected = "an integer " + range.words
     switch scalar.kind {
@@ -155,7 +155,7 @@ extension RecordReader {
 
   /// Returns the fault of a scalar that should be text but is not clearly text.
   static func notText(_ kind: ScalarKind, _ text: String, isSecret: Bool) -> Fault? {
-    // Nearly every text is one; no words are created for it.
+    // Nearly every text is one, and needs no message.
     if case .string = kind { return nil }
     let value = isSecret ? "the value" : text
     let quoted = isSecret ? "write it in quotes" : "write \"\(text)\" in quotes"

@@ -109,14 +109,9 @@ extension RecordReader {
   }
 
   private func unknown(_ name: String, in type: ObjectType) -> Fault {
-    // A finding that is only counted needs no words.
+    // A finding that is only counted needs no message.
     if isFull { return Fault("unknown field") }
     let other = type.fields.first { $0.otherNames.contains(name) }?.name
-    if ["adapters", "adapter", "lora", "loraModules", "lora_modules", "loras"].contains(name) {
-      return Fault(
-        "LoRA adapters have no field of their own",
-        suggestion: "add --enable-lora and --lora-modules to engine.extraArgs")
-    }
     if let near = other ?? Similarity.closest(to: name, among: type.fields.lazy.map(\.name)) {
       return Fault("unknown field", suggestion: "did you mean \"\(near)\"?")
     }

@@ -10,14 +10,19 @@ package struct EngineArguments: Sendable, Hashable {
   package var maxModelLen: Int?
   package var gpuMemoryUtilization: Double?
   package var extra: [String]?
+  /// The LoRA adapters, which are no flags: a plane makes flags of them. They have a variable of their own
+  /// (``EngineAdapters``).
+  package var adapters: [EngineAdapter]?
 
   package init(
-    dtype: String? = nil, maxModelLen: Int? = nil, gpuMemoryUtilization: Double? = nil, extra: [String]? = nil
+    dtype: String? = nil, maxModelLen: Int? = nil, gpuMemoryUtilization: Double? = nil, extra: [String]? = nil,
+    adapters: [EngineAdapter]? = nil
   ) {
     self.dtype = dtype
     self.maxModelLen = maxModelLen
     self.gpuMemoryUtilization = gpuMemoryUtilization
     self.extra = extra
+    self.adapters = adapters
   }
 
   /// The arguments as vLLM flags, in a fixed order.
@@ -39,7 +44,13 @@ package struct EngineArguments: Sendable, Hashable {
   func over(_ shared: EngineArguments) -> EngineArguments {
     EngineArguments(
       dtype: dtype ?? shared.dtype, maxModelLen: maxModelLen ?? shared.maxModelLen,
-      gpuMemoryUtilization: gpuMemoryUtilization ?? shared.gpuMemoryUtilization, extra: extra ?? shared.extra)
+      gpuMemoryUtilization: gpuMemoryUtilization ?? shared.gpuMemoryUtilization, extra: extra ?? shared.extra,
+      adapters: adapters ?? shared.adapters)
+  }
+
+  /// Whether the flags name LoRA adapters themselves; vLLM uses only the last list.
+  var namesLoRAModules: Bool {
+    (extra ?? []).contains { $0.prefix { $0 != "=" }.replacing("_", with: "-") == "--lora-modules" }
   }
 
   /// Returns the fault of an argument in `extraArgs`: flags that have their own field, and flags that the plane sets.

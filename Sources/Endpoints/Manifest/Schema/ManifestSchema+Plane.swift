@@ -19,7 +19,7 @@ extension ManifestSchema {
   private static let queue = ObjectType([
     // The maximum number of queued requests. Default: 1024.
     Field("length", .integer(0...1_000_000), otherNames: ["size", "maxLength", "max_length"]),
-    // How long a request may wait for a place at a replica. Default: 5m.
+    // How long a request may wait for a replica. Default: 5m.
     Field("wait", .duration, otherNames: ["timeout", "maxWait", "max_wait"]),
     // The maximum size of all queued requests. Default: 64Mi.
     Field("bytes", .bytes(1 << 10...1 << 40), otherNames: ["memory", "maxBytes", "max_bytes"]),

@@ -126,6 +126,23 @@ package enum ManifestSchema {
       otherNames: ["gpu_memory_utilization", "gpu-memory-utilization"]),
     // Additional vLLM flags, one argument per item, passed unchanged.
     Field("extraArgs", .list(.text(.engineArgument), atMost: 100), otherNames: ["args", "extra_args", "flags"]),
+    // LoRA adapters that the engine serves beside the model. Clients request them as ENDPOINT:NAME.
+    Field(
+      "adapters", .list(.object(adapter), atMost: EngineAdapters.limit),
+      otherNames: ["adapter", "lora", "loras", "loraModules", "lora_modules", "lora-modules"]),
+  ])
+
+  private static let adapter = ObjectType([
+    // The name after the colon: lowercase letters, digits and -.
+    Field("name", .text(.adapterName), .required, example: "name: tone"),
+    // The registered model of the adapter.
+    Field(
+      "model", .text(.modelName), .required, otherNames: ["entity_name", "entityName", "model_name", "modelName"],
+      example: "model: main.support.tone"),
+    // The version number.
+    Field(
+      "version", .version, .required,
+      otherNames: ["entityVersion", "entity_version", "model_version", "modelVersion"], example: "version: \"3\""),
   ])
 
   // MARK: Rollouts

@@ -2,9 +2,9 @@ import CanonicalJSON
 import Durations
 import LibYAML
 
-/// The settings that only a serving plane has, passed from a manifest to a plane: in one environment variable, as a JSON
-/// object in the manifest's own terms, because the serving API has no field for them. They are the endpoint's, so each of
-/// its entities has the same; a plane applies a change of them without new replicas.
+/// The settings that only a serving plane has, passed from a manifest to a plane: in one environment variable, as a
+/// JSON object in the manifest's own terms, because the serving API has no field for them. They are the endpoint's, so
+/// each of its entities has the same; a plane applies a change of them without new replicas.
 package struct PlaneArguments: Sendable, Hashable {
   /// The environment variable that carries the settings.
   package static let variable = ReservedNames.environmentPrefix + "PLANE"
@@ -25,7 +25,7 @@ package struct PlaneArguments: Sendable, Hashable {
   package var concurrency: Int?
   /// The maximum number of queued requests.
   package var queueLength: Int?
-  /// How long a request may wait for a place at a replica. Whole seconds.
+  /// How long a request may wait for a replica. Whole seconds.
   package var queueWait: Duration?
   /// The maximum size of all queued requests.
   package var queueBytes: Int?

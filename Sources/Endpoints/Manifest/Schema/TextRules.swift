@@ -19,6 +19,20 @@ extension TextRule {
   /// The same characters; default names are derived to match (serving-api.md Q13).
   static let entityName = TextRule(longest: 63, check: nameFault)
 
+  /// The name of a LoRA adapter, which follows the endpoint's name and a colon in a request's `model`.
+  static let adapterName = TextRule(longest: 63) { name in
+    guard let first = name.utf8.first else { return Fault("is empty", suggestion: "for example tone") }
+    let isAllowed = { (byte: UInt8) in
+      byte == UInt8(ascii: "-") || (byte.isAlphanumeric && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte))
+    }
+    if let stranger = name.unicodeScalars.first(where: { !$0.isASCII || !isAllowed(UInt8(ascii: $0)) }) {
+      return Fault(
+        "\(shown(name)) contains \(shown(String(stranger))); an adapter's name may contain lowercase letters, digits "
+          + "and \"-\"")
+    }
+    return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not start with a letter or a digit")
+  }
+
   private static func nameFault(_ name: String) -> Fault? {
     guard let first = name.utf8.first else { return Fault("is empty") }
     if !name.utf8.allSatisfy(\.isNameByte),
@@ -129,6 +143,7 @@ extension TextMapRule {
   /// What a manifest has instead of the variables that Setpoint sets.
   private static let fieldsByVariable = [
     EngineArguments.variable: "the flags under engine", PlaneArguments.variable: "the settings under plane",
+    EngineAdapters.variable: "the list under engine.adapters",
   ]
 
   private static func isNameOfSecret(_ name: String) -> Bool {

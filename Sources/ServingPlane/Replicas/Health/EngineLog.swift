@@ -43,14 +43,14 @@ struct EngineLog: Sendable {
     var wordless: String?
     for (index, line) in lines.enumerated().reversed() where isException(line.text) && !isHollow(line.text) {
       guard isWordless(line.text) else { return line.text.trimming(" \t") }
-      if let told = told(lines, index) { return told }
+      if let explained = explained(lines, index) { return explained }
       if wordless == nil { wordless = raised(lines, index) }
     }
     return wordless
   }
 
   /// An exception with the lines of its message that follow it; nil if none does.
-  private static func told(_ lines: [Line], _ index: Int) -> String? {
+  private static func explained(_ lines: [Line], _ index: Int) -> String? {
     let head = lines[index]
     var words: [String] = []
     for line in lines[(index + 1)...] where line.process == head.process && line.source == head.source {

@@ -20,7 +20,7 @@ struct LivenessMachine: Sendable {
   /// The next action.
   enum Action: Hashable, Sendable {
     /// Nothing is wrong; check again after the usual interval.
-    case lookAgain
+    case checkAgain
     /// The engine is idle, or has not moved since the last check: request a token.
     case askForToken
     /// The engine is dead or frozen.
@@ -48,14 +48,14 @@ struct LivenessMachine: Sendable {
     case .token:
       lastMove = now
       lastToken = now
-      return .lookAgain
+      return .checkAgain
     case .metrics(let running, let progress):
       let moved = lastProgress.map { progress != $0 } ?? true
       lastProgress = progress
-      if running == 0, let lastToken, now - lastToken < tokenEvery { return .lookAgain }
+      if running == 0, let lastToken, now - lastToken < tokenEvery { return .checkAgain }
       guard moved, running > 0 else { return .askForToken }
       lastMove = now
-      return .lookAgain
+      return .checkAgain
     case .engineDead:
       return .replace(ReplicaFailure("vLLM's engine is dead: /health returns HTTP 503"))
     case .noToken:
@@ -66,6 +66,6 @@ struct LivenessMachine: Sendable {
   }
 
   private func overdue(_ now: Duration, _ explanation: String) -> Action {
-    now - lastMove >= patience ? .replace(ReplicaFailure(explanation)) : .lookAgain
+    now - lastMove >= patience ? .replace(ReplicaFailure(explanation)) : .checkAgain
   }
 }

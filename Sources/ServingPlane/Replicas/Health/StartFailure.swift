@@ -169,6 +169,12 @@ enum StartFailure {
     Rule(
       words: ["size mismatch"], explanation: "the weights do not match the model's config.json: their shapes differ"),
     Rule(
+      words: ["expected target modules in"],
+      explanation: "a LoRA adapter does not fit the model: it changes modules that vLLM cannot adapt there"),
+    Rule(
+      words: ["does not support lora"],
+      explanation: "this vLLM cannot serve LoRA adapters with the model's architecture"),
+    Rule(
       words: ["cannot assign requested address"],
       explanation: "the entrypoint's host is not an address of this machine"),
     Rule(

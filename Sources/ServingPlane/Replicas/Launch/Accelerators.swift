@@ -5,6 +5,8 @@ struct Accelerators: Hashable, Sendable {
   struct GPU: Hashable, Sendable {
     let index: Int
     let name: String
+    /// In bytes; nil if the driver does not say.
+    var memory: Int64?
   }
 
   let gpus: [GPU]
@@ -15,7 +17,7 @@ struct Accelerators: Hashable, Sendable {
   static func detect() async -> Accelerators {
     do {
       let result = try await Subprocess.run(
-        .name("nvidia-smi"), arguments: ["--query-gpu=index,name", "--format=csv,noheader"],
+        .name("nvidia-smi"), arguments: ["--query-gpu=index,name,memory.total", "--format=csv,noheader"],
         output: .string(limit: 64 * 1024), error: .discarded)
       guard result.terminationStatus.isSuccess else { return .none }
       return Accelerators(listing: result.standardOutput)
@@ -26,13 +28,22 @@ struct Accelerators: Hashable, Sendable {
 
   init(gpus: [GPU]) { self.gpus = gpus }
 
-  /// Parses lines such as `0, NVIDIA A10G`.
+  /// Parses lines such as `0, NVIDIA A10G, 23028 MiB`. The memory may be missing or `[N/A]`.
   init(listing: String) {
     gpus = listing.split(whereSeparator: \.isNewline).compactMap { line in
-      let fields = line.split(separator: ",", maxSplits: 1).map { $0.trimming(" ") }
-      guard fields.count == 2, let index = Int(fields[0]) else { return nil }
-      return GPU(index: index, name: fields[1])
+      let fields = line.split(separator: ",", maxSplits: 2).map { $0.trimming(" ") }
+      guard fields.count >= 2, let index = Int(fields[0]) else { return nil }
+      return GPU(index: index, name: fields[1], memory: fields.count == 3 ? Self.bytes(fields[2]) : nil)
     }
+  }
+
+  /// Parses a size such as `23028 MiB`.
+  private static func bytes(_ text: String) -> Int64? {
+    let parts = text.split(separator: " ")
+    guard parts.count == 2, parts[1] == "MiB", let number = Int64(parts[0]), (1...(1 << 30)).contains(number) else {
+      return nil
+    }
+    return number << 20
   }
 
   /// One line of text.
@@ -72,7 +83,7 @@ struct Accelerators: Hashable, Sendable {
     if let entity = entities.first(where: { places(for: $0.workloadType) > gpus.count }) {
       let needed = places(for: entity.workloadType)
       return
-        "served entity '\(entity.name)': workload_type \(entity.workloadType) needs \(Self.count(needed)) for each "
+        "served entity \"\(entity.name)\": workload_type \(entity.workloadType) needs \(Self.count(needed)) for each "
         + "replica; \(present)"
     }
     let total = entities.reduce(0) { $0 + places(for: $1.workloadType) * $1.leastReplicas }

@@ -20,7 +20,7 @@ struct LaunchCommand: Hashable, Sendable {
   ///   - entrypoint: the version's `metadata.entrypoint`.
   ///   - port: the replica's port on 127.0.0.1.
   ///   - environment: the values of `$NAME` in the entrypoint.
-  ///   - engineArguments: appended unchanged; see ``EngineFlags``.
+  ///   - engineArguments: appended unchanged; see ``EngineFlags`` and ``LoadedAdapter``.
   init(
     entrypoint: String, port: Int, environment: [String: String], engineArguments: [String] = []
   ) throws(EntrypointError) {
@@ -60,6 +60,13 @@ struct LaunchCommand: Hashable, Sendable {
       !words[serve + 1].hasPrefix("-")
     else { return nil }
     return words[serve + 1]
+  }
+
+  /// The path of the model that the engine loads, if it is on this machine.
+  ///
+  /// - Parameter artifacts: the folder in which the entrypoint runs.
+  func modelPath(in artifacts: String) -> String? {
+    modelArgument.map { $0.hasPrefix("/") ? $0 : artifacts + "/" + $0 }
   }
 
   private static func setting(_ option: String, to value: String, in words: [String]) -> [String] {

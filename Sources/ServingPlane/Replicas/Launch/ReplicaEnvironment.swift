@@ -1,3 +1,5 @@
+import Endpoints
+
 /// The environment of a replica: what the plane passes on, what this machine needs, what the entity sets, and the mark
 /// that identifies the process as ours. Later ones take precedence.
 struct ReplicaEnvironment {
@@ -63,6 +65,7 @@ struct ReplicaEnvironment {
       variables["CUDA_VISIBLE_DEVICES"] = devices.map(String.init).joined(separator: ",")
     }
     variables[EngineFlags.variable] = nil
+    variables[EngineAdapters.variable] = nil
     variables["VLLM_API_KEY"] = nil
     variables["PORT"] = String(port)
     variables["TMPDIR"] = temporary

@@ -23,14 +23,15 @@ struct ReplicaLauncher: Sendable {
   /// - Parameters:
   ///   - record: the replica to start.
   ///   - handle: its directories.
-  ///   - version: its model version.
+  ///   - model: what it serves.
   ///   - mark: identifies its processes.
   /// - Throws: `ReplicaFailure` with the reason, before anything is started.
   func prepare(
-    _ record: ReplicaRecord, _ handle: ProcessHandle, version: ModelVersion, mark: ReplicaMark
+    _ record: ReplicaRecord, _ handle: ProcessHandle, _ model: ReplicaModel, mark: ReplicaMark
   ) throws(ReplicaFailure) -> Prepared {
+    let version = model.version
     let entity = try resolved(record.launch.environment)
-    let command = try command(version.entrypoint, port: record.port, entity: entity)
+    let command = try command(model, port: record.port, entity: entity)
     try checkModel(command, version: version, isOffline: entity["HF_HUB_OFFLINE"] != "0")
     var variables = ReplicaEnvironment(accelerators: accelerators, cores: cores).variables(
       plane: environment.filter { !command.removals.contains($0.key) },
@@ -81,13 +82,16 @@ struct ReplicaLauncher: Sendable {
   }
 
   private func command(
-    _ entrypoint: String, port: Int, entity: [String: String]
+    _ model: ReplicaModel, port: Int, entity: [String: String]
   ) throws(ReplicaFailure) -> LaunchCommand {
+    let entrypoint = model.version.entrypoint
     do {
       let arguments = try entity[EngineFlags.variable].map(EngineFlags.words) ?? []
+      // The endpoint's own flags follow, and take precedence.
       return try LaunchCommand(
         entrypoint: entrypoint, port: port,
-        environment: ReplicaEnvironment.passedOn(environment).merging(entity) { $1 }, engineArguments: arguments)
+        environment: ReplicaEnvironment.passedOn(environment).merging(entity) { $1 },
+        engineArguments: LoadedAdapter.flags(model.adapters) + arguments)
     } catch {
       throw ReplicaFailure("the entrypoint cannot be run: \(error)", line: entrypoint)
     }
@@ -97,8 +101,9 @@ struct ReplicaLauncher: Sendable {
   private func checkModel(
     _ command: LaunchCommand, version: ModelVersion, isOffline: Bool
   ) throws(ReplicaFailure) {
-    guard isOffline, let model = command.modelArgument else { return }
-    let path = model.hasPrefix("/") ? model : version.artifacts + "/" + model
+    guard isOffline, let model = command.modelArgument, let path = command.modelPath(in: version.artifacts) else {
+      return
+    }
     guard access(path, F_OK) != 0 else { return }
     let present = (try? FileManager.default.contentsOfDirectory(atPath: version.artifacts))?.sorted() ?? []
     let listing = present.isEmpty ? "nothing" : present.prefix(10).joined(separator: ", ")

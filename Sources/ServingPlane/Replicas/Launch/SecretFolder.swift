@@ -48,7 +48,7 @@ struct SecretFolder: Sendable {
     } catch {
       throw SecretError(
         description:
-          "there is no secret \(reference.scope)/\(reference.key) on this plane; write its value to \(file), "
+          "no secret \(reference.scope)/\(reference.key) on this plane; write its value to \(file), "
           + "readable only by the user that runs the plane", isMissing: true)
     }
   }

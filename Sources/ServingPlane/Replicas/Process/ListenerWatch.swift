@@ -15,7 +15,7 @@ final class ListenerWatch: Sendable {
 
   /// A socket that has been silent this often is not an HTTP server.
   private static let maximumAsks = 5
-  /// How often to look for the socket of a replica that has answered. On a machine that hides it, it is never found.
+  /// How often to search for the socket of a replica that has answered. On a machine that hides it, it is never found.
   private static let maximumLooks = 20
 
   init(port: Int, client: HTTPClient) {

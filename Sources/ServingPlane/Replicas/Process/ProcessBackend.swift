@@ -30,11 +30,11 @@ struct ProcessBackend: ReplicaBackend {
       address: .tcp(host: "127.0.0.1", port: port ?? 0), devices: devices ?? [], handle: handle.stored)
   }
 
-  func start(_ record: ReplicaRecord, _ version: ModelVersion) async throws(ReplicaFailure) -> any RunningReplica {
+  func start(_ record: ReplicaRecord, _ model: ReplicaModel) async throws(ReplicaFailure) -> any RunningReplica {
     try await BlockingWork.brief.run { () throws(ReplicaFailure) -> any RunningReplica in
       guard let handle = ProcessHandle(record.handle) else { throw Self.foreign }
       do throws(ReplicaFailure) {
-        return replica(record, handle, try launch(record, handle, version))
+        return replica(record, handle, try launch(record, handle, model))
       } catch {
         ReplicaLeftovers.remove(temporary: handle.temporary, sharedMemory: [])
         throw error
@@ -43,13 +43,13 @@ struct ProcessBackend: ReplicaBackend {
   }
 
   private func launch(
-    _ record: ReplicaRecord, _ handle: ProcessHandle, _ version: ModelVersion
+    _ record: ReplicaRecord, _ handle: ProcessHandle, _ model: ReplicaModel
   ) throws(ReplicaFailure) -> ProcessTable.Identity {
     guard record.port != 0 else { throw .ofMachine("no port is free for the replica") }
     guard record.devices.count == accelerators.places(for: record.launch.workloadType) else {
       throw .ofMachine("too few GPUs are free for a replica of \(record.launch.workloadType)")
     }
-    let prepared = try launcher.prepare(record, handle, version: version, mark: mark(of: record.id))
+    let prepared = try launcher.prepare(record, handle, model, mark: mark(of: record.id))
     return try launcher.start(prepared, handle)
   }
 

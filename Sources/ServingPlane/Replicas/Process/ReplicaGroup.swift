@@ -86,7 +86,7 @@ struct ReplicaGroup: Sendable {
       round += 1
       guard let (victims, found) = await BlockingWork.brief.run({ killAll() }) else {
         // A process that cannot be inspected is not gone.
-        try? await Task.sleep(for: Self.lookAgain)
+        try? await Task.sleep(for: Self.checkInterval)
         continue
       }
       guard !victims.isEmpty else { break }
@@ -96,7 +96,7 @@ struct ReplicaGroup: Sendable {
     return files
   }
 
-  private static let lookAgain: Duration = .milliseconds(200)
+  private static let checkInterval: Duration = .milliseconds(200)
 
   private func killAll() -> (victims: [ProcessTable.Identity], files: Set<String>)? {
     guard let victims = members()?.map(\.identity) else { return nil }

@@ -3,11 +3,11 @@ internal import Endpoints
 internal import ServingPlane
 
 /// The options of `setpoint run` as they were given.
-enum RunWords {
-  /// Returns the words that start the same controller again from any directory: paths are absolute, and values that may
-  /// be secret are replaced.
+enum RunArguments {
+  /// Returns the arguments that start the same controller again from any directory: paths are absolute, and values that
+  /// may be secret are replaced.
   ///
-  /// - Parameter arguments: the words after `run`.
+  /// - Parameter arguments: the arguments after `run`.
   static func forRestart(_ arguments: some Collection<String>) -> [String] {
     var words: [String] = []
     var rest = Array(arguments)[...]

@@ -1,5 +1,6 @@
 extension HeldConfig {
-  var words: String {
+  /// Why the config is held.
+  var explanation: String {
     switch cause {
     case .failed: "this config failed"
     case .refused: "the provider refused this config"

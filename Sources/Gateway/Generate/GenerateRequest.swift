@@ -1,0 +1,114 @@
+import CanonicalJSON
+import HTTPSupport
+import NIOCore
+
+/// The body of a request to a `generate` route, which is the same for every chat model.
+struct GenerateRequest: Hashable, Sendable {
+  enum Field: String, CaseIterable, Sendable {
+    case prompt
+    case systemMessage = "system_message"
+    case maxTokens = "max_tokens"
+    case temperature, metadata, stream
+  }
+
+  let prompt: String
+  let systemMessage: String?
+  let maxTokens: Int64?
+  let temperature: Double?
+  /// What the client notes about the request, for its record.
+  let metadata: [String: String]
+  let isStream: Bool
+
+  /// - Throws: an error that names every invalid field.
+  init(parsing bytes: ByteBuffer) throws(GatewayError) {
+    let members: [String: JSONValue]
+    do throws(JSONError) {
+      members = try JSONValue(parsing: Array(bytes.readableBytesView)).objectValue ?? [:]
+    } catch {
+      throw .malformed(QueryBody.Malformed(message: error.message, offset: error.offset))
+    }
+    try self.init(members)
+  }
+
+  private init(_ members: [String: JSONValue]) throws(GatewayError) {
+    var reader = FieldReader(members)
+    let text = reader.read(.prompt, "a non-empty string", isRequired: true, \.stringValue) { !$0.isEmpty }
+    systemMessage = reader.read(.systemMessage, "a string", \.stringValue)
+    maxTokens = reader.read(.maxTokens, "an integer of at least 1", \.intValue) { $0 >= 1 }
+    temperature = reader.read(.temperature, "a number from 0 to 2", \.doubleValue) { $0 >= 0 && $0 <= 2 }
+    metadata = reader.read(.metadata, Self.metadataRule, Self.shortTexts) ?? [:]
+    isStream = reader.read(.stream, "true or false", \.boolValue) ?? false
+    reader.refuseUnknownFields()
+    guard let prompt = text, reader.findings.isEmpty else { throw .invalidFields(reader.findings) }
+    self.prompt = prompt
+  }
+
+  /// The request as the engine takes it. A stream ends with the token counts only if they are requested.
+  var chatCompletion: JSONValue {
+    var messages: [JSONValue] = []
+    if let systemMessage { messages.append(["role": "system", "content": .string(systemMessage)]) }
+    messages.append(["role": "user", "content": .string(prompt)])
+    var members: [String: JSONValue] = ["messages": .array(messages)]
+    if let maxTokens { members["max_tokens"] = .int(maxTokens) }
+    if let temperature { members["temperature"] = .double(temperature) }
+    if isStream {
+      members["stream"] = true
+      members["stream_options"] = ["include_usage": true]
+    }
+    return .object(members)
+  }
+
+  /// The bounds of OpenAI's `metadata`, in bytes: it is kept in the request's record.
+  private static let maxMetadata = (count: 16, key: 64, value: 512)
+
+  private static let metadataRule =
+    "an object of strings: at most \(maxMetadata.count), with keys of at most \(maxMetadata.key) bytes and values of "
+    + "at most \(maxMetadata.value)"
+
+  /// The members of an object, if it keeps the bounds.
+  private static func shortTexts(_ value: JSONValue) -> [String: String]? {
+    guard case .object(let members, let alike) = value, alike.isEmpty, members.count <= maxMetadata.count else {
+      return nil
+    }
+    var texts: [String: String] = [:]
+    for (key, value) in members {
+      guard let text = value.stringValue, key.utf8.count <= maxMetadata.key, text.utf8.count <= maxMetadata.value else {
+        return nil
+      }
+      texts[key] = text
+    }
+    return texts
+  }
+}
+
+/// Reads the fields of a request, and notes what is wrong with them. A field that is null counts as omitted.
+private struct FieldReader {
+  let members: [String: JSONValue]
+  private(set) var findings: [String] = []
+
+  init(_ members: [String: JSONValue]) { self.members = members }
+
+  /// - Parameter expected: what is right.
+  mutating func read<Value>(
+    _ field: GenerateRequest.Field, _ expected: String, isRequired: Bool = false,
+    _ convert: (JSONValue) -> Value?, where isRight: (Value) -> Bool = { _ in true }
+  ) -> Value? {
+    guard let value = members[field.rawValue], !value.isNull else {
+      if isRequired { findings.append("\"\(field.rawValue)\" is missing: it must be \(expected)") }
+      return nil
+    }
+    guard let converted = convert(value), isRight(converted) else {
+      findings.append("\"\(field.rawValue)\" must be \(expected)")
+      return nil
+    }
+    return converted
+  }
+
+  mutating func refuseUnknownFields() {
+    let unknown = members.keys.filter { GenerateRequest.Field(rawValue: $0) == nil }.sorted()
+    guard !unknown.isEmpty else { return }
+    let named = GatewayError.list(unknown.map { String($0.prefix(64)) })
+    let known = GatewayError.list(GenerateRequest.Field.allCases.map(\.rawValue))
+    findings.append("unknown field\(unknown.count == 1 ? "" : "s") \(named); known fields: \(known)")
+  }
+}

@@ -1,0 +1,35 @@
+/// The options in a command line of vLLM. Of a repeated one, the last counts; `_` stands for `-`, as vLLM accepts it.
+struct EngineOptions: Hashable, Sendable {
+  /// By name, such as `--dtype`. A flag without a value has the next word, or an empty text.
+  private var values: [String: String] = [:]
+
+  private static let abbreviations = [
+    "-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size",
+    "-dcp": "--decode-context-parallel-size", "-pcp": "--prefill-context-parallel-size",
+    "-ep": "--enable-expert-parallel", "-q": "--quantization",
+  ]
+
+  init(_ words: [String]) {
+    for (index, word) in words.enumerated() where word.hasPrefix("-") {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { String($0) }
+      let written = parts[0]
+      let name = Self.abbreviations[written] ?? written.replacing("_", with: "-")
+      values[name] = parts.count == 2 ? parts[1] : index + 1 < words.count ? words[index + 1] : ""
+    }
+  }
+
+  subscript(name: String) -> String? { values[name] }
+
+  /// Whether there is an option whose name begins with the text.
+  func contains(prefix: String) -> Bool { values.keys.contains { $0.hasPrefix(prefix) } }
+
+  /// A whole number as vLLM reads it for lengths, such as `8192`, `8k` (8,000) or `8K` (8,192); nil for anything else.
+  static func number(_ text: String) -> Int? {
+    if let number = Int(text) { return number }
+    let units: [Character: Double] = ["k": 1e3, "m": 1e6, "K": 1024, "M": 1_048_576]
+    guard let unit = text.last.flatMap({ units[$0] }), let number = Double(text.dropLast()), number >= 0 else {
+      return nil
+    }
+    return Int(exactly: (number * unit).rounded(.down))
+  }
+}
