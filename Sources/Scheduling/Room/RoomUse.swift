@@ -25,12 +25,14 @@ package struct RoomUse: Hashable, Sendable {
     }
   }
 
-  /// The number of places that are the endpoint's own.
+  /// The number of places that are the endpoint's own during an update.
   package private(set) var owned = 0
   /// The launches that should start but have no place, once for each replica.
   package private(set) var withoutRoom: [String] = []
   /// When the endpoint began to wait for places; nil if it waits for none.
   package private(set) var waitingSince: Duration?
+  /// The number of places of the least number of replicas.
+  private var least = 0
   /// The number of places that a replica of each launch takes.
   private var placesOf: [String: Int] = [:]
 
@@ -46,8 +48,8 @@ package struct RoomUse: Hashable, Sendable {
     placesOf = Dictionary(entities.map { ($0.launch, $0.places) }, uniquingKeysWith: { one, _ in one })
     self.withoutRoom = withoutRoom
     waitingSince = withoutRoom.isEmpty ? nil : waitingSince ?? now
-    let most = target == nil ? Self.least(serving) : max(Self.wanted(serving), Self.wanted(target))
-    owned = min(max(owned, Self.standing(replicas)), most)
+    owned = min(max(owned, Self.standing(replicas)), max(Self.wanted(serving), Self.wanted(target)))
+    least = Self.least(serving)
   }
 
   /// Returns what the machine's planner needs to know of the endpoint.
@@ -65,7 +67,7 @@ package struct RoomUse: Hashable, Sendable {
   ) -> EndpointRoom {
     let standing = Self.standing(replicas)
     let leaving = replicas.reduce(0) { $0 + ($1.state.isLeaving ? $1.places : 0) }
-    let vacant = max(0, owned - standing)
+    let vacant = max(0, (isUpdating ? owned : min(owned, least)) - standing)
     let kept = max(0, vacant - leaving)
     let replaced = min(leaving, vacant)
     let spare = scaling.isComplete ? kept : 0
