@@ -47,6 +47,8 @@ package struct PlaneConfiguration: Sendable {
   package var slots: Int?
   /// How long an endpoint that scales to zero serves while it has requests and others wait for its places.
   package var swapEvery: Duration = .seconds(30)
+  /// How long the load must have needed fewer replicas before some end, if their number follows it.
+  package var scaleDownAfter: Duration = .seconds(300)
   /// The GPUs of the machine; nil for those that nvidia-smi lists.
   var accelerators: Accelerators?
   /// What replicas run on; nil for the processes of this machine.

@@ -75,7 +75,7 @@ extension ServingEndpoints {
       wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
     let actions = try machine.put(config, context(for: machine))
     try await store(machine.record)
-    await prepare(machine.routing)
+    await prepare(machine)
     machines[machine.record.id] = machine
     await perform(actions, for: machine.record.id)
     let about = Self.about(name, principal).merging(["version": "\(config.version)"]) { $1 }

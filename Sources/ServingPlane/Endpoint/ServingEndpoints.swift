@@ -86,7 +86,9 @@ actor ServingEndpoints {
   }
 
   func makeMachine(_ record: EndpointRecord) -> EndpointMachine {
-    EndpointMachine(record, planner: settings.planner, idleAfter: settings.endpointDefaults.idleAfter)
+    EndpointMachine(
+      record, planner: settings.planner, scaling: ScalePolicy(scaleDownAfter: settings.scaleDownAfter),
+      idleAfter: settings.endpointDefaults.idleAfter)
   }
 
   // MARK: The plane's life
@@ -245,7 +247,7 @@ actor ServingEndpoints {
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }
-    await prepare(machine.routing)
+    await prepare(machine)
     // Only now, so that nothing is reported that a killed plane would not know.
     machines[id] = machine
     await perform(actions, for: id)
