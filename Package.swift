@@ -88,8 +88,8 @@ let package = Package(
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "HTTPSupport", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", "CSpawn", hummingbird, grdb, nioCore, nioPosix,
+        "Gateway", "HTTPSupport", "ServingAPI", "ModelRegistry", "Storage", "FileSystem", "Scheduling", "Endpoints",
+        "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", "CSpawn", hummingbird, grdb, nioCore, nioPosix,
         serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
@@ -185,8 +185,8 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "HTTPSupport", "ServingAPI", "Endpoints", "Scheduling", "LibCurl", "CanonicalJSON",
-        serviceLifecycle, logging, grdb, hummingbird, nioCore, httpTypes,
+        "ServingPlane", "Gateway", "HTTPSupport", "ServingAPI", "ModelRegistry", "Endpoints", "Scheduling", "LibCurl",
+        "CanonicalJSON", serviceLifecycle, logging, grdb, hummingbird, nioCore, httpTypes,
       ]),
     .testTarget(
       name: "CommandsTests",

@@ -187,9 +187,16 @@ package struct KnownMessage: Hashable, Sendable {
   /// The beginning of a plane's message about what its machine lacks, regardless of the model.
   package static let machineFault = "the plane's machine is at fault"
 
+  /// The beginning of a plane's message about a registry on another machine that gives it no files, regardless of the
+  /// model.
+  package static let registryFault = "the plane's model registry is unavailable"
+
   private static let theirs = [
     KnownMessage(
       .theirs, machineFault, remedy: "fix it on that machine", phrases: [machineFault]),
+    KnownMessage(
+      .theirs, registryFault, remedy: "check that server, and the plane's credentials for it",
+      phrases: [registryFault]),
     KnownMessage(
       .theirs, "no capacity",
       remedy: "the cloud has none of this hardware at present; another workloadType may be available",

@@ -28,15 +28,15 @@ struct MLflowCalls: Sendable {
   func versions(
     of name: String, model: () async throws -> RegistryLookup<[String]>
   ) async throws -> RegistryLookup<[RegisteredVersion]> {
-    let found = try await search(name)
+    let found = try await search(name).compactMap(\.registered)
     return found.isEmpty ? try await model().map { _ in [] } : .found(found)
   }
 
-  private func search(_ model: String) async throws -> [RegisteredVersion] {
+  /// Returns all versions of a model; none if it does not exist.
+  func search(_ model: String) async throws -> [WireMLflowVersion] {
     // A filter cannot contain an escaped quote, so a name with one is enclosed in the other kind.
     let quote = model.contains("'") ? "\"" : "'"
     let call = call("/api/2.0/mlflow/model-versions/search", [("filter", "name=\(quote)\(model)\(quote)")])
     return try await client.allPages(call, as: WireMLflowVersionPage.self) { ($0.versions, $0.nextPageToken) }
-      .compactMap(\.registered)
   }
 }

@@ -2,7 +2,7 @@ package import ServingAPI
 
 /// The registry of an MLflow server (serving-api.md 1.5).
 package struct MLflowServer: VersionRegistry {
-  private let calls: MLflowCalls
+  let calls: MLflowCalls
   private let hasCredentials: Bool
 
   /// - Parameters:
@@ -53,7 +53,7 @@ package struct MLflowServer: VersionRegistry {
   package var modelAdvice: String { "check its name on the MLflow server \(calls.client.target.url)" }
 
   /// The client's advice for a workspace does not help here.
-  private func advised<Value>(_ question: () async throws -> Value) async throws -> Value {
+  func advised<Value>(_ question: () async throws -> Value) async throws -> Value {
     do {
       return try await question()
     } catch var error as ServingError {
@@ -69,6 +69,7 @@ package struct MLflowServer: VersionRegistry {
       return hasCredentials
         ? "check the credentials in \(target.tokenSource)"
         : "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    case .notFound where error.isAbsence: return nil
     case .unexpectedAnswer, .notFound: return "check that \(target.url) is an MLflow server (from \(target.source))"
     case .network, .timeout:
       return error.isUnreachable

@@ -1,69 +1,10 @@
-/// The replicas of one served entity of a config.
-package struct EntityReplicas: Hashable, Sendable {
-  /// The served entity's name.
-  package let entity: String
-  /// Its launch; see ``Replica``.
-  package let launch: String
-  /// The desired number of replicas.
-  package let count: Int
-  /// The number of the machine's places that each of them takes: its accelerators, or a slot on a CPU, if those are
-  /// limited.
-  package let places: Int
-
-  package init(entity: String, launch: String, count: Int, places: Int = 1) {
-    self.entity = entity
-    self.launch = launch
-    self.count = max(0, count)
-    self.places = max(0, places)
-  }
-}
-
-/// The desired replicas of a config version.
-package struct ReplicaSet: Hashable, Sendable {
-  /// The config version.
-  package let version: Int
-  package let entities: [EntityReplicas]
-
-  package init(version: Int, entities: [EntityReplicas]) {
-    self.version = version
-    self.entities = entities
-  }
-}
-
-/// One step. Each step is idempotent.
-package enum ReplicaStep: Hashable, Sendable {
-  /// Create a replica of the launch and start it.
-  case start(launch: String)
-  /// Send it no new requests, and stop it when it has none left or its time is up.
-  case drain(id: String)
-  /// Stop a replica at once that never served.
-  case stop(id: String)
-  /// Forget an ended replica.
-  case remove(id: String)
-  /// Route traffic by the target, whose replicas are all ready; it becomes the serving config.
-  case switchTraffic(version: Int)
-  /// Give up the target, because its entity does not start for this cause. The serving config stays.
-  case declareFailed(version: Int, entity: String, cause: String)
-}
-
-/// The steps to take now, and the time of the next check if nothing happens before.
-package struct ReplicaPlan: Hashable, Sendable {
-  package var steps: [ReplicaStep] = []
-  /// The end of the back-off that a start waits for.
-  package var lookAgainAt: Duration?
-  /// The launches that should start but cannot for lack of resources on the machine.
-  package var withoutRoom: [String] = []
-
-  package init() {}
-}
-
 /// Decides which replicas of one endpoint start and stop: a pure function of the desired and the existing ones. Nothing
 /// else decides on a number of replicas.
 ///
 /// A version switch starts the new replicas beside the old ones, waits until all of them are ready, switches the
 /// traffic at once and drains the old ones. If the machine cannot hold both, as many old replicas as necessary are
-/// drained first. If a new replica does not come up, the target is declared failed and the serving config is restored.
-/// Crash loops back off.
+/// drained first, though only for the least number of new ones. If a new replica does not come up, the target is
+/// declared failed and the serving config is restored. Crash loops back off.
 package struct ReplicaPlanner: Hashable, Sendable {
   /// The delay between starts of a failing launch.
   package var backoff: Backoff
@@ -85,15 +26,17 @@ package struct ReplicaPlanner: Hashable, Sendable {
   ///   - freeing: the number of places that other endpoints are about to free.
   ///   - reclaimable: the number of places that other endpoints may free at some time, those included.
   ///   - unit: what a place is, for messages.
+  ///   - load: the number of requests at each replica: of those that serve, the least loaded ones end first.
   ///   - crashes: the failures of each launch. A launch's record is to be removed when a config with it is accepted, so
   ///     that a config sent again gets new attempts.
   package func plan(
     serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], room: Int?, freeing: Int = 0,
-    reclaimable: Int = 0, unit: RoomUnit = .gpu, crashes: [String: CrashRecord], now: Duration
+    reclaimable: Int = 0, unit: RoomUnit = .gpu, load: [String: Int] = [:], crashes: [String: CrashRecord],
+    now: Duration
   ) -> ReplicaPlan {
     var round = PlanningRound(
-      replicas: replicas, room: room, freeing: freeing, reclaimable: reclaimable, unit: unit, crashes: crashes,
-      backoff: backoff, now: now)
+      replicas: replicas, room: room, freeing: freeing, reclaimable: reclaimable, unit: unit, load: load,
+      crashes: crashes, backoff: backoff, now: now)
     round.learnPlaces([serving, target])
     round.removeEnded()
     if let target, let failure = failure(of: target, serving: serving, replicas: replicas, crashes: crashes) {
@@ -102,7 +45,7 @@ package struct ReplicaPlanner: Hashable, Sendable {
       // The next pass, without the target, restores the serving config.
       return round.plan
     }
-    if let target, round.allReady(target) {
+    if let target, round.isReady(target) {
       round.plan.steps.append(.switchTraffic(version: target.version))
       return round.plan
     }
@@ -136,6 +79,7 @@ private struct PlanningRound {
   let freeing: Int
   let reclaimable: Int
   let unit: RoomUnit
+  let load: [String: Int]
   let crashes: [String: CrashRecord]
   let backoff: Backoff
   let now: Duration
@@ -143,14 +87,15 @@ private struct PlanningRound {
   private var places: [String: Int] = [:]
 
   init(
-    replicas: [Replica], room: Int?, freeing: Int, reclaimable: Int, unit: RoomUnit, crashes: [String: CrashRecord],
-    backoff: Backoff, now: Duration
+    replicas: [Replica], room: Int?, freeing: Int, reclaimable: Int, unit: RoomUnit, load: [String: Int],
+    crashes: [String: CrashRecord], backoff: Backoff, now: Duration
   ) {
     self.replicas = replicas
     self.room = room.map { max(0, $0) }
     self.freeing = max(0, freeing)
     self.reclaimable = max(self.freeing, reclaimable)
     self.unit = unit
+    self.load = load
     self.crashes = crashes
     self.backoff = backoff
     self.now = now
@@ -164,9 +109,14 @@ private struct PlanningRound {
     plan.steps += replicas.filter(\.state.isOver).map { .remove(id: $0.id) }
   }
 
-  func allReady(_ set: ReplicaSet) -> Bool {
+  /// Whether a config can get traffic: all its replicas are ready, or at least the least number, and there is no place
+  /// for another one.
+  func isReady(_ set: ReplicaSet) -> Bool {
     set.entities.allSatisfy { entity in
-      replicas.count { $0.launch == entity.launch && $0.state == .ready } >= entity.count
+      let ready = replicas.count { $0.launch == entity.launch && $0.state == .ready }
+      if ready >= entity.count { return true }
+      guard let room, room < entity.places else { return false }
+      return ready >= entity.least && standing(entity.launch).count == ready
     }
   }
 
@@ -178,13 +128,17 @@ private struct PlanningRound {
   /// Plans the steady state: the desired replicas of each entity, and no others.
   mutating func hold(_ entities: [EntityReplicas]) {
     let wanted = Dictionary(entities.map { ($0.launch, $0.count) }, uniquingKeysWith: +)
+    let least = Dictionary(entities.map { ($0.launch, $0.least) }, uniquingKeysWith: +)
     for launch in Set(replicas.map(\.launch)).sorted() { shrink(launch, to: wanted[launch] ?? 0) }
-    // The first replica of each launch before a further one of any.
+    // The first replica of each launch before a further one of any, and those that follow the load last.
     for launch in wanted.keys.sorted() where standing(launch).isEmpty {
       grow(launch, to: min(1, wanted[launch] ?? 0))
     }
     for launch in wanted.keys.sorted() {
-      grow(launch, from: max(1, standing(launch).count), to: wanted[launch] ?? 0)
+      grow(launch, from: max(1, standing(launch).count), to: least[launch] ?? 0)
+    }
+    for launch in wanted.keys.sorted() {
+      grow(launch, from: max(1, standing(launch).count, least[launch] ?? 0), to: wanted[launch] ?? 0)
     }
   }
 
@@ -192,6 +146,10 @@ private struct PlanningRound {
   mutating func update(serving: ReplicaSet?, target: ReplicaSet) {
     let wanted = Dictionary(target.entities.map { ($0.launch, $0.count) }, uniquingKeysWith: +)
     let kept = Dictionary((serving?.entities ?? []).map { ($0.launch, $0.count) }, uniquingKeysWith: +)
+    var least = Dictionary(target.entities.map { ($0.launch, $0.least) }, uniquingKeysWith: +)
+    for entity in serving?.entities ?? [] {
+      if let own = least[entity.launch] { least[entity.launch] = max(own, entity.least) }
+    }
     // Replicas that belong to neither are in the way of both.
     for launch in Set(replicas.map(\.launch)).sorted() where wanted[launch] == nil && kept[launch] == nil {
       shrink(launch, to: 0)
@@ -201,7 +159,7 @@ private struct PlanningRound {
     }
     let toCome = asked.reduce(0) { $0 + max(0, $1.count - standing($1.launch).count) * places[$1.launch, default: 1] }
     let roomAtFirst = room
-    for (launch, count) in asked { grow(launch, to: count) }
+    for (launch, _) in asked { grow(launch, to: least[launch] ?? 0) }
     let old = replicas.filter {
       wanted[$0.launch] == nil && $0.places > 0 && ($0.state == .ready || $0.state.isComing)
     }
@@ -211,10 +169,13 @@ private struct PlanningRound {
       return fail(target, entity, short: short - possible)
     }
     makeRoom(short - freeing, from: old)
+    let blocked = plan.withoutRoom
+    for (launch, count) in asked where blocked.isEmpty {
+      grow(launch, from: max(least[launch] ?? 0, standing(launch).count), to: count)
+    }
     // The serving config is repaired only with the room that the target leaves, back-off or not: more would be in the
     // way.
     room = roomAtFirst.map { max(0, $0 - toCome) }
-    let blocked = plan.withoutRoom
     for launch in kept.keys.sorted() where wanted[launch] == nil && blocked.isEmpty {
       grow(launch, to: kept[launch] ?? 0)
     }
@@ -243,8 +204,7 @@ private struct PlanningRound {
   /// Ends as many old replicas as are in the way of the new ones, those that do not serve first.
   private mutating func makeRoom(_ short: Int, from old: [Replica]) {
     var missing = short
-    for replica in old.sorted(by: { ($0.state == .ready ? 1 : 0, $0.id) < ($1.state == .ready ? 1 : 0, $1.id) })
-    where missing > 0 {
+    for replica in old.sorted(by: endsBefore) where missing > 0 {
       end(replica)
       missing -= replica.places
     }
@@ -268,12 +228,20 @@ private struct PlanningRound {
     }
   }
 
-  /// Ends surplus replicas, those that do not serve yet first.
+  /// Ends surplus replicas.
   private mutating func shrink(_ launch: String, to count: Int) {
     let present = standing(launch)
     guard present.count > count else { return }
-    let order = present.sorted { ($0.state == .ready ? 1 : 0, $0.id) < ($1.state == .ready ? 1 : 0, $1.id) }
-    for replica in order.prefix(present.count - count) { end(replica) }
+    for replica in present.sorted(by: endsBefore).prefix(present.count - count) { end(replica) }
+  }
+
+  /// Whether a replica ends before another one if not both do: those that do not serve yet first, then those with the
+  /// fewest requests.
+  private func endsBefore(_ one: Replica, _ other: Replica) -> Bool {
+    func rank(_ replica: Replica) -> (Int, Int, String) {
+      (replica.state == .ready ? 1 : 0, load[replica.id] ?? 0, replica.id)
+    }
+    return rank(one) < rank(other)
   }
 
   private mutating func end(_ replica: Replica) {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 package import HTTPSupport
+package import ModelRegistry
 package import Scheduling
 
 /// The configuration of a serving plane.
@@ -34,6 +35,8 @@ package struct PlaneConfiguration: Sendable {
   }
   /// The limits for callers.
   package var clients = ClientLimits()
+  /// The MLflow server whose registered models the plane serves; nil for those of its own model directory.
+  package var mlflow: MLflowServer?
   package var timing = ReplicaTiming()
   package var planner = ReplicaPlanner()
   /// The most replicas that one config may request; nil for ``replicasWithoutGPUs`` or the number of GPUs, whichever is
@@ -44,6 +47,8 @@ package struct PlaneConfiguration: Sendable {
   package var slots: Int?
   /// How long an endpoint that scales to zero serves while it has requests and others wait for its places.
   package var swapEvery: Duration = .seconds(30)
+  /// How long the load must have needed fewer replicas before some end, if their number follows it.
+  package var scaleDownAfter: Duration = .seconds(300)
   /// The GPUs of the machine; nil for those that nvidia-smi lists.
   var accelerators: Accelerators?
   /// What replicas run on; nil for the processes of this machine.
@@ -106,6 +111,8 @@ package struct PlaneConfiguration: Sendable {
 
   var storePath: String { dataDirectory + "/setpoint.sqlite" }
   var modelsPath: String { dataDirectory + "/models" }
+  /// The versions downloaded from MLflow servers.
+  var mlflowPath: String { dataDirectory + "/mlflow" }
   var reservePath: String { dataDirectory + "/reserve" }
   var replicasPath: String { dataDirectory + "/replicas" }
   var secretsPath: String { dataDirectory + "/secrets" }

@@ -56,11 +56,13 @@ package struct PlaneService: Service {
     let inheritance = try await previousPlane?.inherit()
     let data = try DataDirectory(settings, inherited: inheritance?.lock)
     let probes = ReplicaProbes()
-    let endpoints = try await endpoints(launcher, probes)
+    let models = makeModels()
+    let endpoints = try await endpoints(models.source, launcher, probes)
+    if case .directory(let directory) = models { await removeIncomplete(in: directory) }
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
-    let plane = plane(data, endpoints, sockets)
+    let plane = plane(data, endpoints, models, sockets)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -78,29 +80,53 @@ package struct PlaneService: Service {
       advice: "set the Python of vLLM's environment with --python PATH or SETPOINT_PYTHON")
   }
 
-  private func endpoints(_ launcher: ReplicaLauncher, _ probes: ReplicaProbes) async throws -> ServingEndpoints {
+  /// The registered models of a plane.
+  private enum Models {
+    case directory(ModelDirectory)
+    case mlflow(MLflowModels)
+
+    var source: any ModelSource {
+      switch self {
+      case .directory(let models): models
+      case .mlflow(let models): models
+      }
+    }
+  }
+
+  private func makeModels() -> Models {
+    if let server = settings.mlflow { return .mlflow(MLflowModels(server: server, path: settings.mlflowPath)) }
+    return .directory(
+      ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock))
+  }
+
+  private func removeIncomplete(in directory: ModelDirectory) async {
+    for leftover in await BlockingWork.folders.run({ directory.removeIncomplete() }) {
+      log.warning(
+        "removed what an earlier plane did not finish; register the model again if it is missing",
+        metadata: ["what": "\(leftover.what)", "bytes": "\(leftover.bytes)"])
+    }
+  }
+
+  private func endpoints(
+    _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes
+  ) async throws -> ServingEndpoints {
     let store = try openStore()
     let processes = ProcessBackend(
       planeID: store.planeID, launcher: launcher, settings: settings, client: probes.client)
     let endpoints = ServingEndpoints(
-      store: store,
-      models: ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock),
-      backend: settings.backend ?? processes, probes: probes, settings: settings,
+      store: store, models: models, backend: settings.backend ?? processes, probes: probes, settings: settings,
       eventLoop: MultiThreadedEventLoopGroup.singleton.any(), wallClock: Self.wallClock, log: log)
     do { try await endpoints.load() } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be read: \(error)",
         advice: "if the file is damaged, move it away; endpoints must then be applied again")
     }
-    for leftover in await BlockingWork.folders.run({ endpoints.models.removeIncomplete() }) {
-      log.warning(
-        "removed what an earlier plane did not finish; register the model again if it is missing",
-        metadata: ["what": "\(leftover.what)", "bytes": "\(leftover.bytes)"])
-    }
     return endpoints
   }
 
-  private func plane(_ data: DataDirectory, _ endpoints: ServingEndpoints, _ sockets: PlaneSockets) -> RunningPlane {
+  private func plane(
+    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets
+  ) -> RunningPlane {
     let authorizer = TokenAuthorizer(
       token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
     let gate = ChangeGate()
@@ -108,7 +134,10 @@ package struct PlaneService: Service {
       configuration: HTTPClientConfiguration(
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
     let relay = TakeoverRelay(gate: gate, client: client)
-    let registrations = ModelRegistrations(models: endpoints.models, gate: gate, log: log)
+    var registrations: ModelRegistrations?
+    if case .directory(let directory) = models {
+      registrations = ModelRegistrations(models: directory, gate: gate, log: log)
+    }
     let gateway = Gateway(
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [log] record in
@@ -120,7 +149,7 @@ package struct PlaneService: Service {
           ])
       })
     let server = SocketServer(
-      responder: router(endpoints, registrations, authorizer, relay: relay).buildResponder(),
+      responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
       clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
@@ -133,8 +162,8 @@ package struct PlaneService: Service {
   }
 
   private func router(
-    _ endpoints: ServingEndpoints, _ registrations: ModelRegistrations, _ authorizer: any Authorizer,
-    relay: TakeoverRelay
+    _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?,
+    _ authorizer: any Authorizer, relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
@@ -146,11 +175,15 @@ package struct PlaneService: Service {
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
-    let hub = HubTool(
-      interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
-    ModelCalls(
-      models: endpoints.models, endpoints: endpoints, registrations: registrations, hub: hub, body: body
-    ).addRoutes(to: guarded)
+    if let registrations {
+      let hub = HubTool(
+        interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
+      ModelCalls(
+        models: registrations.models, endpoints: endpoints, registrations: registrations, hub: hub, body: body
+      ).addRoutes(to: guarded)
+    } else if case .mlflow(let models) = models {
+      MLflowModelCalls(server: models.server).addRoutes(to: guarded)
+    }
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

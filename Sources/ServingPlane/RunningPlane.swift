@@ -8,7 +8,8 @@ struct RunningPlane: Sendable {
   let settings: PlaneConfiguration
   let data: DataDirectory
   let endpoints: ServingEndpoints
-  let registrations: ModelRegistrations
+  /// Nil if the models are those of another server.
+  let registrations: ModelRegistrations?
   let sockets: PlaneSockets
   let server: SocketServer
   let gate: ChangeGate
@@ -23,7 +24,7 @@ struct RunningPlane: Sendable {
   private let accepting = Latch()
 
   init(
-    settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations,
+    settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations?,
     sockets: PlaneSockets, server: SocketServer, gate: ChangeGate, shutdown: PlaneShutdown, startup: PlaneStartup,
     log: Logger
   ) {
@@ -62,12 +63,18 @@ struct RunningPlane: Sendable {
         return .other
       }
       group.addTask {
-        for await _ in endpoints.demand { await endpoints.meetDemand() }
+        await endpoints.downloads.run()
         return .other
       }
       group.addTask {
-        await registrations.run()
+        for await _ in endpoints.demand { await endpoints.meetDemand() }
         return .other
+      }
+      if let registrations {
+        group.addTask {
+          await registrations.run()
+          return .other
+        }
       }
       if let previousPlane {
         group.addTask {

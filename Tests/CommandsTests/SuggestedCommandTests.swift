@@ -93,6 +93,7 @@ import Testing
       (["--python=/opt/v/bin/python", "--listen=[::1]:1"], ["--python", "/opt/v/bin/python", "--listen=[::1]:1"]),
       (["--max-replicas", "2", "--data"], ["--max-replicas", "2"]),
       (["--slots", "2", "--swap-every=5s"], ["--slots", "2", "--swap-every=5s"]),
+      (["--registry", "mlflow:http://m:5000"], ["--registry", "mlflow:http://m:5000"]),
     ] as [([String], [String])])
   func `the command that starts a plane again has its options`(given: [String], kept: [String]) {
     #expect(ServeOptions.forRestart(given, isInBackground: false) == kept)

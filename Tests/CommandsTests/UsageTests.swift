@@ -130,6 +130,7 @@ import Testing
       (["serve", "--request-memory", "much"], "--request-memory", "write a number of bytes like 64Mi"),
       (["serve", "--idle-after", "soon"], "--idle-after", "write a time like 90s"),
       (["serve", "--swap-every", "often"], "--swap-every", "write a time like 90s"),
+      (["serve", "--scale-down-after", "late"], "--scale-down-after", "write a time like 90s"),
       (["serve", "--held-bytes", "much"], "--held-bytes", "write a number of bytes like 64Mi"),
     ] as [([String], String, String)])
   func `a value that cannot be parsed is refused with the expected form`(
@@ -167,6 +168,7 @@ import Testing
   @Test(
     arguments: [
       (["serve", "--queue-length=-1"], "--queue-length must not be negative"),
+      (["serve", "--scale-down-after", "0"], "--scale-down-after must be at least 1s"),
       // A number this large is allowed.
       (["serve", "--queue-length", "\(Int.max)", "--idle-timeout", "0"], "--idle-timeout must be at least 1s"),
     ] as [([String], String)])

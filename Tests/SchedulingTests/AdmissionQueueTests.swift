@@ -57,6 +57,19 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.arrive(2, draw: 0, now: .zero) == [.refuse(2, .queueFull(.length, waiting: 0, retryAfter: nil))])
   }
 
+  @Test func `the load of an entity is what waits, was just refused, or is at a replica that takes requests`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 1), ready: [("a", 1), ("b", 1)])
+    for id in 1...3 { _ = queue.arrive(UInt64(id), principal: "p\(id)", draw: 0, now: .zero) }
+    #expect(queue.requests(now: .zero) == ["v1": 3])
+    #expect(queue.arrive(4, draw: 0, now: .zero) == [.refuse(4, .queueFull(.length, waiting: 1, retryAfter: nil))])
+    #expect(queue.requests(now: .zero) == ["v1": 4])
+    #expect(queue.requests(now: .seconds(1)) == ["v1": 3])
+    _ = queue.replicaDraining("a", now: .seconds(2))
+    #expect(queue.requests(now: .seconds(2)) == ["v1": 2])
+    _ = queue.finished(2, now: .seconds(2))
+    #expect(queue.requests(now: .seconds(2)) == ["v1": 1])
+  }
+
   @Test func `a request that waits too long is refused at the deadline and not before`() {
     var queue = makeQueue(AdmissionPolicy(maxWait: .seconds(10)), ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)

@@ -164,4 +164,62 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     let leaving = [replica("o1", "one", .stopping), replica("o2", "one", .draining), old[2]]
     #expect(steps(serving: three, target: set(2, "two", count: 1, places: 2), leaving, room: 0) == [])
   }
+
+  private func scaled(_ version: Int, _ launch: String, count: Int, least: Int) -> ReplicaSet {
+    ReplicaSet(
+      version: version, entities: [EntityReplicas(entity: "e", launch: launch, count: count, least: least)])
+  }
+
+  @Test func `an update starts the replicas that the load needs, and makes room only for the least number`() {
+    let (old, new) = (scaled(1, "one", count: 2, least: 1), scaled(2, "two", count: 2, least: 1))
+    let serving = ["o1", "o2"].map { replica($0, "one", .ready) }
+    let start = ReplicaStep.start(launch: "two")
+    #expect(steps(serving: old, target: new, serving) == [start, start])
+    #expect(steps(serving: old, target: new, serving, room: 1) == [start])
+    #expect(steps(serving: old, target: new, serving, room: 0) == [.drain(id: "o1")])
+    let coming = serving + [replica("a", "two", .starting)]
+    #expect(steps(serving: old, target: new, coming, room: 0) == [])
+    let ready = serving + [replica("a", "two", .ready)]
+    #expect(steps(serving: old, target: new, ready, room: 1) == [start])
+    #expect(steps(serving: old, target: new, ready) == [start])
+    #expect(steps(serving: old, target: new, ready, room: 0) == [.switchTraffic(version: 2)])
+  }
+
+  @Test func `the switch waits for a replica that the load needs and that is starting`() {
+    let (old, new) = (scaled(1, "one", count: 2, least: 1), scaled(2, "two", count: 2, least: 1))
+    let present = [
+      replica("o1", "one", .ready), replica("a", "two", .ready), replica("b", "two", .loading),
+    ]
+    #expect(steps(serving: old, target: new, present, room: 0) == [])
+    let three = present + [replica("c", "two", .ready)]
+    #expect(steps(serving: old, target: new, three, room: 0) == [.switchTraffic(version: 2)])
+  }
+
+  @Test func `a missing place for a replica that only the load needs fails no update`() {
+    let (old, new) = (scaled(1, "one", count: 1, least: 1), scaled(2, "two", count: 4, least: 1))
+    let plan = planner.plan(
+      serving: old, target: new, replicas: [replica("o", "one", .ready)], room: 0, crashes: [:], now: .zero)
+    #expect(plan.steps == [.drain(id: "o")])
+    #expect(plan.withoutRoom == ["two"])
+  }
+
+  @Test func `replicas that only the load needs start after the least number of every launch`() {
+    let both = ReplicaSet(
+      version: 1,
+      entities: [
+        EntityReplicas(entity: "m-1", launch: "one", count: 3, least: 1),
+        EntityReplicas(entity: "m-2", launch: "two", count: 2),
+      ])
+    let plan = planner.plan(serving: both, target: nil, replicas: [], room: 3, crashes: [:], now: .zero)
+    #expect(plan.steps == [.start(launch: "one"), .start(launch: "two"), .start(launch: "two")])
+    #expect(plan.withoutRoom == ["one", "one"])
+  }
+
+  @Test func `of the replicas that serve, those with the fewest requests end first`() {
+    let present = ["a", "b", "c"].map { replica($0, "one", .ready) }
+    let plan = planner.plan(
+      serving: v1, target: nil, replicas: present, room: nil, load: ["a": 3, "b": 1, "c": 2], crashes: [:],
+      now: .zero)
+    #expect(plan.steps == [.drain(id: "b"), .drain(id: "c")])
+  }
 }

@@ -12,18 +12,20 @@ import Testing
     var before: [Int] = []
   }
 
-  private static let worlds: [(slots: Int, scales: [Bool], counts: [Int], crashes: Int)] = [
-    (1, [true, true], [1, 1], 1), (1, [true, false], [1, 1], 1), (2, [true, true], [1, 1], 0),
-    (2, [false, true], [1, 1], 1), (2, [true, true], [2, 1], 0),
+  /// In the last three, the load decides how many replicas the first endpoint has, or each of them.
+  private static let worlds: [(slots: Int, scales: [Bool], counts: [Int], leasts: [Int], crashes: Int)] = [
+    (1, [true, true], [1, 1], [1, 1], 1), (1, [true, false], [1, 1], [1, 1], 1), (2, [true, true], [1, 1], [1, 1], 0),
+    (2, [false, true], [1, 1], [1, 1], 1), (2, [true, true], [2, 1], [2, 1], 0),
+    (2, [true, true], [2, 1], [1, 1], 0), (2, [false, true], [2, 1], [1, 1], 1), (2, [false, false], [2, 2], [1, 1], 0),
   ]
 
   @Test(arguments: worlds, [true, false])
   func `room is never exceeded or left unused, and whoever waits for it can be answered`(
-    bounds: (slots: Int, scales: [Bool], counts: [Int], crashes: Int), isNewSound: Bool
+    bounds: (slots: Int, scales: [Bool], counts: [Int], leasts: [Int], crashes: Int), isNewSound: Bool
   ) {
     let first = RoomWorld(
-      slots: bounds.slots, scales: bounds.scales, counts: bounds.counts, isNewSound: isNewSound,
-      crashes: bounds.crashes)
+      slots: bounds.slots, scales: bounds.scales, counts: bounds.counts, leasts: bounds.leasts,
+      isNewSound: isNewSound, crashes: bounds.crashes)
     var visits = [Visit(world: first, parent: nil, event: nil)]
     var numbers = [first.key: 0]
     var next = 0
@@ -51,8 +53,8 @@ import Testing
     let isNewReached = visits.contains { $0.world.servesNew }
     #expect(isNewReached == isNewSound)
     print(
-      "room: \(visits.count) states with \(bounds.slots) slots for \(bounds.counts), scaling \(bounds.scales), "
-        + "sound: \(isNewSound)")
+      "room: \(visits.count) states with \(bounds.slots) slots for \(bounds.leasts) to \(bounds.counts), "
+        + "scaling \(bounds.scales), sound: \(isNewSound)")
   }
 
   /// Checks that from each world, events without a fault lead to one in which nobody waits.

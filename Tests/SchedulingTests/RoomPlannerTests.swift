@@ -185,4 +185,80 @@ private func waiting(
     use.note([], serving: set(0), target: nil, replicas: [leaving], now: .zero)
     #expect(kept(use, [leaving]).freeing == 1 && kept(use).kept == 0)
   }
+
+  private func loaded(_ id: String, surplus: Int) -> EndpointRoom {
+    var endpoint = EndpointRoom(id)
+    endpoint.surplus = surplus
+    endpoint.yieldsLater = surplus
+    return endpoint
+  }
+
+  @Test func `surplus replicas end for an endpoint's first one, as many as it needs`() {
+    let plan = planner.plan(
+      [loaded("small", surplus: 1), loaded("large", surplus: 3), waiting("a", since: .zero, places: 2)], free: 0,
+      now: .seconds(10))
+    #expect(plan.givingUp.isEmpty && plan.shedding == ["large": 2])
+    #expect(plan.share(of: "large").sheds == 2 && plan.share(of: "small").sheds == 0)
+    #expect(plan.share(of: "a").room == 0 && plan.share(of: "a").reclaimable == 4)
+  }
+
+  @Test func `surplus replicas do not end for a further replica, nor during an update`() {
+    let further = planner.plan(
+      [loaded("large", surplus: 3), waiting("more", since: .zero, isUrgent: false)], free: 0, now: .seconds(10))
+    #expect(further.shedding.isEmpty && further.share(of: "large").sheds == 0)
+    var updating = loaded("updating", surplus: 3)
+    updating.isUpdating = true
+    let plan = planner.plan([updating, waiting("a", since: .zero)], free: 0, now: .seconds(10))
+    #expect(plan.shedding.isEmpty && plan.share(of: "a").reclaimable == 3)
+  }
+
+  @Test func `an idle endpoint sleeps before surplus replicas end, and one with requests only after that`() {
+    let first = waiting("a", since: .zero)
+    let idle = planner.plan(
+      [serving("idle", idleFor: .seconds(9)), loaded("large", surplus: 3), first], free: 0, now: .seconds(999))
+    #expect(idle.givingUp == ["idle"] && idle.shedding.isEmpty)
+    let busy = planner.plan([serving("busy"), loaded("large", surplus: 3), first], free: 0, now: .seconds(999))
+    #expect(busy.givingUp.isEmpty && busy.shedding == ["large": 1])
+  }
+
+  @Test func `an endpoint that sleeps for another one gives its surplus up with it`() {
+    var both = serving("both", places: 3)
+    both.surplus = 2
+    let plan = planner.plan([both, waiting("a", since: .zero, places: 3)], free: 0, now: .seconds(999))
+    #expect(plan.givingUp == ["both"])
+    let small = planner.plan([both, waiting("a", since: .zero, places: 2)], free: 0, now: .seconds(999))
+    #expect(small.givingUp.isEmpty && small.shedding == ["both": 2])
+  }
+
+  @Test func `replicas beyond the least number are surplus, except during an update`() {
+    let set = ReplicaSet(
+      version: 1, entities: [EntityReplicas(entity: "main", launch: "one", count: 3, least: 1, places: 2)])
+    let replicas = ["a", "b", "c"].map { Replica(id: $0, launch: "one", state: .ready, places: 2) }
+    var use = RoomUse()
+    use.note([], serving: set, target: nil, replicas: replicas, now: .zero)
+    func room(isUpdating: Bool) -> EndpointRoom {
+      use.endpoint(
+        "e", replicas: replicas, scaling: RoomUse.Scaling(least: ["one": 1]), isUpdating: isUpdating, idleFor: nil,
+        servingSince: nil)
+    }
+    #expect(room(isUpdating: false).surplus == 4 && room(isUpdating: false).yieldsLater == 4)
+    #expect(room(isUpdating: true).surplus == 0 && room(isUpdating: true).yieldsLater == 4)
+  }
+
+  @Test func `the place of a replica that only the load needs is free for others once it has ended`() {
+    let set = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "main", launch: "one", count: 2, least: 1)])
+    let both = ["a", "b"].map { Replica(id: $0, launch: "one", state: .ready) }
+    func kept(_ use: RoomUse, _ replicas: [Replica], isUpdating: Bool = false) -> Int {
+      let scaling = RoomUse.Scaling(least: ["one": 1])
+      let room = use.endpoint(
+        "e", replicas: replicas, scaling: scaling, isUpdating: isUpdating, idleFor: nil, servingSince: nil)
+      return room.kept
+    }
+    var use = RoomUse()
+    use.note([], serving: set, target: nil, replicas: both, now: .zero)
+    #expect(kept(use, Array(both.prefix(1))) == 0)
+    #expect(kept(use, []) == 1)
+    use.note([], serving: set, target: set, replicas: Array(both.prefix(1)), now: .zero)
+    #expect(kept(use, Array(both.prefix(1)), isUpdating: true) == 1, "an update keeps what it replaces")
+  }
 }

@@ -1,70 +1,5 @@
 import Scheduling
 
-/// An endpoint with at most one request at a time, as a plane has it: what serves, what is being deployed, and whether
-/// it sleeps.
-private struct Endpoint {
-  enum Request: Hashable {
-    case waiting
-    case at(String)
-  }
-
-  let name: String
-  /// Whether it scales to zero.
-  let scales: Bool
-  /// How many replicas it has while it is awake.
-  let count: Int
-  var serving: Int?
-  var target: Int? = 1
-  var isAsleep = false
-  var isWaking = false
-  var replicas: [Replica] = []
-  var use = RoomUse()
-  var crashes: [String: CrashRecord] = [:]
-  var request: Request?
-  var idleSince: Duration = .zero
-  var servingSince: Duration?
-  var wokenAt: Duration?
-
-  func launch(_ version: Int) -> String { "\(name)\(version)" }
-
-  var servingSet: ReplicaSet? { makeSet(serving, count: isAsleep ? 0 : isWaking ? 1 : count) }
-
-  var targetSet: ReplicaSet? { makeSet(target, count: count) }
-
-  private func makeSet(_ version: Int?, count: Int) -> ReplicaSet? {
-    version.map { version in
-      ReplicaSet(
-        version: version, entities: [EntityReplicas(entity: "main", launch: launch(version), count: count)])
-    }
-  }
-
-  func standing(_ version: Int) -> Int {
-    replicas.count { $0.launch == launch(version) && ($0.state == .ready || $0.state.isComing) }
-  }
-
-  /// Whether it serves, or would if its replica ran.
-  var isAwake: Bool { serving != nil && !isAsleep && !isWaking }
-
-  var ready: Replica? {
-    serving.flatMap { version in replicas.first { $0.launch == launch(version) && $0.state == .ready } }
-  }
-
-  func isBackingOff(_ backoff: Backoff, now: Duration) -> Bool {
-    serving.flatMap { crashes[launch($0)] }.map { $0.retryAt(backoff) > now } ?? false
-  }
-
-  func room(now: Duration) -> EndpointRoom {
-    let launches = Set([serving, target].compactMap { $0.map(launch) })
-    let mayYield = scales && isAwake && target == nil
-    return use.endpoint(
-      name, replicas: replicas.filter { !$0.state.isOver },
-      scaling: RoomUse.Scaling(
-        launches: scales ? launches : [], yielding: mayYield ? launches : [], isComplete: scales),
-      isUpdating: target != nil, idleFor: request == nil ? now - idleSince : nil, servingSince: servingSince,
-      wokenAt: wokenAt)
-  }
-}
-
 /// What can happen in a ``RoomWorld``. The number is the endpoint's.
 enum RoomEvent: Hashable {
   case ask(Int)
@@ -76,6 +11,8 @@ enum RoomEvent: Hashable {
   case fail(Int, String)
   case crash(Int, String)
   case gone(Int, String)
+  /// The load rises to the most replicas, or falls to the least number.
+  case load(Int)
   case update
   case minute
 }
@@ -90,6 +27,7 @@ struct RoomWorld {
       let replicas: [String]
       let request: String
       let owned: Int
+      let needed: Int
     }
 
     let endpoints: [EndpointKey]
@@ -111,11 +49,14 @@ struct RoomWorld {
   private var nextID = 0
   private(set) var wrong: [String] = []
 
-  init(slots: Int, scales: [Bool], counts: [Int], isNewSound: Bool, crashes: Int) {
+  /// - Parameter leasts: the least number of replicas of each; the same as `counts` for fixed numbers.
+  init(slots: Int, scales: [Bool], counts: [Int], leasts: [Int], isNewSound: Bool, crashes: Int) {
     self.slots = slots
     self.isNewSound = isNewSound
     crashesLeft = crashes
-    endpoints = zip(["a", "b"], zip(scales, counts)).map { Endpoint(name: $0, scales: $1.0, count: $1.1) }
+    endpoints = ["a", "b"].enumerated().map { index, name in
+      Endpoint(name: name, scales: scales[index], count: counts[index], least: leasts[index])
+    }
     settle()
   }
 
@@ -144,7 +85,7 @@ struct RoomWorld {
           mayStop && endpoint.request == nil && now - endpoint.idleSince >= .seconds(60),
           mayStop && isUnasked,
         ], replicas: endpoint.replicas.map { "\($0.launch) \($0.state)" }.sorted(), request: request,
-        owned: endpoint.use.owned)
+        owned: endpoint.use.owned, needed: endpoint.needed)
     }
     return Key(endpoints: keys, orders: orders, left: [crashesLeft, updatesLeft])
   }
@@ -166,7 +107,7 @@ struct RoomWorld {
     switch event {
     case .end(let index): endpoints[index].request != endpoints[index].ready.map { Endpoint.Request.at($0.id) }
     case .ready, .fail, .gone, .minute: true
-    case .ask, .hangUp, .crash, .update: false
+    case .ask, .hangUp, .crash, .load, .update: false
     }
   }
 
@@ -174,6 +115,7 @@ struct RoomWorld {
   var events: [RoomEvent] {
     var events: [RoomEvent] = [.minute]
     for (index, endpoint) in endpoints.enumerated() {
+      if endpoint.least < endpoint.count { events.append(.load(index)) }
       switch endpoint.request {
       case .none: if endpoint.serving != nil { events.append(.ask(index)) }
       case .some(.waiting): events.append(.hangUp(index))
@@ -208,6 +150,9 @@ struct RoomWorld {
     case .crash(let index, let id):
       crashesLeft -= 1
       fail(index, id)
+    case .load(let index):
+      let endpoint = endpoints[index]
+      endpoints[index].needed = endpoint.needed == endpoint.least ? endpoint.count : endpoint.least
     case .update:
       updatesLeft -= 1
       endpoints[0].target = 2
@@ -265,12 +210,15 @@ struct RoomWorld {
       endpoints.map { $0.room(now: now) }, free: slots - living, now: now)
     let share = plan.share(of: endpoints[index].name)
     var hasChanged = updateSleep(index, share)
+    endpoints[index].sheds = share.sheds
+    defer { endpoints[index].sheds = 0 }
     var room = share.room
     for _ in 0..<4 {
       let endpoint = endpoints[index]
       let next = Self.planner.plan(
         serving: endpoint.servingSet, target: endpoint.targetSet, replicas: endpoint.replicas, room: room,
-        freeing: share.freeing, reclaimable: share.reclaimable, unit: .slot, crashes: endpoint.crashes, now: now)
+        freeing: share.freeing, reclaimable: share.reclaimable, unit: .slot, load: endpoint.load,
+        crashes: endpoint.crashes, now: now)
       let isTurned = obey(next.steps, index, &room)
       hasChanged = hasChanged || !next.steps.isEmpty
       let current = endpoints[index]
@@ -319,13 +267,16 @@ struct RoomWorld {
   /// Whether the endpoints that do not scale to zero leave an endpoint enough slots.
   private func canFit(_ index: Int) -> Bool {
     let kept = endpoints.indices.filter { $0 == index || !endpoints[$0].scales }
-    return kept.reduce(0) { $0 + endpoints[$1].count } <= slots
+    return kept.reduce(0) { $0 + endpoints[$1].least } <= slots
   }
 
   private mutating func end(_ index: Int, _ id: String, _ state: ReplicaState) {
     let endpoint = endpoints[index]
     let isServing = endpoint.replicas.contains { $0.id == id && $0.launch == endpoint.serving.map(endpoint.launch) }
-    if isServing, !endpoint.scales, endpoint.target == nil { wrong.append("\(endpoint.name) is stopped for another") }
+    let isLeast = endpoint.serving.map { endpoint.standing($0) <= endpoint.least } ?? false
+    if isServing, isLeast, !endpoint.scales, endpoint.target == nil {
+      wrong.append("\(endpoint.name) is stopped for another")
+    }
     move(index, id, to: state)
   }
 

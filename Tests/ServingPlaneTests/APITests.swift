@@ -81,6 +81,10 @@ struct APITests {
     .object((entity("hello", 1).objectValue ?? [:]).merging(members) { $1 })
   }
 
+  private static func concurrency(_ least: Int64, _ most: Int64) -> [String: JSONValue] {
+    ["workload_size": "", "min_provisioned_concurrency": .int(least), "max_provisioned_concurrency": .int(most)]
+  }
+
   private static func routes(_ routes: [(String, Int)]) -> [String: JSONValue] {
     let list = routes.map { name, share -> JSONValue in
       ["served_model_name": .string(name), "traffic_percentage": .int(Int64(share))]
@@ -141,6 +145,13 @@ struct APITests {
     BadCall(
       body: body([with(["workload_size": "", "min_provisioned_concurrency": 1024])]),
       says: "requests 256 replicas; this serving plane runs at most 16"),
+    BadCall(
+      body: body([with(concurrency(4, 1024))]),
+      says: "requests up to 256 replicas; this serving plane runs at most 16"),
+    BadCall(body: body([with(concurrency(8, 4))]), says: "with min not above max"),
+    BadCall(body: body([with(concurrency(4, 10))]), says: "multiples of 4"),
+    BadCall(body: body([with(concurrency(-4, 8))]), says: "multiples of 4 from 4 to 1024"),
+    BadCall(body: body([with(concurrency(0, 8))]), says: "which requires scale_to_zero_enabled"),
     BadCall(
       body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]),
       says: "environment_vars: no secret s/k on this plane; write its value to "),

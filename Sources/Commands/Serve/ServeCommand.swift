@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Endpoints
 internal import HTTPSupport
 internal import Logging
+internal import ModelRegistry
 internal import ServiceLifecycle
 internal import ServingAPI
 internal import ServingPlane
@@ -32,6 +33,12 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   @Option(help: ArgumentHelp("The port to listen on; 0 picks a free port.", valueName: "PORT")) var port: UInt16?
   @Option(help: ArgumentHelp("The Python used for python and python3 in a start command.", valueName: "PATH"))
   var python: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where registered models come from: mlflow:URL for an MLflow server, whose versions are downloaded when they are "
+        + "first served; workspace for the plane's own model directory. (default: workspace)",
+      valueName: "workspace|mlflow:URL"))
+  var registry: String?
   @OptionGroup var replicas: ReplicaOptions
   @Flag(
     help: ArgumentHelp(
@@ -49,6 +56,13 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   var shutdownGrace = TimeSpan(seconds: 25)
   @OptionGroup(title: "Clients") var clients: ClientOptions
   @Flag(name: .shortAndLong, help: "Log each request and each change of a replica's state.") var verbose = false
+
+  func validate() throws {
+    guard let registry else { return }
+    do throws(TargetError) { _ = try RegistryChoice(registry, source: "--registry") } catch {
+      throw ValidationError(error.description)
+    }
+  }
 
   func run() async throws {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
@@ -115,11 +129,25 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     configuration.python = python
     configuration.options = ServeOptions.forRestart(
       CommandLine.arguments.dropFirst(2), isInBackground: BackgroundStart.isChild(given))
+    configuration.mlflow = try mlflow(environment)
     replicas.apply(to: &configuration)
     configuration.shutdownGrace = shutdownGrace.duration
     clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
+  }
+
+  /// The MLflow server of `--registry`; nil for the plane's own model directory.
+  private func mlflow(_ environment: [String: String]) throws -> MLflowServer? {
+    guard let registry, case .mlflow(let url, let source) = try RegistryChoice(registry, source: "--registry") else {
+      return nil
+    }
+    let context = CommandContext.current
+    return MLflowServer(
+      url: url, source: source, credentials: try MLflowCredentials(environment: environment),
+      version: SetpointVersion.number, transport: context.transport, timing: context.timing,
+      // The plane's own callers wait meanwhile, and a failed download has its own back-off.
+      retryPolicy: RetryPolicy(budget: .seconds(15), unreachableBudget: .seconds(3)))
   }
 
   private func dataDirectory(_ environment: [String: String]) throws -> String {

@@ -41,6 +41,8 @@ package struct AdmissionSnapshot: Hashable, Sendable {
   package let needsReplica: Bool
   /// The served entities that requests need and of which no replica takes requests.
   package let awaited: Set<String>
+  /// The requests that wait for each served entity or are at its replicas, except at those that get no new ones.
+  package let requests: [String: Int]
   /// How long nothing has waited or been in flight; nil while something does.
   package let idleFor: Duration?
 }

@@ -163,7 +163,7 @@ package final class EndpointAdmission: Sendable {
         waiting: state.queue.waiting, inFlight: state.queue.dispatched,
         inFlightByReplica: state.replicas.keys.reduce(into: [:]) { $0[$1] = state.queue.load(of: $1) },
         needsReplica: state.queue.needsReplica, awaited: state.queue.awaited(now: now),
-        idleFor: state.queue.idleSince.map { now - $0 })
+        requests: state.queue.requests(now: now), idleFor: state.queue.idleSince.map { now - $0 })
     }
   }
 

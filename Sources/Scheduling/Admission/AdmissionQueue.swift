@@ -44,6 +44,8 @@ package struct AdmissionQueue: Sendable {
   /// The served entities without a replica for which a request arrived that could not wait, and when the last one did.
   /// Later requests then find a replica.
   private var missed: [String: Duration] = [:]
+  /// When a request for a served entity was last refused because its replicas had no free slot.
+  private var refusedAt: [String: Duration] = [:]
   /// The time since which nothing waits and nothing is in flight; nil while something is.
   package internal(set) var idleSince: Duration?
 
@@ -89,9 +91,9 @@ package struct AdmissionQueue: Sendable {
     let displaced = displaced(by: request)
     if let refusal = refusalToWait(request, displacing: displaced?.request, isHoldable: isHoldable, now: now) {
       let refused = actions + refuse(request, refusal, now: now)
-      guard !isServed, let entity else { return refused }
-      missed[entity] = now
-      return refused + [.wake]
+      guard let entity else { return refused }
+      if isServed { refusedAt[entity] = now } else { missed[entity] = now }
+      return isServed ? refused : refused + [.wake]
     }
     request.hasMetNoReplica = !isServed
     waitingRequests.append(request, to: entity, deadline: request.deadline(policy))
@@ -194,6 +196,7 @@ package struct AdmissionQueue: Sendable {
     traffic.set(weights)
     reroute()
     missed = missed.filter { knows($0.key) }
+    refusedAt = refusedAt.filter { knows($0.key) }
     return dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
@@ -266,6 +269,14 @@ package struct AdmissionQueue: Sendable {
     let waitedFor = waitingRequests.lanesWithRequests.compactMap { waitingRequests.entity(of: $0) }
     let missing = missed.filter { now < $0.value + policy.maxWait }
     return Set(waitedFor.filter { !isServed($0) }).union(missing.keys)
+  }
+
+  /// Returns the load of each served entity: the requests that wait for it or are at its replicas, except at those that
+  /// get no new ones. For a second after it was refused, a request that found no slot counts as waiting.
+  package func requests(now: Duration) -> [String: Int] {
+    let refused = refusedAt.filter { now < $0.value + .seconds(1) }.mapValues { _ in 1 }
+    return waitingRequests.countByEntity.merging(replicas.loadByEntity, uniquingKeysWith: +)
+      .merging(refused, uniquingKeysWith: +)
   }
 
   /// Whether a request is waiting that no current replica can take.

@@ -86,6 +86,13 @@ struct ReplicaChoice: Sendable {
     index(of: id).flatMap { replicas[$0].state == .gone ? nil : replicas[$0].inFlight }
   }
 
+  /// The number of requests at each entity's replicas, except those that get no new ones.
+  var loadByEntity: [String: Int] {
+    replicas.reduce(into: [:]) { loads, replica in
+      if replica.state == .ready { loads[replica.entity, default: 0] += replica.inFlight }
+    }
+  }
+
   /// Whether a replica of the entity takes requests, now or when it has a place.
   func serves(_ entity: String) -> Bool { replicas.contains { $0.isServing && $0.entity == entity } }
 

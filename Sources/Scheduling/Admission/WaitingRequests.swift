@@ -122,6 +122,16 @@ struct WaitingRequests: Sendable {
     return taken.sorted { $0.arrived(before: $1) }
   }
 
+  /// The number of requests that wait for each served entity. Takes a look at each line.
+  var countByEntity: [String: Int] {
+    var counts: [String: Int] = [:]
+    for lane in lanesWithRequests {
+      guard let entity = entity(of: lane) else { continue }
+      counts[entity, default: 0] += linesOfLane.slots(in: lane).reduce(0) { $0 + requestsOfLine.count(of: $1) }
+    }
+    return counts
+  }
+
   // MARK: Requests
 
   /// Adds a request that has arrived after all others of its principal.

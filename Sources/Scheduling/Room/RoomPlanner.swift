@@ -19,6 +19,8 @@ package struct EndpointRoom: Hashable, Sendable, Identifiable {
   package var yields = 0
   /// Places that it may give up at some time.
   package var yieldsLater = 0
+  /// Places of replicas that it has beyond its least number, for its load; it would give them up now if it had to.
+  package var surplus = 0
   /// How long it has had no request; nil while it has one.
   package var idleFor: Duration?
   /// When its config was activated or it was woken for the last time.
@@ -41,13 +43,16 @@ package struct RoomShare: Hashable, Sendable {
   package var reclaimable = 0
   /// Whether it must put its launches that scale to zero to sleep.
   package var givesUp = false
+  /// How many places of its surplus replicas it must give up.
+  package var sheds = 0
 }
 
 /// Shares a machine's places between endpoints: a pure function of what each has and lacks.
 ///
 /// Endpoints that lack places wait in line, those that have waited longest first; a further replica beside one
 /// that serves comes after all others. For the first in line, others that scale to zero are put to sleep: those without
-/// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. One that was
+/// requests, the one that has been idle longest first, and then those that have served for ``swapEvery``. Before the
+/// latter, endpoints give up the surplus replicas that they have for their load, those with the most first. One that was
 /// woken for a request does not count as idle before it has had one. One that is being updated keeps its places until
 /// the update has ended. No endpoint is overtaken, except one for which no other endpoint could ever make room.
 package struct RoomPlanner: Hashable, Sendable {
@@ -69,6 +74,8 @@ package struct RoomPlanner: Hashable, Sendable {
 package struct RoomPlan: Sendable {
   /// The endpoints that must put their launches that scale to zero to sleep.
   package private(set) var givingUp: Set<String> = []
+  /// The endpoints that must give up surplus replicas, and how many places of them.
+  package private(set) var shedding: [String: Int] = [:]
   private let endpoints: [EndpointRoom]
   private let free: Int
   /// The free places that are not kept for any endpoint.
@@ -91,7 +98,9 @@ package struct RoomPlan: Sendable {
       if one.isUrgent != other.isUrgent { return one.isUrgent }
       return (one.waitingSince ?? now, one.id) < (other.waitingSince ?? now, other.id)
     }
-    givingUp = yielding(to: line)
+    for source in sources(for: line) {
+      if source.sleeps { givingUp.insert(source.id) } else { shedding[source.id] = source.places }
+    }
   }
 
   /// Returns an endpoint's share. One that is not in line, or unknown yet, comes after those that are.
@@ -109,7 +118,7 @@ package struct RoomPlan: Sendable {
       room: min(free, (own?.kept ?? 0) + unpromised),
       freeing: max(0, available + idle - promised) - unpromised,
       reclaimable: max(0, attainable(for: own, beside: others, after: urgent, available: available) - unpromised),
-      givesUp: givingUp.contains(id))
+      givesUp: givingUp.contains(id), sheds: shedding[id] ?? 0)
   }
 
   /// The places that an endpoint may get at some time, the free ones included.
@@ -149,30 +158,56 @@ package struct RoomPlan: Sendable {
     return idleFor < now - wokenAt || now - wokenAt >= swapEvery
   }
 
-  private func yielding(to line: [EndpointRoom]) -> Set<String> {
+  /// An endpoint that would give up places: by sleeping, or only those of surplus replicas.
+  private struct Source {
+    let id: String
+    var places: Int
+    let sleeps: Bool
+  }
+
+  /// Those that would give up places, in order.
+  private var possibleSources: [Source] {
     let idle = endpoints.filter(isIdle).sorted {
       ($1.idleFor ?? .zero, $0.id) < ($0.idleFor ?? .zero, $1.id)
+    }
+    let surplus = endpoints.filter { $0.surplus > 0 && !$0.isUpdating }.sorted {
+      ($1.surplus, $0.id) < ($0.surplus, $1.id)
     }
     let busy = endpoints.filter { endpoint in
       guard endpoint.yields > 0, !endpoint.isUpdating, endpoint.idleFor == nil, let since = endpoint.servingSince
       else { return false }
       return now - since >= swapEvery
     }.sorted { ($0.servingSince ?? now, $0.id) < ($1.servingSince ?? now, $1.id) }
-    var candidates = idle + busy
+    var sources = idle.map { Source(id: $0.id, places: $0.yields, sleeps: true) }
+    sources += surplus.map { Source(id: $0.id, places: $0.surplus, sleeps: false) }
+    sources += busy.map { Source(id: $0.id, places: $0.yields, sleeps: true) }
+    return sources
+  }
+
+  /// Returns those that give up places for the endpoints in line, each at most once for each of the two ways.
+  private func sources(for line: [EndpointRoom]) -> [Source] {
+    var candidates = possibleSources
     var places = endpoints.reduce(common + freeing) { $0 + $1.freeing }
-    var chosen: Set<String> = []
+    var chosen: [Source] = []
     for endpoint in line where endpoint.isUrgent {
-      var taken: [EndpointRoom] = []
+      var taken: [Source] = []
       var found = places
       for candidate in candidates where candidate.id != endpoint.id && found < endpoint.lacking {
-        taken.append(candidate)
-        found += candidate.yields
+        // Whoever sleeps gives up its surplus too.
+        let already = (chosen + taken).reduce(0) { $0 + ($1.id == candidate.id ? $1.places : 0) }
+        guard candidate.places > already else { continue }
+        var source = candidate
+        if !source.sleeps { source.places = min(source.places, endpoint.lacking - found) }
+        taken.append(source)
+        found += source.places - (source.sleeps ? already : 0)
       }
       // No endpoint stops for one that still could not start, and none behind it in line gets the places.
       guard found >= endpoint.lacking else { break }
       places = found - endpoint.lacking
-      chosen.formUnion(taken.map(\.id))
-      candidates.removeAll { chosen.contains($0.id) }
+      chosen += taken
+      candidates.removeAll { candidate in
+        chosen.contains { $0.id == candidate.id && $0.sleeps == candidate.sleeps }
+      }
     }
     return chosen
   }

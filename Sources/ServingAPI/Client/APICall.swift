@@ -8,6 +8,8 @@ package struct APICall: Sendable {
   package let path: String
   package var query: [(name: String, value: String)] = []
   package var body: JSONValue?
+  /// Further header fields, such as `Range`.
+  package var headers: [HTTPField] = []
   package var retries: RetryPolicy.Mode
   /// Nil uses the client's timeouts.
   package var timeouts: HTTPTimeouts?

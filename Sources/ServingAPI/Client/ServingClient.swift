@@ -168,6 +168,7 @@ package struct ServingClient: Sendable {
     ]
     if let workspaceID { headers.append(HTTPField("X-Databricks-Workspace-Id", workspaceID)) }
     if call.body != nil { headers.append(HTTPField("Content-Type", "application/json")) }
+    headers += call.headers
     return HTTPRequest(
       method: call.method, url: target.url + call.pathAndQuery, headers: headers, body: call.body?.bytes(),
       timeouts: call.timeouts, unixSocket: target.socket)

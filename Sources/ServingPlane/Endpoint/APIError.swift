@@ -54,7 +54,7 @@ struct APIError: Error, Hashable, CustomStringConvertible {
     case .missing: self = .missing(error.description)
     case .exists: self = APIError(status: 409, code: "RESOURCE_ALREADY_EXISTS", message: error.description)
     case .inUse: self = APIError(status: 409, code: "RESOURCE_CONFLICT", message: error.description)
-    case .storage, .damaged: self = .internal(error.description)
+    case .storage, .damaged, .unavailable: self = .internal(error.description)
     case .cancelled: self.init(status: 503, code: "TEMPORARILY_UNAVAILABLE", message: error.description)
     }
   }

@@ -47,11 +47,12 @@ struct ConfigReader {
     for entity in sent { entities.append(try read(entity, traffic: shares[entity.resolvedName] ?? 0, now: now)) }
     try refuseDuplicates(entities)
     try checkPlane(entities)
-    let replicas = entities.reduce(0) { $0 + $1.replicas }
+    let replicas = entities.reduce(0) { $0 + $1.mostReplicas }
     guard replicas <= maximumReplicas else {
+      let bound = entities.contains(where: \.followsLoad) ? "up to " : ""
       throw .invalid(
-        "the config requests \(replicas) replicas; this serving plane runs at most \(maximumReplicas) per endpoint "
-          + "(\"setpoint serve --max-replicas\")")
+        "the config requests \(bound)\(replicas) replicas; this serving plane runs at most \(maximumReplicas) per "
+          + "endpoint (\"setpoint serve --max-replicas\")")
     }
     if let finding = machineFinding(entities) { throw .invalid(finding) }
     return PlaneConfig(version: configVersion, startTime: now, entities: entities.sorted { $0.name < $1.name })
@@ -106,8 +107,12 @@ struct ConfigReader {
     guard given == nil else { throw invalid("use workload_size or min and max_provisioned_concurrency, not both") }
     let low = wire.minProvisionedConcurrency ?? wire.maxProvisionedConcurrency ?? 4
     let high = wire.maxProvisionedConcurrency ?? low
-    guard low > 0, low <= high, high <= 1024, low.isMultiple(of: 4), high.isMultiple(of: 4) else {
+    guard low >= 0, low <= high, (4...1024).contains(high), low.isMultiple(of: 4), high.isMultiple(of: 4) else {
       throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, with min not above max")
+    }
+    // Databricks' minimum with scale-to-zero.
+    guard low > 0 || wire.scaleToZeroEnabled == true else {
+      throw invalid("min_provisioned_concurrency is 0, which requires scale_to_zero_enabled; enable it, or use 4")
     }
     return (nil, Int(low), Int(high))
   }

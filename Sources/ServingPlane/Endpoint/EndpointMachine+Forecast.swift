@@ -8,6 +8,9 @@ extension EndpointMachine {
   /// - Parameter lastStart: how long the endpoint's last start took.
   func forecast(of config: PlaneConfig, _ context: EventContext, lastStart: Duration?) -> RolloutForecast {
     var next = self
+    // What an update does once its files are here.
+    var context = context
+    context.isRemote = false
     // What is free after an update in progress is not known yet.
     guard record.update.target == nil, let actions = try? next.put(config, context) else { return RolloutForecast() }
     if case .failed(_, let entity, let reason) = next.record.update {

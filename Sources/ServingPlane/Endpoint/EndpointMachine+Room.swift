@@ -8,7 +8,13 @@ extension EndpointMachine {
   func room(_ load: RequestLoad, isLiving: (String) -> Bool) -> EndpointRoom {
     let isUpdating = record.update.target != nil
     var scaling = RoomUse.Scaling()
-    for config in configs { scaling.launches.formUnion(config.launchesScalingToZero) }
+    for config in configs {
+      scaling.launches.formUnion(config.launchesScalingToZero)
+      for entity in config.entities where entity.followsLoad {
+        let launch = entity.launch.key
+        scaling.least[launch] = max(scaling.least[launch] ?? 0, entity.leastReplicas)
+      }
+    }
     scaling.isComplete = scalesToZero
     if !isUpdating { scaling.yielding = scaling.launches.filter { record.sleep[$0] == nil } }
     return roomUse.endpoint(
@@ -20,5 +26,6 @@ extension EndpointMachine {
   /// Whether all its replicas may be stopped while it is idle.
   var scalesToZero: Bool { configs.allSatisfy { $0.entities.allSatisfy(\.scaleToZero) } }
 
-  private var configs: [PlaneConfig] { [record.active, record.update.target].compactMap { $0 } }
+  /// The config that answers requests, and the one that is being deployed.
+  var configs: [PlaneConfig] { [record.active, record.update.target].compactMap { $0 } }
 }

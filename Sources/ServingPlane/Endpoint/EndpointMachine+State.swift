@@ -55,6 +55,17 @@ extension EndpointMachine {
   /// The phase of a start that has no place on the machine yet.
   static let waitingForRoom = "waiting for room"
 
+  /// What the number of replicas depends on.
+  func scaleSituation(now: Duration, _ load: RequestLoad) -> EndpointScale.Situation {
+    var standing: [String: Int] = [:]
+    for replica in replicas.values where replica.state == .ready || replica.state.isComing {
+      standing[replica.launch, default: 0] += 1
+    }
+    return EndpointScale.Situation(
+      active: record.active, target: record.update.target, sleeping: Set(record.sleep.keys), load: load,
+      standing: standing, now: now)
+  }
+
   /// The number of an entity's replicas that can answer requests.
   func readyCount(_ entity: PlaneEntity) -> Int {
     replicas.values.count { $0.launch == entity.launch.key && $0.state == .ready }

@@ -6,68 +6,35 @@ import Scheduling
 ///
 /// ``Scheduling/ReplicaPlanner`` alone decides how many replicas there are; this machine executes its steps.
 struct EndpointMachine: Sendable {
-  /// An action for the shell.
-  enum Action: Hashable, Sendable {
-    /// Record the endpoint.
-    case save
-    /// Route requests according to ``EndpointMachine/routing`` from now on. Comes before the stops that follow from it.
-    case route
-    /// Start a replica of the launch under this ID.
-    case start(id: String, launch: LaunchConfig, configVersion: Int64)
-    /// Stop a replica once its requests are answered.
-    case drain(id: String)
-    /// Stop a replica at once.
-    case stop(id: String)
-  }
-
-  /// The facts passed with every event.
-  struct EventContext {
-    /// Relative to any fixed moment.
-    let now: Duration
-    /// Milliseconds since 1970.
-    let wall: Int64
-    /// The free places of this machine that the endpoint may take; nil if it is not bounded.
-    let room: Int?
-    /// Places that other endpoints are about to free.
-    var freeing = 0
-    /// Places that other endpoints may free at some time, those included.
-    var reclaimable = 0
-    /// Whether the launches that scale to zero must be put to sleep now, for another endpoint.
-    var givesUp = false
-    /// What the gateway knows of the endpoint's requests.
-    var load = RequestLoad()
-    /// The number of places that a replica of a workload type needs.
-    var places: (String) -> Int = { _ in 1 }
-    /// What a place is.
-    var unit = RoomUnit.gpu
-    /// Generates the ID of a new replica.
-    let newID: () -> String
-  }
-
   private(set) var record: EndpointRecord
   private(set) var replicas: [String: Replica] = [:]
   /// When to check again even if nothing happens: the end of a back-off.
   private(set) var lookAgainAt: Duration?
   /// The machine's places that are the endpoint's own, and those that it waits for.
   private(set) var roomUse = RoomUse()
-  private(set) var crashes: [String: CrashRecord] = [:]
+  var crashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
   /// When a replica of each launch last became ready: earlier failures are resolved.
   private(set) var lastWell: [String: Duration] = [:]
   private var published = Routing()
   private(set) var sleepPolicy = SleepPolicy()
+  /// How many replicas the served entities have while they are awake.
+  private(set) var scale: EndpointScale
   /// Why requests for a launch that is scaled to zero are refused: its last start has failed, and its back-off lasts.
   private(set) var startFailure: String?
-  private let planner: ReplicaPlanner
+  /// The model files that an update waits for.
+  var downloads = LaunchDownloads()
+  let planner: ReplicaPlanner
   /// How long the endpoint must be idle before it is scaled to zero, unless the config says otherwise.
   private let idleAfter: Duration
 
   init(
-    _ record: EndpointRecord, planner: ReplicaPlanner = ReplicaPlanner(),
+    _ record: EndpointRecord, planner: ReplicaPlanner = ReplicaPlanner(), scaling: ScalePolicy = ScalePolicy(),
     idleAfter: Duration = PlaneSettings().idleAfter
   ) {
     self.record = record
     self.planner = planner
+    scale = EndpointScale(policy: scaling)
     self.idleAfter = idleAfter
   }
 
@@ -84,6 +51,7 @@ struct EndpointMachine: Sendable {
     // A user may resend a failed config; what serves keeps its record, so that a crash loop still backs off.
     let serving = Set((record.active?.entities ?? []).map(\.launch.key))
     crashes = crashes.filter { serving.contains($0.key) }
+    downloads = LaunchDownloads()
     // A version that has not served yet must be proven; a change of settings or traffic alone wakes nothing.
     if !config.entities.allSatisfy({ serving.contains($0.launch.key) }) {
       for entity in config.entities { record.sleep[entity.launch.key] = nil }
@@ -147,20 +115,25 @@ struct EndpointMachine: Sendable {
     return settle(context) + again
   }
 
-  /// Whether a check is due: for elapsed time, for missing places, for a replica that is leaving, or for something to be
-  /// scaled to zero or woken.
+  /// Whether a check is due: for elapsed time, for missing places, for a replica that is leaving, or because the number
+  /// of replicas changes with the requests.
   func isDue(now: Duration, load: RequestLoad = RequestLoad()) -> Bool {
     if lookAgainAt.map({ $0 <= now }) == true || roomUse.waitingSince != nil { return true }
     if replicas.values.contains(where: \.state.isLeaving) { return true }
     var next = self
-    return next.updateSleep(now: now, load)
+    if next.updateSleep(now: now, load) { return true }
+    next.scale.update(in: scaleSituation(now: now, load))
+    return next.scale != scale
   }
 
   // MARK: Deciding
 
   private mutating func settle(_ context: EventContext) -> [Action] {
     let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
+    let pending = beginDownloads(context)
+    updateScale(context)
     var actions: [Action] = hasChanged ? [.save] : []
+    actions += pending.launches.map { .download($0) }
     var stops: [Action] = []
     var room = context.room
     var withoutRoom: [String] = []
@@ -168,10 +141,11 @@ struct EndpointMachine: Sendable {
     // safeguard.
     for _ in 0..<4 {
       let plan = planner.plan(
-        serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
+        serving: activeSet(context), target: targetSet(context),
         replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: context.freeing,
-        reclaimable: context.reclaimable, unit: context.unit, crashes: crashes, now: context.now)
-      lookAgainAt = plan.lookAgainAt
+        reclaimable: context.reclaimable, unit: context.unit, load: context.load.inFlight, crashes: crashes,
+        now: context.now)
+      lookAgainAt = [plan.lookAgainAt, pending.lookAgainAt].compactMap(\.self).min()
       withoutRoom = plan.withoutRoom
       var turned = false
       for step in plan.steps {
@@ -194,11 +168,13 @@ struct EndpointMachine: Sendable {
           record.update = .none
           let mayScale = target.launchesScalingToZero
           record.sleep = record.sleep.filter { mayScale.contains($0.key) }
+          scale.activate()
           sleepPolicy.begin(now: context.now)
           turned = true
         case .declareFailed(_, let entity, let cause):
           guard let target = record.update.target else { continue }
           record.update = .failed(target, entity: entity, reason: cause)
+          scale.abandon()
           turned = true
         }
       }
@@ -207,8 +183,8 @@ struct EndpointMachine: Sendable {
       if !actions.contains(.save) { actions.append(.save) }
     }
     roomUse.note(
-      withoutRoom, serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
-      replicas: Array(replicas.values), now: context.now)
+      withoutRoom, serving: activeSet(context), target: targetSet(context), replicas: Array(replicas.values),
+      now: context.now)
     noteStartFailure(now: context.now)
     if routing != published {
       published = routing
@@ -235,25 +211,43 @@ struct EndpointMachine: Sendable {
     return []
   }
 
-  private func replicaSet(_ config: PlaneConfig?, _ context: EventContext) -> ReplicaSet? {
+  private func activeSet(_ context: EventContext) -> ReplicaSet? {
+    replicaSet(record.active, context, count: scale.activeCount(of:))
+  }
+
+  private func targetSet(_ context: EventContext) -> ReplicaSet? {
+    replicaSet(startableTarget(context), context, count: scale.targetCount(of:))
+  }
+
+  private func replicaSet(
+    _ config: PlaneConfig?, _ context: EventContext, count awakeCount: (PlaneEntity) -> Int
+  ) -> ReplicaSet? {
     config.map { config in
       let mayScale = config.launchesScalingToZero
       var waking: Set<String> = []
       let entities = config.entities.map { entity in
         let launch = entity.launch.key
-        var count = entity.replicas
+        var count = awakeCount(entity)
         if mayScale.contains(launch), let state = record.sleep[launch] {
           // One, even if several entities share it.
           count = state == .waking && waking.insert(launch).inserted ? 1 : 0
         }
         return EntityReplicas(
-          entity: entity.name, launch: launch, count: count, places: context.places(entity.workloadType))
+          entity: entity.name, launch: launch, count: count, least: entity.leastReplicas,
+          places: context.places(entity.workloadType))
       }
       return ReplicaSet(version: Int(config.version), entities: entities)
     }
   }
 
-  // MARK: Scaling to zero
+  // MARK: Scaling
+
+  private mutating func updateScale(_ context: EventContext) {
+    var situation = scaleSituation(now: context.now, context.load)
+    situation.sheds = context.sheds
+    situation.places = context.places
+    scale.update(in: situation)
+  }
 
   /// Puts launches of the active config to sleep, and wakes them. Returns whether the record has changed.
   private mutating func updateSleep(now: Duration, _ load: RequestLoad, givesUp: Bool = false) -> Bool {

@@ -7,6 +7,8 @@ import ServingAPI
 struct EndpointView {
   let machine: EndpointMachine
   let accelerators: Accelerators
+  /// How much of an entity's model has arrived; nil if it is not being downloaded.
+  var download: (PlaneEntity) -> DownloadProgress? = { _ in nil }
 
   private var record: EndpointRecord { machine.record }
 
@@ -109,10 +111,28 @@ struct EndpointView {
   private func activeState(_ entity: PlaneEntity) -> WireDeploymentState {
     if let sleep = machine.sleep(of: entity) { return asleepState(entity, sleep) }
     let ready = machine.readyCount(entity)
-    guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
-    var words = ["\(ready) of \(entity.replicas) replicas are ready"]
+    let wanted = machine.scale.activeCount(of: entity)
+    guard ready < wanted else { return state(DeploymentState.ready, scaleWords(entity, count: wanted), entity) }
+    var words = ["\(ready) of \(wanted) replicas are ready"] + scaleWords(entity)
+    if let progress = download(entity) { words.append(progress.description) }
+    if ready >= entity.leastReplicas, waitsForRoom(entity) { words.append(EndpointMachine.waitingForRoom) }
     if let failure = machine.lastFailure(entity) { words.append("the last replica failed: \(failure)") }
-    return state(DeploymentState.recovering, words, entity)
+    // More replicas for the load are no recovery.
+    return state(ready < entity.leastReplicas ? DeploymentState.recovering : DeploymentState.ready, words, entity)
+  }
+
+  /// What is said of an entity whose number of replicas follows the load.
+  ///
+  /// - Parameter count: the number of its replicas; nil if it was already given.
+  private func scaleWords(_ entity: PlaneEntity, count: Int? = nil) -> [String] {
+    guard entity.followsLoad else { return [] }
+    var words: [String] = []
+    if let count { words.append(count == 1 ? "1 replica is ready" : "\(count) replicas are ready") }
+    words.append("the number follows the load, from \(entity.leastReplicas) to \(entity.mostReplicas)")
+    if let needed = machine.scale.lately(entity) {
+      words.append("at most \(needed) \(needed == 1 ? "was" : "were") needed recently")
+    }
+    return words
   }
 
   /// Healthy, unless the last start failed.
@@ -133,6 +153,7 @@ struct EndpointView {
   }
 
   private func startPhase(_ entity: PlaneEntity) -> String? {
+    if let progress = download(entity) { return progress.description }
     switch machine.furthestState(entity) {
     case .loading: "vLLM is loading the model"
     case .starting, .pending: "vLLM is starting"
@@ -142,8 +163,9 @@ struct EndpointView {
 
   private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {
     let ready = machine.readyCount(entity)
-    guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
-    var words = ["\(ready) of \(entity.replicas) replicas are ready"]
+    let wanted = machine.scale.targetCount(of: entity)
+    guard ready < wanted else { return state(DeploymentState.ready, [], entity) }
+    var words = ["\(ready) of \(wanted) replicas are ready"]
     if waitsForRoom(entity) {
       words.append(EndpointMachine.waitingForRoom)
     } else if let phase = startPhase(entity) {

@@ -31,10 +31,11 @@ struct MachineRoom: Sendable {
   /// Why this machine can never run a config; nil if it can.
   func finding(_ entities: [PlaneEntity]) -> String? {
     guard let slots else { return accelerators.finding(entities) }
-    let needed = entities.reduce(0) { $0 + $1.replicas }
+    let needed = entities.reduce(0) { $0 + $1.leastReplicas }
     guard needed > slots else { return nil }
+    let least = entities.contains(where: \.followsLoad) ? "its least number of" : "all its"
     return """
-      the config needs \(unit.counted(needed)) for all its replicas; this serving plane has \(slots) \
+      the config needs \(unit.counted(needed)) for \(least) replicas; this serving plane has \(slots) \
       ("setpoint serve --slots")
       """
   }

@@ -55,16 +55,25 @@ struct PlaneEntity: Hashable, Codable, Sendable {
       environment: environment.filter { $0.key != PlaneArguments.variable })
   }
 
-  /// The number of its replicas: fixed by its size, or a quarter of the lower bound of its concurrency (serving-api.md
-  /// 6.1).
-  var replicas: Int {
+  /// The least number of its replicas while it is awake: fixed by its size, or a quarter of the lower bound of its
+  /// concurrency (serving-api.md 6.1).
+  var leastReplicas: Int {
     switch workloadSize {
     case "Large": 4
     case "Medium": 2
-    case nil: max(1, (minConcurrency ?? 4) / 4)
+    case nil: max(1, (minConcurrency ?? 4) / ReplicaRange.concurrencyOfReplica)
     default: 1
     }
   }
+
+  /// The most replicas: a quarter of the upper bound of its concurrency.
+  var mostReplicas: Int {
+    guard workloadSize == nil, let maxConcurrency else { return leastReplicas }
+    return max(leastReplicas, maxConcurrency / ReplicaRange.concurrencyOfReplica)
+  }
+
+  /// Whether the number of its replicas follows the load, between the two.
+  var followsLoad: Bool { leastReplicas < mostReplicas }
 }
 
 /// An endpoint as the plane stores it.

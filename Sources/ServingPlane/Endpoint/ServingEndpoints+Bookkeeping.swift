@@ -41,14 +41,23 @@ extension ServingEndpoints {
     return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(), room: share?.room, freeing: share?.freeing ?? 0,
       reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false,
+      sheds: share?.sheds ?? 0,
       load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: machineRoom.places(for:),
-      unit: machineRoom.unit, newID: Self.randomHex)
+      unit: machineRoom.unit, isRemote: models.isRemote, newID: Self.randomHex)
   }
 
-  /// What the gateway knows of an endpoint's requests.
+  /// The requests of an endpoint, and how many of them a replica takes.
   func load(of id: String) -> RequestLoad {
     guard let snapshot = gateway.admission(of: id)?.snapshot else { return RequestLoad() }
-    return RequestLoad(idleFor: snapshot.idleFor, awaited: snapshot.awaited)
+    var load = RequestLoad(
+      idleFor: snapshot.idleFor, awaited: snapshot.awaited, requests: snapshot.requests,
+      inFlight: snapshot.inFlightByReplica)
+    for config in machines[id]?.configs ?? [] {
+      for entity in config.entities where entity.followsLoad {
+        load.capacities[entity.launch.key] = capacity(of: entity.launch, config.plane)
+      }
+    }
+    return load
   }
 
   /// What the log says about a replica: its ID, and its endpoint's name. The name is unknown if the endpoint was deleted

@@ -9,15 +9,18 @@ import ServingAPI
 extension ServingEndpoints {
   /// - Parameter principal: the name of who requests it, for the log.
   func create(_ request: WireCreateRequest, by principal: String?) async throws(APIError) -> WireEndpoint {
-    try await changes.run { () async throws(APIError) in try await make(request, by: principal) }
+    let refusals = await lookUp(request.config)
+    return try await changes.run { () async throws(APIError) in try await make(request, refusals, by: principal) }
   }
 
-  private func make(_ request: WireCreateRequest, by principal: String?) async throws(APIError) -> WireEndpoint {
+  private func make(
+    _ request: WireCreateRequest, _ refusals: [ModelVersionID: ModelError], by principal: String?
+  ) async throws(APIError) -> WireEndpoint {
     let name = try newName(request)
     let now = wallClock()
     let id = Self.randomHex() + Self.randomHex()
     var config: PlaneConfig?
-    if let wire = request.config { config = try await read(wire, configVersion: 1, now: now, serving: nil) }
+    if let wire = request.config { config = try await read(wire, refusals, configVersion: 1, now: now, serving: nil) }
     let tags = try Self.tags(request.tags ?? [])
     let record = EndpointRecord(
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
@@ -39,7 +42,10 @@ extension ServingEndpoints {
   }
 
   func get(_ name: String) throws(APIError) -> WireEndpoint {
-    EndpointView(machine: try machine(name), accelerators: backend.accelerators).detailed
+    EndpointView(
+      machine: try machine(name), accelerators: backend.accelerators,
+      download: { [models] in models.progress($0.entityName, $0.entityVersion) }
+    ).detailed
   }
 
   func list() -> WireEndpointList {
@@ -52,21 +58,24 @@ extension ServingEndpoints {
   func update(
     _ name: String, to wire: WireConfig, by principal: String?
   ) async throws(APIError) -> WireEndpoint {
-    try await changes.run { () async throws(APIError) in try await change(name, to: wire, by: principal) }
+    let refusals = await lookUp(wire)
+    return try await changes.run { () async throws(APIError) in
+      try await change(name, to: wire, refusals, by: principal)
+    }
   }
 
   private func change(
-    _ name: String, to wire: WireConfig, by principal: String?
+    _ name: String, to wire: WireConfig, _ refusals: [ModelVersionID: ModelError], by principal: String?
   ) async throws(APIError) -> WireEndpoint {
     try refuseWhileStopping()
     var machine = try machine(name)
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
     let config = try await read(
-      wire, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
+      wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
     let actions = try machine.put(config, context(for: machine))
     try await store(machine.record)
-    await prepare(machine.routing)
+    await prepare(machine)
     machines[machine.record.id] = machine
     await perform(actions, for: machine.record.id)
     let about = Self.about(name, principal).merging(["version": "\(config.version)"]) { $1 }
@@ -152,13 +161,19 @@ extension ServingEndpoints {
 
   // MARK: Reading requests
 
-  /// - Parameter serving: the endpoint's active config.
+  /// - Parameters:
+  ///   - refusals: why versions of another machine's registry cannot be served; see ``lookUp(_:)``.
+  ///   - serving: the endpoint's active config.
   func read(
-    _ wire: WireConfig, configVersion: Int64, now: Int64, serving: PlaneConfig?
+    _ wire: WireConfig, _ refusals: [ModelVersionID: ModelError], configVersion: Int64, now: Int64,
+    serving: PlaneConfig?
   ) async throws(APIError) -> PlaneConfig {
     try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
-        version: { model, number throws(ModelError) in try models.version(model, number) },
+        version: { model, number throws(ModelError) in
+          if let refusal = refusals[ModelVersionID(model: model, number: number)] { throw refusal }
+          return try models.version(model, number)
+        },
         secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
         memoryFinding: MemoryCheck(accelerators: machineRoom.accelerators).finding, serving: serving,
         maximumReplicas: maximumReplicas)

@@ -4,11 +4,12 @@ import ServingAPI
 extension ServingEndpoints {
   /// What would become of a config if it were sent now. Changes nothing.
   func forecast(_ name: String, of wire: WireConfig) async -> RolloutForecast {
+    let refusals = await lookUp(wire)
     let known = ids[name].flatMap { machines[$0] }
     let config: PlaneConfig
     do throws(APIError) {
       config = try await read(
-        wire, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), serving: known?.record.active)
+        wire, refusals, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), serving: known?.record.active)
     } catch {
       // Other problems may pass, such as a version that is not registered yet.
       return RolloutForecast(refusal: error.status == 400 ? error.message : nil)

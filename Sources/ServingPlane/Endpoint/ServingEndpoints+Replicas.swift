@@ -36,8 +36,8 @@ extension ServingEndpoints {
     let admission = gateway.admission(of: record.endpoint)
     supervisor.start(
       ReplicaLifecycle(
-        record: record, beginning: beginning, backend: backend, task: version?.task ?? "llm/v1/chat",
-        program: settings.interpreter ?? "python",
+        record: record, beginning: beginning, fetch: fetch(record.launch), backend: backend,
+        task: version?.task ?? "llm/v1/chat", program: settings.interpreter ?? "python",
         engine: version.map { EngineName.of($0.entrypoint) } ?? EngineName.vLLM, timing: settings.timing,
         probe: probes.probe(record.address, timing: settings.timing), signal: supervisor.signal(for: id),
         startLimiter: startLimiter,

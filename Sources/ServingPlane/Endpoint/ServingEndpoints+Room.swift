@@ -11,7 +11,10 @@ extension ServingEndpoints {
       // Its machine learns of the end of a replica only after this.
       var room = machine.room(load(of: machine.record.id)) { replicas[$0]?.ended == nil }
       // What seems idle may have requests from the previous plane, and no replica ends before those do.
-      if previousPlane != nil { room.yields = 0 }
+      if previousPlane != nil {
+        room.yields = 0
+        room.surplus = 0
+      }
       return room
     }
     // Replicas of deleted endpoints, and others that are drained without belonging to one.
@@ -28,7 +31,7 @@ extension ServingEndpoints {
   /// Lets endpoints give up their places for those that wait.
   func makeRoom() async {
     guard !waitingForRoom.isEmpty, let plan = roomPlan else { return }
-    for id in plan.givingUp.sorted() { await act(on: id) { $0.tick($1) } }
+    for id in plan.givingUp.union(plan.shedding.keys).sorted() { await act(on: id) { $0.tick($1) } }
   }
 
   /// The endpoints that wait for places.

@@ -1,3 +1,4 @@
+import Endpoints
 import Gateway
 
 // Reports to the gateway: the replicas of an endpoint, and how many requests each takes at once.
@@ -12,26 +13,35 @@ extension ServingEndpoints {
       announced.append(
         UpstreamReplica(
           id: target.replica, entity: target.entity, version: routing.version(of: target.entity).map(String.init),
-          address: record.address, capacity: capacity(of: record.launch, routing), models: record.models ?? []))
+          address: record.address, capacity: capacity(of: record.launch, routing.plane), models: record.models ?? []))
     }
     gateway.publish(routing, of: id, announcing: announced)
   }
 
   /// The number of requests that a replica of this launch gets at once.
-  private func capacity(of launch: LaunchConfig, _ routing: Routing) -> Int {
-    settings.endpointDefaults.overridden(by: routing.plane).concurrency ?? capacities[launch.key]
+  func capacity(of launch: LaunchConfig, _ plane: PlaneArguments) -> Int {
+    settings.endpointDefaults.overridden(by: plane).concurrency ?? capacities[launch.key]
       ?? EngineBatch.size(entrypoint: "", environment: launch.environment)
   }
 
-  /// Reads what ``route(_:)`` needs of the versions that a routing names.
-  func prepare(_ routing: Routing) async {
-    guard settings.endpointDefaults.overridden(by: routing.plane).concurrency == nil else { return }
-    for target in routing.targets {
-      guard let launch = replicas[target.replica]?.launch, capacities[launch.key] == nil,
-        // A version that could not be read now is read again later.
-        let entrypoint = await version(of: launch)?.entrypoint
-      else { continue }
+  /// Reads what ``capacity(of:_:)`` needs of the versions of an endpoint: those that its routing names, and those whose
+  /// number of replicas follows the load.
+  func prepare(_ machine: EndpointMachine) async {
+    let routing = machine.routing
+    var launches: [LaunchConfig] = []
+    if isCapacityOfEngine(routing.plane) { launches += routing.targets.compactMap { replicas[$0.replica]?.launch } }
+    for config in machine.configs where isCapacityOfEngine(config.plane) {
+      launches += config.entities.filter(\.followsLoad).map(\.launch)
+    }
+    for launch in launches where capacities[launch.key] == nil {
+      // A version that could not be read now is read again later.
+      guard let entrypoint = await version(of: launch)?.entrypoint else { continue }
       capacities[launch.key] = EngineBatch.size(entrypoint: entrypoint, environment: launch.environment)
     }
+  }
+
+  /// Whether neither the settings of an endpoint nor the plane's options say how many requests a replica gets at once.
+  private func isCapacityOfEngine(_ plane: PlaneArguments) -> Bool {
+    settings.endpointDefaults.overridden(by: plane).concurrency == nil
   }
 }

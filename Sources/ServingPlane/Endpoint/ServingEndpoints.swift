@@ -17,7 +17,8 @@ import ServingAPI
 /// time. Each has its own type: ``EndpointMachine``, ``ReplicaBook``, ``GatewayRoutes``, ``StoreWriter``.
 actor ServingEndpoints {
   let store: EndpointStore
-  let models: ModelDirectory
+  let models: any ModelSource
+  let downloads = ModelDownloads()
   let backend: any ReplicaBackend
   let secrets: SecretFolder
   let supervisor: ReplicaSupervisor
@@ -62,7 +63,7 @@ actor ServingEndpoints {
   var capacities: [String: Int] = [:]
 
   init(
-    store: EndpointStore, models: ModelDirectory, backend: any ReplicaBackend, probes: ReplicaProbes,
+    store: EndpointStore, models: any ModelSource, backend: any ReplicaBackend, probes: ReplicaProbes,
     settings: PlaneConfiguration, eventLoop: any EventLoop, wallClock: @escaping @Sendable () -> Int64, log: Logger
   ) {
     self.store = store
@@ -85,7 +86,9 @@ actor ServingEndpoints {
   }
 
   func makeMachine(_ record: EndpointRecord) -> EndpointMachine {
-    EndpointMachine(record, planner: settings.planner, idleAfter: settings.endpointDefaults.idleAfter)
+    EndpointMachine(
+      record, planner: settings.planner, scaling: ScalePolicy(scaleDownAfter: settings.scaleDownAfter),
+      idleAfter: settings.endpointDefaults.idleAfter)
   }
 
   // MARK: The plane's life
@@ -188,6 +191,7 @@ actor ServingEndpoints {
       guard !isStopping, await body() else { return false }
       isStopping = true
       isReleased = true
+      downloads.stop()
       return true
     }
   }
@@ -203,6 +207,7 @@ actor ServingEndpoints {
   /// Accepts no more changes and queries; waiting requests are refused, those at replicas continue.
   func refuseQueries() async {
     isStopping = true
+    downloads.stop()
     // After the change in progress, so that a replica it starts is stopped too.
     await changes.run {
       for record in replicas.living { gateway.drain(record.id, of: record.endpoint) }
@@ -242,7 +247,7 @@ actor ServingEndpoints {
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }
-    await prepare(machine.routing)
+    await prepare(machine)
     // Only now, so that nothing is reported that a killed plane would not know.
     machines[id] = machine
     await perform(actions, for: id)
@@ -255,6 +260,7 @@ actor ServingEndpoints {
     for action in actions {
       switch action {
       case .save, .route: continue
+      case .download(let launch): download(launch, for: id)
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
         gateway.drain(replica, of: id)

@@ -13,6 +13,12 @@ struct RequestLoad: Hashable, Sendable {
   var idleFor: Duration?
   /// The served entities that requests need and of which no replica takes requests.
   var awaited: Set<String> = []
+  /// The requests that wait for each served entity or are at its replicas.
+  var requests: [String: Int] = [:]
+  /// The requests at each replica, by its ID.
+  var inFlight: [String: Int] = [:]
+  /// How many requests a replica takes at once, for each launch whose number of replicas follows the load.
+  var capacities: [String: Int] = [:]
 }
 
 /// Decides which launches of an endpoint are scaled to zero, and when they are woken. A value that keeps only times.

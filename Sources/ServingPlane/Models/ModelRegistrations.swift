@@ -12,7 +12,7 @@ final class ModelRegistrations: Sendable {
   /// The number of failed registrations that are listed with their reasons.
   private static let keptFailures = 20
 
-  private let models: ModelDirectory
+  let models: ModelDirectory
   /// No other plane takes over during a registration.
   private let gate: ChangeGate
   private let log: Logger

@@ -68,6 +68,8 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
     case storage
     /// The version or the aliases exist but cannot be read.
     case damaged
+    /// The registry on another machine did not answer, or refused the plane's credentials.
+    case unavailable
     /// The caller left, or the plane is stopping.
     case cancelled
   }

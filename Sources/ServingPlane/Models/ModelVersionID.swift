@@ -10,13 +10,15 @@ struct ModelVersionID: Hashable, Sendable {
 extension PlaneConfig {
   /// The model versions that its replicas need: those of the served entities, and those of their LoRA adapters.
   var modelVersions: Set<ModelVersionID> {
-    var versions: Set<ModelVersionID> = []
-    for launch in entities.map(\.launch) {
-      versions.insert(ModelVersionID(model: launch.model, number: launch.version))
-      for adapter in launch.adapters {
-        versions.insert(ModelVersionID(model: adapter.model, number: Int(adapter.version) ?? 0))
-      }
-    }
-    return versions
+    Set(entities.flatMap { [$0.launch.modelVersion] + $0.launch.adapterVersions })
+  }
+}
+
+extension LaunchConfig {
+  var modelVersion: ModelVersionID { ModelVersionID(model: model, number: version) }
+
+  /// The versions of the LoRA adapters that are served beside the model.
+  var adapterVersions: [ModelVersionID] {
+    adapters.map { ModelVersionID(model: $0.model, number: Int($0.version) ?? 0) }
   }
 }

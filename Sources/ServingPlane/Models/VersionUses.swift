@@ -1,5 +1,3 @@
-import Endpoints
-
 /// Why a model version is still needed: as the model of an endpoint, or as one of its LoRA adapters.
 struct VersionUses: Hashable, Sendable {
   private let version: ModelVersionID
@@ -55,7 +53,6 @@ struct VersionUses: Hashable, Sendable {
 
 extension LaunchConfig {
   fileprivate func needs(_ needed: ModelVersionID) -> Bool {
-    ModelVersionID(model: model, number: version) == needed
-      || adapters.contains { $0.model == needed.model && Int($0.version) == needed.number }
+    modelVersion == needed || adapterVersions.contains(needed)
   }
 }

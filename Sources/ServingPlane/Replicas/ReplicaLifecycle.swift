@@ -29,6 +29,8 @@ struct ReplicaLifecycle: Sendable {
 
   let record: ReplicaRecord
   let beginning: Beginning
+  /// Returns once the files of the model version are on this machine.
+  var fetch: @Sendable () async throws(ReplicaFailure) -> Void = {}
   let backend: any ReplicaBackend
   /// The version's task, such as `llm/v1/chat`.
   let task: String
@@ -84,6 +86,7 @@ struct ReplicaLifecycle: Sendable {
     switch beginning {
     case .adoption(let replica): return replica
     case .start(let start):
+      guard await hasFiles() else { return nil }
       // If the plane is leaving, its successor would not know of a replica started now.
       guard await isMyTurn(), !Task.isCancelled else { return nil }
       do throws(ReplicaFailure) {
@@ -94,6 +97,28 @@ struct ReplicaLifecycle: Sendable {
         await report(.over(error))
         return nil
       }
+    }
+  }
+
+  /// Waits until the files of the model version are here; false if they cannot be, the replica was asked to stop before
+  /// that, or the plane is leaving.
+  private func hasFiles() async -> Bool {
+    let event = await firstOf({ await stopRequest() }, { await arrival() })
+    switch event {
+    case .ready: return true
+    case .failed(let failure): await report(.over(failure))
+    case .stop: await report(.over(nil))
+    case .exited, .abandoned: break
+    }
+    return false
+  }
+
+  private func arrival() async -> Event {
+    do throws(ReplicaFailure) {
+      try await fetch()
+      return .ready
+    } catch {
+      return Task.isCancelled ? .abandoned : .failed(error)
     }
   }
 

@@ -86,9 +86,10 @@ struct Accelerators: Hashable, Sendable {
         "served entity \"\(entity.name)\": workload_type \(entity.workloadType) needs \(Self.count(needed)) for each "
         + "replica; \(present)"
     }
-    let total = entities.reduce(0) { $0 + places(for: $1.workloadType) * $1.replicas }
+    let total = entities.reduce(0) { $0 + places(for: $1.workloadType) * $1.leastReplicas }
     guard total > gpus.count else { return nil }
-    return "the config needs \(Self.count(total)) for all its replicas; \(present)"
+    let least = entities.contains(where: \.followsLoad) ? "its least number of" : "all its"
+    return "the config needs \(Self.count(total)) for \(least) replicas; \(present)"
   }
 
   private static func count(_ gpus: Int) -> String { gpus == 1 ? "1 GPU" : "\(gpus) GPUs" }
