@@ -86,8 +86,8 @@ import Testing
     (
       "{name: a, model: m, entityVersion: 1}",
       [
-        "8:43: error: spec.engine.adapters[0].entityVersion: unknown field; did you mean \"version\"?",
         "8:23: error: spec.engine.adapters[0].version: required, but missing; for example version: \"3\"",
+        "8:43: error: spec.engine.adapters[0].entityVersion: unknown field; did you mean \"version\"?",
       ]
     ),
     (
