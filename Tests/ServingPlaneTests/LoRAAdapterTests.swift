@@ -65,6 +65,9 @@ import Testing
     let adapter = try #require(try self.adapter(#"{"r": 4}"#, tensors: tensors))
     #expect(adapter.misfit(with: model) == misfit)
     #expect(adapter.misfit(with: data.path + "/nowhere") == nil)
+    // A layer may be in a file that cannot be read.
+    try Data("{}".utf8).write(to: URL(filePath: model + "/model-2.safetensors"))
+    #expect(adapter.misfit(with: model) == nil)
   }
 
   @Test(arguments: ["", "{}", "12345678", "\u{2}\0\0\0\0\0\0\0{}", "\u{2}\0\0\0\0\0\0\0[]", "\u{9}\0\0\0\0\0\0\0{}"])
@@ -93,8 +96,9 @@ import Testing
     #expect(command.value(of: "--max-loras") == "1" && command.modelArgument == "m")
   }
 
-  @Test func `a path with a comma is passed as JSON`() throws {
-    let folder = data.path + "/a,b"
+  @Test(arguments: ["a,b", "a=b"])
+  func `a path that vLLM would split is passed as JSON`(name: String) throws {
+    let folder = data.path + "/" + name
     try FileManager.default.moveItem(atPath: data.adapter(config: #"{"r": 8}"#), toPath: folder)
     let adapter = try #require(try LoRAAdapter(folder: folder))
     #expect(
