@@ -40,6 +40,7 @@ extension ServingEndpoints {
           await admission?.drained(id)
           await previousPlane?.untilGone()
         }, cutOff: { admission?.cutOff(id) },
+        trouble: supervisor.trouble(for: id), recovered: { admission?.replicaRecovered(id) },
         report: { await self.replica(id, tells: $0) }))
   }
 
