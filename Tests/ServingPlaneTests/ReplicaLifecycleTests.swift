@@ -22,7 +22,7 @@ extension ReplicaReport {
   fileprivate var word: String {
     switch self {
     case .started: "started"
-    case .loading: "loading"
+    case .phase(let phase): phase.rawValue
     case .ready(let models): "ready as \(models.joined(separator: ", "))"
     case .changed: "changed"
     case .stopping: "stopping"
@@ -96,7 +96,8 @@ extension ReplicaReport {
           backend.exit("r1", with: .code(1), saying: "torch.OutOfMemoryError: CUDA out of memory.\n")
         }
       }
-      #expect(reports.dropLast() == ["started", "loading", "changed", "ready as m", "failing"], "\(reports)")
+      let expected = ["started", "loading weights", "changed", "warming", "ready as m", "failing"]
+      #expect(reports.dropLast() == expected[...], "\(reports)")
       #expect(reports.last?.hasPrefix("over: it exited while serving: out of memory") == true, "\(reports)")
       #expect(backend.remaining == [])
       #expect(backend.terminated == [])
@@ -112,7 +113,7 @@ extension ReplicaReport {
       let reports = await live(record, on: backend, signal: signal) { report in
         if report.isReady { signal.send(.now) }
       }
-      #expect(reports == ["started", "loading", "changed", "ready as m", "stopping", "over"])
+      #expect(reports == ["started", "loading weights", "changed", "warming", "ready as m", "stopping", "over"])
       #expect(backend.terminated == ["r1"])
       #expect(backend.remaining == [])
     }

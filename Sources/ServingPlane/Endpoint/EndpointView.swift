@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Endpoints
+import FoundationEssentials
 import Scheduling
 import ServingAPI
 
@@ -7,6 +8,8 @@ import ServingAPI
 struct EndpointView {
   let machine: EndpointMachine
   let accelerators: Accelerators
+  /// The phases of the replicas' starts, by the replica's ID.
+  var starts: [String: StartTimes] = [:]
 
   private var record: EndpointRecord { machine.record }
 
@@ -133,11 +136,25 @@ struct EndpointView {
   }
 
   private func startPhase(_ entity: PlaneEntity) -> String? {
-    switch machine.furthestState(entity) {
-    case .loading: "vLLM is loading the model"
-    case .starting, .pending: "vLLM is starting"
-    default: nil
+    guard let furthest = machine.furthestStart(entity) else { return nil }
+    let words =
+      switch furthest.phase {
+      case .starting: "vLLM is starting"
+      case .loading: "vLLM is loading the model"
+      case .warming: "vLLM is warming up"
+      }
+    guard let start = starts[furthest.replica], let current = start.current, current.phase == furthest.phase else {
+      return words
     }
+    // Not how long it has lasted: a message that changes all the time looks like progress.
+    let times = ["since \(Self.instant(current.since))", start.text].filter { !$0.isEmpty }.joined(separator: "; ")
+    return "\(words) (\(times))"
+  }
+
+  /// An instant as RFC 3339 in UTC. `milliseconds` is counted from 1970.
+  private static func instant(_ milliseconds: Int64) -> String {
+    let seconds = min(max(0, milliseconds / 1000), 253_402_300_799)
+    return Date.ISO8601FormatStyle().format(Date(timeIntervalSince1970: Double(seconds)))
   }
 
   private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {

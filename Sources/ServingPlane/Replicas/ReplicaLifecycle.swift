@@ -5,7 +5,8 @@ import Scheduling
 enum ReplicaReport: Sendable {
   /// With what the next plane needs to find it.
   case started(ReplicaHandle)
-  case loading
+  /// It has reached this phase of its start.
+  case phase(StartPhase)
   /// With the names by which it can be queried.
   case ready(models: [String])
   /// What the next plane needs to find it, or to remove its remains, has changed.
@@ -131,16 +132,17 @@ struct ReplicaLifecycle: Sendable {
   private func readiness(of replica: any RunningReplica) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
-    var isLoading = false
+    var phase = record.startPhase
     var refusal: ReplicaFailure?
     var wait = timing.pollEvery
     while clock.now - begun < timing.startDeadline {
-      if !isLoading, await logEnd().contains("Starting to load model") {
-        isLoading = true
-        await report(.loading)
+      if phase < .warming {
+        let seen = StartPhase.shown(by: await logEnd())
+        await advance(&phase, to: seen)
       }
       await note(replica)
       if await probe.isHealthy() {
+        await advance(&phase, to: .warming)
         do {
           try await probe.generate(task: task, isFirst: true)
           if let failure = await replica.violation(at: .answered) { return .failed(failure) }
@@ -164,6 +166,13 @@ struct ReplicaLifecycle: Sendable {
       ReplicaFailure(
         "\(engine) was not ready after \(DurationText.text(timing.startDeadline))\(why)", line: cause.line,
         isWorthRepeating: cause.isWorthRepeating))
+  }
+
+  /// Reports a phase of the start, unless it was reached before.
+  private func advance(_ phase: inout StartPhase, to next: StartPhase) async {
+    guard next > phase else { return }
+    phase = next
+    await report(.phase(next))
   }
 
   /// Watches the engine's progress, and has the gateway's pause ended once a replica in trouble works again; returns if

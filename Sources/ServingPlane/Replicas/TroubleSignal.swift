@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Carries the gateway's reports that a replica does not take requests, or has stalled, to the replica's life. Any number
-/// of reports is one until the life takes it.
+/// Carries the gateway's reports that a replica does not take requests, or has stalled, to the replica's life. Any
+/// number of reports is one until the life takes it.
 final class TroubleSignal: Sendable {
   private struct State {
     var isRaised = false

@@ -1,5 +1,5 @@
-/// How soon a replica is checked again: after the usual interval, or soon while it is in trouble. It is in trouble from a
-/// report of the gateway until a check shows that it works.
+/// How soon a replica is checked again: after the usual interval, or soon while it is in trouble. It is in trouble from
+/// a report of the gateway until a check shows that it works.
 struct ProbePace: Hashable, Sendable {
   /// The usual interval.
   let usual: Duration
