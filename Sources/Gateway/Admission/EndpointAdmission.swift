@@ -45,8 +45,8 @@ package final class EndpointAdmission: Sendable {
   ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
-  ///   - trouble: called when a replica could not be reached, stopped sending, or refused a request although it was not
-  ///     too busy. It is paused, until its time is over or ``replicaRecovered(_:)`` is called.
+  ///   - trouble: called when a replica could not be reached, stopped sending, or refused a request although it was
+  ///     not too busy. It is paused, until its time is over or ``replicaRecovered(_:)`` is called.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   package init(
     policy: AdmissionPolicy, eventLoop: any EventLoop, heldBytes: HeldBytes? = nil,
