@@ -1,3 +1,4 @@
+import Glibc
 import Scheduling
 
 /// A phase of a replica's start, as its output and its server show it. The start is over when it has generated a token.
@@ -12,8 +13,11 @@ enum StartPhase: String, Hashable, Sendable, CaseIterable, Comparable {
   /// The furthest phase that an engine's output shows. An engine that prints nothing about its weights is starting
   /// until its server answers.
   static func shown(by log: String) -> StartPhase {
-    if warmingMarks.contains(where: { log.contains($0) }) { return .warming }
-    return log.contains("Starting to load model") ? .loading : .starting
+    // Not by characters: this is asked once a second or more, of up to 256 KiB.
+    log.withCString { text in
+      if warmingMarks.contains(where: { strstr(text, $0) != nil }) { return .warming }
+      return strstr(text, "Starting to load model") == nil ? .starting : .loading
+    }
   }
 
   /// What vLLM prints once its weights are loaded (0.32): one of the first two, depending on the loader and the device,
