@@ -14,7 +14,7 @@ enum StartPhase: String, Hashable, Sendable, CaseIterable, Comparable {
   /// until its server answers.
   static func shown(by log: String) -> StartPhase {
     // Not by characters: this is asked once a second or more, of up to 256 KiB.
-    log.withCString { text in
+    log.withCString { text -> StartPhase in
       if warmingMarks.contains(where: { strstr(text, $0) != nil }) { return .warming }
       return strstr(text, "Starting to load model") == nil ? .starting : .loading
     }
