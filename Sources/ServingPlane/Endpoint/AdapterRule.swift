@@ -39,7 +39,7 @@ struct AdapterRule {
         "the adapter \"\(name)\" has the name by which vLLM serves the model itself; choose another name, or change "
           + "--served-model-name in the entrypoint")
     }
-    guard let given = flags.values(of: "--max-lora-rank")?.first, let most = Int(given) else { return }
+    guard let most = flags.maximumRank else { return }
     for loaded in adapters where loaded.adapter.rank > most {
       throw Self.invalid(
         "the adapter \"\(loaded.name)\" has rank \(loaded.adapter.rank), but --max-lora-rank is \(most); remove the "
@@ -56,11 +56,13 @@ struct AdapterRule {
     private let words: [String]
     /// The names by which the engine serves the model itself.
     let modelNames: [String]
+    /// The `--max-lora-rank` that the config adds. One in the entrypoint does not apply: the plane's own follows it.
+    let maximumRank: Int?
 
     init(_ launch: LaunchConfig, _ base: ModelVersion, modelArgument: String?) {
-      var words = (try? CommandLineWords.split(base.entrypoint, port: 1, variables: nil)) ?? []
-      if let engine = launch.environment[EngineFlags.variable] { words += (try? EngineFlags.words(engine)) ?? [] }
-      self.words = words
+      let engine = launch.environment[EngineFlags.variable].flatMap { try? EngineFlags.words($0) } ?? []
+      words = ((try? CommandLineWords.split(base.entrypoint, port: 1, variables: nil)) ?? []) + engine
+      maximumRank = Self.values(of: "--max-lora-rank", in: engine)?.first.flatMap { Int($0) }
       modelNames = Self.values(of: "--served-model-name", in: words) ?? [modelArgument].compactMap(\.self)
     }
 
