@@ -9,7 +9,10 @@ struct EndpointDescription {
   let endpoint: ObservedEndpoint
   let target: String
   let recorded: RecordedMemory
+  /// Those that are recorded, and those of a plane's replicas; oldest first.
   let events: [HistoryEvent]
+  /// The replicas of a serving plane; nil if the provider does not show them.
+  let replicas: [WireReplica]?
   /// The controllers' last reports on it.
   let statuses: [(fleet: FleetStatus, status: EndpointStatus)]
   let now: Int64
@@ -21,6 +24,7 @@ struct EndpointDescription {
         config(
           endpoint.reportsFailure ? "Failed config" : "Pending config", endpoint.pending, palette,
           getsTraffic: !endpoint.reportsFailure),
+        table("Replicas", ReplicaTable.table(replicas ?? [], now: now), palette),
         held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
@@ -31,6 +35,7 @@ struct EndpointDescription {
   func json(_ details: WireEndpoint, _ suggestions: SuggestedCommands) -> JSONValue {
     [
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
+      "replicas": replicas.map { JSONValue.array($0.map(\.json)) } ?? .null,
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
       "controllers": suggestions.completed(ControllerText.json(statuses, now: Timestamp(milliseconds: now))),
