@@ -105,6 +105,13 @@ import Testing
     #expect(findings(manifest(text)) == expected)
   }
 
+  @Test func `a list in the wrong place is a finding with the right one`() {
+    #expect(
+      findings(manifest("model: m\nentityVersion: 7\nadapters: []")) == [
+        "8:3: error: spec.adapters: unknown field here; it belongs at spec.engine.adapters"
+      ])
+  }
+
   @Test func `they cannot be combined with a list of modules in the flags`() {
     let text = """
       model: m
