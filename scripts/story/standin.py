@@ -1,0 +1,43 @@
+"""The stand-in for vLLM (Tests/Support), in a folder that replaces vLLM's virtual environment."""
+
+import json
+import pathlib
+import shlex
+import sys
+from collections.abc import Callable
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+# `vllm serve MODEL …`, as the real script accepts it.
+VLLM = """\
+#!/bin/sh
+shift
+model=$1
+shift
+exec "$(dirname "$0")/python" -m vllm.entrypoints.openai.api_server --model "$model" "$@"
+"""
+
+
+def python(switches: dict) -> str:
+    """The script `python`. The switches are those of vllm_standin.py."""
+    variables = {"PYTHONPATH": str(ROOT / "Tests/Support")}
+    if switches:
+        variables["VLLM_STANDIN"] = json.dumps(switches)
+    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    return f'#!/bin/sh\n{settings} exec {shlex.quote(sys.executable)} "$@"\n'
+
+
+def make_standin(folder: pathlib.Path, **switches: object) -> pathlib.Path:
+    """Write the environment, or replace it; replicas that start from now on have these switches."""
+    (folder / "bin").mkdir(parents=True, exist_ok=True)
+    for name, text in (("python", python(switches)), ("vllm", VLLM)):
+        path = folder / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+    return folder
+
+
+def make_it_speak(models: dict[str, pathlib.Path], sentence: Callable[[str], str]) -> None:
+    """Give each version of the model the sentence that the stand-in answers."""
+    for version, path in models.items():
+        (path / "artifacts/hello/say.txt").write_text(sentence(version))
