@@ -82,8 +82,8 @@ class ResponseTests(unittest.TestCase):
         self.assertEqual(ledger.sentence_of("Hello from v1\nHello from v1\nHello from", 12), "Hello from v1")
 
     def test_an_answer_that_lacks_a_part_or_has_one_twice_is_refused(self):
-        wrong = ("Hello from v1 w0", "Hello from v1 w0 w0", "Hello from v1", "Hello from v1\nHello from v2", "", "w0 w1")
-        for text in wrong:
+        missing = ("Hello from v1 w0", "Hello from v1", "", "w0 w1")
+        for text in (*missing, "Hello from v1 w0 w0", "Hello from v1\nHello from v2"):
             with self.assertRaises(ValueError, msg=text):
                 ledger.sentence_of(text, 5)
 

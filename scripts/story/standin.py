@@ -1,4 +1,4 @@
-"""The stand-in for vLLM (Tests/Support), in a folder that replaces vLLM's virtual environment."""
+"""Folders that replace vLLM's virtual environment: with the stand-in (Tests/Support), or with another engine."""
 
 import json
 import pathlib
@@ -18,23 +18,24 @@ exec "$(dirname "$0")/python" -m vllm.entrypoints.openai.api_server --model "$mo
 """
 
 
-def python(switches: dict) -> str:
-    """The script `python`. The switches are those of vllm_standin.py."""
-    variables = {"PYTHONPATH": str(ROOT / "Tests/Support")}
-    if switches:
-        variables["VLLM_STANDIN"] = json.dumps(switches)
-    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-    return f'#!/bin/sh\n{settings} exec {shlex.quote(sys.executable)} "$@"\n'
-
-
-def make_standin(folder: pathlib.Path, **switches: object) -> pathlib.Path:
-    """Write the environment, or replace it; replicas that start from now on have these switches."""
+def make_environment(folder: pathlib.Path, command: list[str], **variables: str) -> pathlib.Path:
+    """Write the environment, or replace it. Its `python` is the command, with these variables."""
+    settings = "".join(f"{name}={shlex.quote(value)} " for name, value in variables.items())
+    python = f'#!/bin/sh\n{settings}exec {shlex.join(command)} "$@"\n'
     (folder / "bin").mkdir(parents=True, exist_ok=True)
-    for name, text in (("python", python(switches)), ("vllm", VLLM)):
+    for name, text in (("python", python), ("vllm", VLLM)):
         path = folder / "bin" / name
         path.write_text(text)
         path.chmod(0o755)
     return folder
+
+
+def make_standin(folder: pathlib.Path, **switches: object) -> pathlib.Path:
+    """The environment with the stand-in. Replicas that start from now on have these switches of vllm_standin.py."""
+    variables = {"PYTHONPATH": str(ROOT / "Tests/Support")}
+    if switches:
+        variables["VLLM_STANDIN"] = json.dumps(switches)
+    return make_environment(folder, [sys.executable], **variables)
 
 
 def make_it_speak(models: dict[str, pathlib.Path], sentence: Callable[[str], str]) -> None:
