@@ -10,9 +10,9 @@
               the replica in order of arrival
     streams   the resident memory of the plane for each of 5,000 streams in which nothing happens
 
-Prints a table of the figures and their bounds, and exits with 1 if one is missed. A plane accepts as many clients as its
-open file limit (`ulimit -Hn`) allows, at most 10,000. With a limit below 24,000, fewer requests are held, and with one
-below 12,000 fewer streams; the table says how many. Everything stays on the loopback interface.
+Prints a table of the figures and their bounds, and exits with 1 if one is missed. A plane accepts as many clients as
+its open file limit (`ulimit -Hn`) allows, at most 10,000. With a limit below 24,000, fewer requests are held, and with
+one below 12,000 fewer streams; the table says how many. Everything stays on the loopback interface.
 """
 
 import argparse

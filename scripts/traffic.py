@@ -27,8 +27,8 @@ slowly (CALLERS in scripts/story/callers.py). That each request ends exactly onc
 caller gets one complete response, unless it hangs up or the plane is killed; the plane records each request once
 (`serve --verbose`), with the status that the caller saw; and an engine accepts it at most once.
 
-The plane is real. Its replicas are the stand-in for vLLM (Tests/Support), with --vllm real vLLM, which takes about ten
-minutes. All traffic stays on this machine. No check depends on how fast the machine is.
+The plane is real. Its replicas are the stand-in for vLLM (Tests/Support), with --vllm real vLLM, which takes about a
+quarter of an hour. All traffic stays on this machine. No check depends on how fast the machine is.
 """
 
 import argparse

@@ -183,12 +183,14 @@ def weights_failure(path):
 class Children:
     """EngineCore and its Worker: processes of the same group that ignore SIGTERM and outlive the parent."""
 
-    def __init__(self, orphan_s):
+    def __init__(self, orphan_s, listener):
         self.shm = [self._shared_memory(1 << 20) for _ in range(2)]
         self.engine = os.fork()
         if self.engine == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            # Started by exec in real life: the port is free as soon as the server is dead.
+            listener.close()
             # The worker notices the end of its engine (a pipe in real life); the engine does not notice the server's.
             self._live(0.25 if os.fork() == 0 else orphan_s)
 
@@ -767,7 +769,7 @@ def main(argv):
         sys.exit(failures.api([f"OSError: [Errno {error.errno}] {os.strerror(error.errno)}"]))
     log("Resolved architecture: LlamaForCausalLM", "model.py:530")
     log("Initializing a V1 LLM engine (v0.32.0) with config: model='%s'" % args.get("model"), "core.py:107")
-    children = Children(switches["orphan_s"]) if switches["children"] else None
+    children = Children(switches["orphan_s"], server.socket) if switches["children"] else None
     leave_temporary_files()
     if switches.get("daemon"):
         leave_daemon(switches["orphan_s"])

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 600
 LEAVES_WITHIN_SECONDS = 0.5
 # The pause of a slow reader after each piece of a response. A long answer then takes a few seconds, far above the
 # plane's minimum rate.
-SLOW_SECONDS = 0.015
+SLOW_SECONDS = 0.01
 LONG_TOKENS = 100
 REFUSALS_INSTEAD_OF_WAITING = (429, 503)
 BROKEN_READING = (OSError, EOFError)

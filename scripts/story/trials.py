@@ -20,8 +20,11 @@ NAPPING = "napping-chat"
 ONE, TWO = "one-chat", "two-chat"
 # Often enough to see a replica while it starts.
 LOOK_EVERY_SECONDS = 0.02
-# With --verbose, the plane's log has a line for each request.
-OPTIONS = ["--verbose"]
+# With --verbose, the plane's log has a line for each request. On a busy machine, a request may wait for long, but not
+# longer than its caller.
+OPTIONS = ["--verbose", "--queue-wait", "9m"]
+# An endpoint that scales to zero only for another one.
+NEVER_IDLE = "idleAfter: 1h"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Course:
     pause: float = 0.05  # of a caller between two requests, in seconds
     idle_after: str = "1s"
     swap_every: str = "1s"
-    swaps: int = 3
+    swaps: int = 2
     size: str = "Medium"  # of an endpoint one of whose replicas is killed
     replicas: int = 2  # the same as a number
     settle_seconds: float = 120
@@ -135,7 +138,7 @@ def update_and_roll_back(drive: Drive) -> None:
 
 
 def sleep_and_wake(drive: Drive) -> None:
-    """ "Scale to zero": the next request is held and starts one replica, however many requests wait."""
+    """serving-plane.md, "Scale to zero": the next request is held and starts one replica, however many wait."""
     check = drive.setpoint.narrator.check
     with drive.setpoint.narrator.step("Scale to zero, and wake for many requests at once"):
         drive.apply(NAPPING, manifest("1", NAPPING, plane=f"idleAfter: {drive.course.idle_after}"))
@@ -162,8 +165,8 @@ def fall_asleep(drive: Drive) -> set[str]:
 
 
 def kill_the_plane(drive: Drive) -> None:
-    """ "Stop": after kill -9 the replicas keep running, and the next plane adopts them without a restart. "Scale to
-    zero": a start in progress continues."""
+    """serving-plane.md, "Stop": after kill -9 the replicas keep running, and the next plane adopts them without a
+    restart. "Scale to zero": a start in progress continues."""
     setpoint, check = drive.setpoint, drive.setpoint.narrator.check
     only_then = "requests ended only with the plane that was killed"
     with setpoint.narrator.step("kill -9 of the plane: while it serves, during an update, and during a wake"):
@@ -196,38 +199,36 @@ def restart_killed(setpoint: Setpoint) -> None:
 
 
 def kill_replicas(drive: Drive) -> None:
-    """ "Replicas": one that dies is restarted with back-off. "Clients": a request that was at it is not sent to another
-    one, and its client gets 502 or an error event; every other request waits."""
+    """serving-plane.md, "Replicas": one that dies is restarted with back-off. "Clients": a request that was at it is not
+    sent to another one, and its client gets 502 or an error event; every other request waits."""
     with drive.setpoint.narrator.step("kill -9 of a replica: of the only one, and of one of several"):
         delete(drive, NAPPING)
         drive.apply(ENDPOINT, manifest("1"))
-        kill_replica(drive, "only", of=1)
+        kill_replica(drive, "only", of=1, then=1)
         if drive.course.replicas > 1:
             drive.apply(ENDPOINT, manifest("2", size=drive.course.size))
-            kill_replica(drive, "one", of=drive.course.replicas)
+            kill_replica(drive, "one", of=drive.course.replicas, then=drive.course.replicas - 1)
 
 
-def kill_replica(drive: Drive, name: str, of: int) -> None:
+def kill_replica(drive: Drive, name: str, of: int, then: int) -> None:
+    """Kill one of so many replicas, and wait until nothing of it is left, and at least so many run."""
     setpoint = drive.setpoint
-
-    def complete() -> bool:
-        return len(marked_replicas()) == of and agreed(setpoint)
-
-    setpoint.narrator.require(f"{of} of its replicas run", drive.wait_until(complete), seen=marked_replicas())
+    complete = drive.wait_until(lambda: len(marked_replicas()) == of and agreed(setpoint))
+    setpoint.narrator.require(f"{of} of its replicas run", complete, seen=marked_replicas())
     with drive.crowd(name, ENDPOINT) as crowd:
         victim = min(processes.api_servers())
         lost = marks([victim])
         os.kill(victim, signal.SIGKILL)
-        back = drive.wait_until(lambda: not lost & marked_replicas() and complete())
-        setpoint.narrator.require("another one replaces the killed one", back, seen=marked_replicas())
+        gone = drive.wait_until(lambda: not lost & marked_replicas() and len(marked_replicas()) >= then)
+        setpoint.narrator.require(f"nothing of it is left, and {then} or more run", gone, seen=marked_replicas())
     drive.none_failed(crowd, "requests failed only at the replica that was killed", lost_with_its_replica)
     failed = [str(ending) for request, ending in crowd.endings if not as_promised(request, ending)]
     setpoint.narrator.check("at most one of each caller", len(failed) <= len(crowd.callers), seen=failed)
 
 
 def swap(drive: Drive) -> None:
-    """ "More endpoints than room": endpoints that share one slot take turns, and requests wait. "Updates": on a full
-    machine they wait until the new version has started; if it fails, the old version starts again."""
+    """serving-plane.md, "More endpoints than room": endpoints that share one slot take turns, and requests wait.
+    "Updates": on a full machine they wait until the new version has started; if it fails, the old one starts again."""
     setpoint, check = drive.setpoint, drive.setpoint.narrator.check
     with setpoint.narrator.step("Two endpoints on one slot: swaps, an update, and a broken version"):
         delete(drive, ENDPOINT)
@@ -237,23 +238,15 @@ def swap(drive: Drive) -> None:
         setpoint.serve()
         with ReplicaWatch() as watch:
             for name in (ONE, TWO):
-                drive.apply(name, manifest("1", name, plane="idleAfter: 30m"))
+                drive.apply(name, manifest("1", name, plane=NEVER_IDLE))
             with drive.crowd("swap", ONE, TWO) as crowd:
                 before = len(watch.seen)
                 swapped = drive.wait_until(lambda: len(watch.seen) >= before + drive.course.swaps)
                 check(f"they swap {drive.course.swaps} times", swapped, seen=len(watch.seen) - before)
-            drive.none_failed(crowd, "no request failed during the swaps")
-            for name in (ONE, TWO):
-                drive.answers(crowd, name, "1", last="1")
-            with drive.crowd("full-update", ONE, TWO) as crowd:
-                drive.apply(ONE, manifest("2", ONE, plane="idleAfter: 30m"))
-            drive.none_failed(crowd, "no request failed during the update on a full machine")
+                drive.apply(ONE, manifest("2", ONE, plane=NEVER_IDLE))
+                drive.apply(ONE, manifest("3", ONE, plane=NEVER_IDLE), status=1)
+            drive.none_failed(crowd, "no request failed during the swaps, the update and the broken version")
             drive.answers(crowd, ONE, "1", "2", last="2")
-            drive.answers(crowd, TWO, "1", last="1")
-            with drive.crowd("full-broken", ONE, TWO) as crowd:
-                drive.apply(ONE, manifest("3", ONE, plane="idleAfter: 30m"), status=1)
-            drive.none_failed(crowd, "no request failed while the broken version was tried on a full machine")
-            drive.answers(crowd, ONE, "2", last="2")
             drive.answers(crowd, TWO, "1", last="1")
         check("there was never more than one replica", len(watch.most) == 1, seen=watch.most)
         for name in (ONE, TWO):
@@ -271,8 +264,9 @@ def leave_nothing(drive: Drive, watch: leftovers.SharedMemoryWatch, accepted: pa
     with setpoint.narrator.step("Each request ended exactly once, and nothing is left"):
         gone = drive.wait_until(lambda: not processes.vllm_pids() and agreed(setpoint))
         check("every replica has exited", gone, seen=processes.vllm_pids())
-        folders = sorted(path.name for path in (setpoint.data / "replicas").iterdir())
-        check("no replica's folder is left", not folders, seen=folders)
+        folders = setpoint.data / "replicas"
+        empty = drive.wait_until(lambda: not list(folders.iterdir()))
+        check("no replica's folder is left", empty, seen=sorted(path.name for path in folders.iterdir()))
         closed = drive.wait_until(lambda: not processes.open_connections(setpoint.plane.pid, setpoint.port))
         check("the plane has closed every connection of a client", closed)
         status = setpoint.stop_plane()
