@@ -199,8 +199,8 @@ def restart_killed(setpoint: Setpoint) -> None:
 
 
 def kill_replicas(drive: Drive) -> None:
-    """serving-plane.md, "Replicas": one that dies is restarted with back-off. "Clients": a request that was at it is not
-    sent to another one, and its client gets 502 or an error event; every other request waits."""
+    """serving-plane.md, "Replicas": one that dies is restarted with back-off. "Clients": a request that was at it is
+    not sent to another one, and its client gets 502 or an error event; every other request waits."""
     with drive.setpoint.narrator.step("kill -9 of a replica: of the only one, and of one of several"):
         delete(drive, NAPPING)
         drive.apply(ENDPOINT, manifest("1"))
