@@ -29,7 +29,7 @@ class Caller:
     """How one caller behaves."""
 
     name: str
-    route: str = "invocations"  # or "generate", or the OpenAI route "completions"
+    route: str = "invocations"  # or "generate", or "chat": the OpenAI route
     stream: bool = False
     long: bool = False
     leaves: bool = False
@@ -53,7 +53,7 @@ class Caller:
         if self.long:
             document |= {"max_tokens": LONG_TOKENS, "ignore_eos": True}
         path = f"/serving-endpoints/{request.endpoint}/{self.route}"
-        if self.route == "completions":
+        if self.route == "chat":
             path = "/v1/chat/completions"
             document |= {"model": request.endpoint}
         extra = f"X-Request-Id: {request.id}\r\n"
@@ -66,11 +66,11 @@ class Caller:
 
 CALLERS = (
     Caller("plain"),
-    Caller("openai", route="completions"),
+    Caller("openai", route="chat"),
     Caller("generate", route="generate"),
     Caller("long", long=True),
     Caller("stream", stream=True),
-    Caller("openai-stream", route="completions", stream=True, long=True),
+    Caller("openai-stream", route="chat", stream=True, long=True),
     Caller("generate-stream", route="generate", stream=True),
     Caller("long-stream", stream=True, long=True),
     Caller("slow", stream=True, long=True, slow=True),
@@ -136,20 +136,20 @@ class Crowd:
         for _ in self.callers:
             if not self.flowing.acquire(timeout=PATIENCE_SECONDS) or self.error:
                 self.over.set()
-                raise StoryFailed(f"the traffic does not flow: {self.error or self}")
+                raise StoryFailed(f"the traffic does not flow: {repr(self.error) if self.error else self}")
         return self
 
     def __exit__(self, *_) -> None:
         self.over.set()
         self.thread.join(2 * PATIENCE_SECONDS)
         if self.error or self.thread.is_alive():
-            raise StoryFailed(f"the traffic did not end: {self.error or self}")
+            raise StoryFailed(f"the traffic did not end: {repr(self.error) if self.error else self}")
 
     def run(self) -> None:
         try:
             asyncio.run(self.run_callers())
-        except BaseException as error:  # raised again in the main thread
-            self.error = error
+        except BaseException as error:  # reported by the main thread
+            self.error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
             self.flowing.release(len(self.callers))
 
     async def run_callers(self) -> None:
