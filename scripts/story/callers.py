@@ -15,8 +15,8 @@ from story.setpoint import Setpoint
 PATIENCE_SECONDS = 600
 # A caller that hangs up does it within this time, which is shorter than a long answer.
 LEAVES_WITHIN_SECONDS = 0.5
-# The pause of a slow reader after each piece of a response. A long answer then takes a few seconds, far above the
-# plane's minimum rate.
+# The pause of a slow reader after each piece of a response. A long answer then takes a second or more, which is far
+# above the plane's minimum rate.
 SLOW_SECONDS = 0.01
 LONG_TOKENS = 100
 REFUSALS_INSTEAD_OF_WAITING = (429, 503)

@@ -62,9 +62,10 @@ def cut_off(ending: Ending) -> bool:
 
 
 def lost_with_its_replica(ending: Ending) -> bool:
-    """What a client gets whose request was at a replica that is gone."""
+    """What a client gets whose request was at a replica that is gone. A response that is not a stream can only be cut
+    off once it has begun."""
     refused = ending.end is End.REFUSED and ending.status == 502 and ending.fields.get("x-should-retry") == "false"
-    return refused or ending.end is End.BROKEN
+    return refused or ending.end is End.BROKEN or (ending.end is End.CUT and ending.status == 200)
 
 
 def as_promised(request: Request, ending: Ending) -> bool:
@@ -223,6 +224,8 @@ def kill_replica(drive: Drive, name: str, of: int, then: int) -> None:
         setpoint.narrator.require(f"nothing of it is left, and {then} or more run", gone, seen=marked_replicas())
     drive.none_failed(crowd, "requests failed only at the replica that was killed", lost_with_its_replica)
     failed = [str(ending) for request, ending in crowd.endings if not as_promised(request, ending)]
+    for words in failed[:2]:
+        setpoint.narrator.show(words)
     setpoint.narrator.check("at most one of each caller", len(failed) <= len(crowd.callers), seen=failed)
 
 
