@@ -154,7 +154,7 @@ struct EndpointView {
 
   private func startPhase(_ entity: PlaneEntity) -> String? {
     if let progress = download(entity) { return progress.description }
-    switch machine.furthestState(entity) {
+    return switch machine.furthestState(entity) {
     case .loading: "vLLM is loading the model"
     case .starting, .pending: "vLLM is starting"
     default: nil
