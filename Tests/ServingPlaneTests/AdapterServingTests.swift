@@ -83,7 +83,7 @@ import Testing
         (entity("hello", 1, environment: Self.adapters(["x": ("hello", "1")])), 400, "has no adapter_config.json"),
         (
           entity("hello", 1, environment: Self.adapters(["x": ("other", "1")])), 400,
-          "the adapter 'x' does not fit version 1 of model 'hello': model.layers.0.mlp.up_proj is 64x48 in the "
+          "the adapter \"x\" does not fit version 1 of model \"hello\": model.layers.0.mlp.up_proj is 64x48 in the "
             + "adapter, and 64x32 in the model; it was trained on acme/large"
         ),
         (entity("hello", 1, environment: Self.adapters(["x": ("tone", "2")])), 404, "has no version 2"),
@@ -93,7 +93,7 @@ import Testing
         (entity("own", 1, environment: tone), 400, "conflict with --lora-modules"),
         (
           entity("small", 1, environment: tone), 400,
-          "the adapter 'tone' has rank 8, but --max-lora-rank is 4; remove the flag"
+          "the adapter \"tone\" has rank 8, but --max-lora-rank is 4; remove the flag"
         ),
         (entity("tone", 1), 400, "is a LoRA adapter, which is served only with its base model"),
       ]

@@ -10,8 +10,8 @@ struct AdapterRule {
   func check(_ launch: LaunchConfig, on base: ModelVersion) throws(ModelError) {
     guard !base.isAdapter else {
       throw Self.invalid(
-        "version \(base.number) of model '\(base.model)' is a LoRA adapter, which is served only with its base model; "
-          + "serve the base model, and list the adapter under engine.adapters")
+        "version \(base.number) of model \"\(base.model)\" is a LoRA adapter, which is served only with its base "
+          + "model; serve the base model, and list the adapter under engine.adapters")
     }
     let adapters = try launch.loadedAdapters(version)
     guard !adapters.isEmpty else { return }
@@ -22,7 +22,7 @@ struct AdapterRule {
     for loaded in adapters {
       guard let misfit = loaded.adapter.misfit(with: folder) else { continue }
       throw Self.invalid(
-        "the adapter '\(loaded.name)' does not fit version \(base.number) of model '\(base.model)': \(misfit)"
+        "the adapter \"\(loaded.name)\" does not fit version \(base.number) of model \"\(base.model)\": \(misfit)"
           + (loaded.adapter.base.map { "; it was trained on \($0)" } ?? ""))
     }
   }
@@ -35,13 +35,14 @@ struct AdapterRule {
     }
     if let name = adapters.map(\.name).first(where: { flags.modelNames.contains($0) }) {
       throw Self.invalid(
-        "the adapter '\(name)' has the name by which vLLM serves the model itself; choose another name, or change "
+        "the adapter \"\(name)\" has the name by which vLLM serves the model itself; choose another name, or change "
           + "--served-model-name in the entrypoint")
     }
     guard let given = flags.values(of: "--max-lora-rank")?.first, let most = Int(given) else { return }
     for loaded in adapters where loaded.adapter.rank > most {
       throw Self.invalid(
-        "the adapter '\(loaded.name)' has rank \(loaded.adapter.rank), but --max-lora-rank is \(most); remove the flag")
+        "the adapter \"\(loaded.name)\" has rank \(loaded.adapter.rank), but --max-lora-rank is \(most); "
+          + "remove the flag")
     }
   }
 

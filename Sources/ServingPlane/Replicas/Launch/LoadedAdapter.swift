@@ -40,7 +40,7 @@ extension LaunchConfig {
       guard let adapter = try LoRAAdapter(folder: found.artifacts) else {
         throw ModelError(
           code: .invalid,
-          description: "version \(found.number) of model '\(found.model)' is not a LoRA adapter: its folder has no "
+          description: "version \(found.number) of model \"\(found.model)\" is not a LoRA adapter: its folder has no "
             + "adapter_config.json")
       }
       loaded.append(LoadedAdapter(name: listed.name, adapter: adapter))
