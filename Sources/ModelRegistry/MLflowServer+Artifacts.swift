@@ -127,7 +127,7 @@ extension MLflowServer {
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: nil)
     let request = call
     return try await advised {
-      let response = try await calls.client.answer(request)
+      let response = try await calls.client.response(to: request)
       if response.status == 206 {
         guard Self.start(of: response) == offset else {
           throw Self.unexpected("the response is another part of the file than the requested one", request)

@@ -47,20 +47,22 @@ import Testing
     pace.beginCheck(isReported: true)
     var pauses: [Duration] = []
     for _ in 0..<8 {
-      #expect(!pace.endCheck(isWell: false) && pace.isTroubled)
+      let isOver = pace.endCheck(isWell: false)
+      #expect(!isOver && pace.isTroubled)
       pauses.append(pace.pause)
       pace.beginCheck(isReported: false)
     }
     let expected = ([200, 400, 800, 1600, 3200, 6400, 10_000, 10_000] as [Int]).map { Duration.milliseconds($0) }
     #expect(pauses == expected)
-    #expect(pace.endCheck(isWell: true))
-    #expect(!pace.isTroubled && pace.pause == .seconds(10))
+    let isOver = pace.endCheck(isWell: true)
+    #expect(isOver && !pace.isTroubled && pace.pause == .seconds(10))
   }
 
   @Test func `a check without trouble ends none, and a new report is answered as soon as the first`() {
     var pace = ProbePace(usual: .seconds(10), shortest: .milliseconds(200))
     pace.beginCheck(isReported: false)
-    #expect(!pace.endCheck(isWell: true))
+    let isOver = pace.endCheck(isWell: true)
+    #expect(!isOver)
     pace.beginCheck(isReported: true)
     pace.beginCheck(isReported: false)
     #expect(pace.pause == .milliseconds(400))
