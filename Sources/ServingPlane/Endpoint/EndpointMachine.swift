@@ -139,8 +139,8 @@ struct EndpointMachine: Sendable {
   // MARK: Deciding
 
   private mutating func settle(_ context: EventContext) -> [Action] {
-    let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
     let pending = beginDownloads(context)
+    let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
     updateScale(context)
     var actions: [Action] = hasChanged ? [.save] : []
     actions += pending.launches.map { .download($0) }
@@ -269,7 +269,7 @@ struct EndpointMachine: Sendable {
     }
     let states = replicas.values
     let situation = SleepPolicy.Situation(
-      config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: record.update.target != nil,
+      config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: isUpdating,
       givesUp: givesUp, load: load, ready: Set(states.filter { $0.state == .ready }.map(\.launch)),
       standing: Set(states.filter { $0.state == .ready || $0.state.isComing }.map(\.launch)),
       withoutRoom: Set(roomUse.withoutRoom),
