@@ -117,14 +117,15 @@ private struct PlanningRound {
   }
 
   /// Whether a config can get traffic: all its replicas are ready, or at least the least number, and there is no place
-  /// for another one, or another one does not start.
+  /// for another one, or another one has failed too often to wait for it.
   func isReady(_ set: ReplicaSet) -> Bool {
     set.entities.allSatisfy { entity in
       let ready = replicas.count { $0.launch == entity.launch && $0.state == .ready }
       if ready >= entity.count { return true }
       guard ready >= entity.least, standing(entity.launch).count == ready else { return false }
       if let room, room < entity.places { return true }
-      return surplusCrashes[entity.launch].map { $0.isPermanent || $0.count >= startAttempts } ?? false
+      guard let crash = surplusCrashes[entity.launch], crash.retryAt(backoff) > now else { return false }
+      return crash.isPermanent || crash.count >= startAttempts
     }
   }
 
