@@ -29,14 +29,16 @@ package struct ReplicaPlanner: Hashable, Sendable {
   ///   - load: the number of requests at each replica: of those that serve, the least loaded ones end first.
   ///   - crashes: the failures of each launch. A launch's record is to be removed when a config with it is accepted, so
   ///     that a config sent again gets new attempts.
+  ///   - surplusCrashes: the failures of replicas beyond the least number, without which the config can do. They delay
+  ///     only further ones, and fail no update.
   package func plan(
     serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], room: Int?, freeing: Int = 0,
     reclaimable: Int = 0, unit: RoomUnit = .gpu, load: [String: Int] = [:], crashes: [String: CrashRecord],
-    now: Duration
+    surplusCrashes: [String: CrashRecord] = [:], now: Duration
   ) -> ReplicaPlan {
     var round = PlanningRound(
       replicas: replicas, room: room, freeing: freeing, reclaimable: reclaimable, unit: unit, load: load,
-      crashes: crashes, backoff: backoff, now: now)
+      crashes: crashes, surplusCrashes: surplusCrashes, backoff: backoff, startAttempts: startAttempts, now: now)
     round.learnPlaces([serving, target])
     round.removeEnded()
     if let target, let failure = failure(of: target, serving: serving, replicas: replicas, crashes: crashes) {
@@ -81,14 +83,17 @@ private struct PlanningRound {
   let unit: RoomUnit
   let load: [String: Int]
   let crashes: [String: CrashRecord]
+  let surplusCrashes: [String: CrashRecord]
   let backoff: Backoff
+  let startAttempts: Int
   let now: Duration
   /// The number of places that one replica of a launch takes.
   private var places: [String: Int] = [:]
 
   init(
     replicas: [Replica], room: Int?, freeing: Int, reclaimable: Int, unit: RoomUnit, load: [String: Int],
-    crashes: [String: CrashRecord], backoff: Backoff, now: Duration
+    crashes: [String: CrashRecord], surplusCrashes: [String: CrashRecord], backoff: Backoff, startAttempts: Int,
+    now: Duration
   ) {
     self.replicas = replicas
     self.room = room.map { max(0, $0) }
@@ -97,7 +102,9 @@ private struct PlanningRound {
     self.unit = unit
     self.load = load
     self.crashes = crashes
+    self.surplusCrashes = surplusCrashes
     self.backoff = backoff
+    self.startAttempts = startAttempts
     self.now = now
   }
 
@@ -110,13 +117,15 @@ private struct PlanningRound {
   }
 
   /// Whether a config can get traffic: all its replicas are ready, or at least the least number, and there is no place
-  /// for another one.
+  /// for another one, or another one has failed too often to wait for it.
   func isReady(_ set: ReplicaSet) -> Bool {
     set.entities.allSatisfy { entity in
       let ready = replicas.count { $0.launch == entity.launch && $0.state == .ready }
       if ready >= entity.count { return true }
-      guard let room, room < entity.places else { return false }
-      return ready >= entity.least && standing(entity.launch).count == ready
+      guard ready >= entity.least, standing(entity.launch).count == ready else { return false }
+      if let room, room < entity.places { return true }
+      guard let crash = surplusCrashes[entity.launch], crash.retryAt(backoff) > now else { return false }
+      return crash.isPermanent || crash.count >= startAttempts
     }
   }
 
@@ -138,7 +147,7 @@ private struct PlanningRound {
       grow(launch, from: max(1, standing(launch).count), to: least[launch] ?? 0)
     }
     for launch in wanted.keys.sorted() {
-      grow(launch, from: max(1, standing(launch).count, least[launch] ?? 0), to: wanted[launch] ?? 0)
+      growSurplus(launch, beyond: max(1, least[launch] ?? 0), to: wanted[launch] ?? 0)
     }
   }
 
@@ -171,13 +180,15 @@ private struct PlanningRound {
     makeRoom(short - freeing, from: old)
     let blocked = plan.withoutRoom
     for (launch, count) in asked where blocked.isEmpty {
-      grow(launch, from: max(least[launch] ?? 0, standing(launch).count), to: count)
+      growSurplus(launch, beyond: least[launch] ?? 0, to: count)
     }
     // The serving config is repaired only with the room that the target leaves, back-off or not: more would be in the
     // way.
     room = roomAtFirst.map { max(0, $0 - toCome) }
+    let keptLeast = Dictionary((serving?.entities ?? []).map { ($0.launch, $0.least) }, uniquingKeysWith: +)
     for launch in kept.keys.sorted() where wanted[launch] == nil && blocked.isEmpty {
-      grow(launch, to: kept[launch] ?? 0)
+      grow(launch, to: keptLeast[launch] ?? 0)
+      growSurplus(launch, beyond: keptLeast[launch] ?? 0, to: kept[launch] ?? 0)
     }
     plan.withoutRoom = blocked
   }
@@ -210,11 +221,17 @@ private struct PlanningRound {
     }
   }
 
-  private mutating func grow(_ launch: String, from present: Int? = nil, to count: Int) {
+  /// Starts replicas up to the number.
+  ///
+  /// - Parameters:
+  ///   - present: how many there are; nil for those that serve or are about to.
+  ///   - isSurplus: whether the missing ones are beyond the least number.
+  private mutating func grow(_ launch: String, from present: Int? = nil, to count: Int, isSurplus: Bool = false) {
     let missing = count - (present ?? standing(launch).count)
     guard missing > 0 else { return }
-    if let record = crashes[launch], record.retryAt(backoff) > now {
-      plan.lookAgainAt = min(plan.lookAgainAt ?? .seconds(Int64.max), record.retryAt(backoff))
+    let failures = [crashes[launch], isSurplus ? surplusCrashes[launch] : nil]
+    if let retryAt = failures.compactMap({ $0?.retryAt(backoff) }).max(), retryAt > now {
+      plan.lookAgainAt = min(plan.lookAgainAt ?? .seconds(Int64.max), retryAt)
       return
     }
     let each = places[launch, default: 1]
@@ -226,6 +243,11 @@ private struct PlanningRound {
         plan.steps.append(.start(launch: launch))
       }
     }
+  }
+
+  /// Starts replicas beyond the least number, of which those up to `least` are starting or cannot.
+  private mutating func growSurplus(_ launch: String, beyond least: Int, to count: Int) {
+    grow(launch, from: max(least, standing(launch).count), to: count, isSurplus: true)
   }
 
   /// Ends surplus replicas.

@@ -203,6 +203,27 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(plan.withoutRoom == ["two"])
   }
 
+  @Test func `failures of replicas that only the load needs delay only those, and fail no update`() {
+    let (old, new) = (scaled(1, "one", count: 2, least: 1), scaled(2, "two", count: 2, least: 1))
+    let present = ["o1", "o2"].map { replica($0, "one", .ready) } + [replica("a", "two", .ready)]
+    func plan(
+      _ serving: ReplicaSet, _ target: ReplicaSet?, _ replicas: [Replica], _ crash: CrashRecord,
+      now: Duration = .zero
+    ) -> ReplicaPlan {
+      planner.plan(
+        serving: serving, target: target, replicas: replicas, room: nil, crashes: [:],
+        surplusCrashes: ["one": crash, "two": crash], now: now)
+    }
+    let once = plan(old, new, present, crash(1))
+    #expect(once.steps == [] && once.lookAgainAt == .seconds(10))
+    #expect(plan(old, new, present, crash(2)).steps == [.switchTraffic(version: 2)])
+    #expect(plan(old, new, present, crash(1, permanent: true)).steps == [.switchTraffic(version: 2)])
+    let later = plan(old, new, present, crash(2), now: .seconds(20))
+    #expect(later.steps == [.start(launch: "two")], "what failed before may start now")
+    #expect(plan(old, nil, [], crash(2)).steps == [.start(launch: "one")])
+    #expect(plan(old, nil, [replica("o1", "one", .ready)], crash(2)).lookAgainAt == .seconds(20))
+  }
+
   @Test func `replicas that only the load needs start after the least number of every launch`() {
     let both = ReplicaSet(
       version: 1,

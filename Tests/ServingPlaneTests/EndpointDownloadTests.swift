@@ -9,6 +9,8 @@ private struct Harness {
   var machine: EndpointMachine
   var now: Duration = .zero
   var room: Int?
+  /// Whether another endpoint needs its places.
+  var givesUp = false
   var asked: [EndpointMachine.Action] = []
   private let counter = Counter()
 
@@ -22,7 +24,7 @@ private struct Harness {
   }
 
   private var context: EndpointMachine.EventContext {
-    EndpointMachine.EventContext(now: now, wall: 1000, room: room, isRemote: true) { [counter] in
+    EndpointMachine.EventContext(now: now, wall: 1000, room: room, givesUp: givesUp, isRemote: true) { [counter] in
       counter.value += 1
       return "r\(counter.value)"
     }
@@ -60,10 +62,12 @@ private struct Harness {
   var stopped: [String] { asked.compactMap { if case .drain(let id) = $0 { id } else { nil } } }
 }
 
-private func served(_ version: Int, name: String = "main", traffic: Int = 100) -> PlaneEntity {
+private func served(
+  _ version: Int, name: String = "main", traffic: Int = 100, scalesToZero: Bool = false
+) -> PlaneEntity {
   PlaneEntity(
     name: name, entityName: "hello", entityVersion: version, task: "llm/v1/chat", workloadType: "CPU",
-    workloadSize: "Small", minConcurrency: nil, maxConcurrency: nil, scaleToZero: false, environment: [:],
+    workloadSize: "Small", minConcurrency: nil, maxConcurrency: nil, scaleToZero: scalesToZero, environment: [:],
     traffic: traffic, created: 0)
 }
 
@@ -109,6 +113,29 @@ struct EndpointDownloadTests {
     #expect(harness.downloads == [2] && harness.stopped.isEmpty)
     harness.downloaded(served(2))
     #expect(harness.stopped == ["r1"])
+  }
+
+  @Test func `while a version is downloaded, an endpoint that scales to zero gives its place up for another one`()
+    throws
+  {
+    let idle = RequestLoad(idleFor: .seconds(9))
+    var harness = Harness()
+    try harness.put(served(1, scalesToZero: true))
+    harness.downloaded(served(1, scalesToZero: true))
+    harness.replica("r1", became: .ready)
+    try harness.put(served(2, scalesToZero: true))
+    #expect(harness.downloads == [2])
+    #expect(harness.machine.room(idle) { _ in true }.yields == 1)
+    harness.givesUp = true
+    harness.tick(after: .seconds(1))
+    #expect(harness.stopped == ["r1"])
+    harness.replica("r1", became: .stopped)
+    harness.givesUp = false
+    harness.downloaded(served(2, scalesToZero: true))
+    #expect(harness.started == ["r2"])
+    #expect(harness.machine.room(idle) { _ in true }.yields == 0, "an update keeps its places")
+    harness.replica("r2", became: .ready)
+    #expect(harness.machine.record.active?.version == 2 && harness.machine.record.sleep == [:])
   }
 
   @Test func `a failed download is repeated after a while, and fails the update in the end`() throws {

@@ -15,23 +15,26 @@ private struct Harness {
 
   private final class Counter { var value = 0 }
 
-  init(_ record: EndpointRecord? = nil) {
+  init(_ record: EndpointRecord? = nil, maximumReplicas: Int? = nil) {
     let new = EndpointRecord(
       id: "e", name: "chat", creator: "me", created: 0, updated: 0, description: "", tags: [:])
     machine = EndpointMachine(
-      record ?? new, scaling: ScalePolicy(scaleDownAfter: .seconds(300)), idleAfter: .seconds(60))
+      record ?? new, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)),
+      scaling: ScalePolicy(scaleDownAfter: .seconds(300)), maximumReplicas: maximumReplicas, idleAfter: .seconds(60))
   }
 
   /// A ready endpoint.
-  init(serving entity: PlaneEntity) throws {
+  init(serving entities: PlaneEntity...) throws {
     self.init()
-    try put(entity)
+    try put(entities)
     for id in started { replica(id, became: .ready) }
   }
 
-  var context: EndpointMachine.EventContext {
+  var context: EndpointMachine.EventContext { makeContext(deploying: []) }
+
+  private func makeContext(deploying entities: [PlaneEntity]) -> EndpointMachine.EventContext {
     EndpointMachine.EventContext(
-      now: now, wall: 1000, room: room, sheds: sheds, load: knownLoad
+      now: now, wall: 1000, room: room, sheds: sheds, load: knownLoad(deploying: entities)
     ) { [counter] in
       counter.value += 1
       return "r\(counter.value)"
@@ -39,21 +42,28 @@ private struct Harness {
   }
 
   /// What the plane knows: also what a replica of each launch takes.
-  private var knownLoad: RequestLoad {
+  private func knownLoad(deploying entities: [PlaneEntity] = []) -> RequestLoad {
     var known = load
-    for entity in machine.configs.flatMap(\.entities) where entity.followsLoad {
+    for entity in machine.configs.flatMap(\.entities) + entities where entity.followsLoad {
       known.capacities[entity.launch.key] = 4
     }
     return known
   }
 
-  mutating func put(_ entities: PlaneEntity...) throws(APIError) {
-    let version = machine.record.nextVersion
-    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), context)
+  mutating func put(_ entities: PlaneEntity...) throws(APIError) { try put(entities) }
+
+  private mutating func put(_ entities: [PlaneEntity]) throws(APIError) {
+    let config = PlaneConfig(version: machine.record.nextVersion, startTime: 0, entities: entities)
+    asked = try machine.put(config, makeContext(deploying: entities))
   }
 
   mutating func replica(_ id: String, became state: ReplicaState) {
     asked += machine.replica(id, became: state, context)
+  }
+
+  mutating func replica(_ id: String, failed explanation: String) {
+    asked = machine.replica(
+      id, failed: ReplicaFailure(explanation, isWorthRepeating: true), chance: 0.5, context)
   }
 
   /// Lets a number of requests wait or be in flight, and the machine look if it has a reason to.
@@ -62,8 +72,11 @@ private struct Harness {
     asked = []
     load = RequestLoad(
       idleFor: requests == 0 ? .zero : nil, requests: requests == 0 ? [:] : ["main": requests], inFlight: replicas)
-    if machine.isDue(now: now, load: knownLoad) { tick() }
+    check()
   }
+
+  /// Lets the machine act if it has to.
+  mutating func check() { if machine.isDue(now: now, load: knownLoad()) { tick() } }
 
   mutating func tick() { asked = machine.tick(context) }
 
@@ -73,11 +86,13 @@ private struct Harness {
 }
 
 /// An entity that is sized by concurrency, four to a replica.
-private func served(_ version: Int, _ least: Int, _ most: Int, scalesToZero: Bool = false) -> PlaneEntity {
+private func served(
+  _ version: Int, _ least: Int, _ most: Int, name: String = "main", traffic: Int = 100, scalesToZero: Bool = false
+) -> PlaneEntity {
   PlaneEntity(
-    name: "main", entityName: "hello", entityVersion: version, task: "llm/v1/chat", workloadType: "CPU",
+    name: name, entityName: "hello", entityVersion: version, task: "llm/v1/chat", workloadType: "CPU",
     workloadSize: nil, minConcurrency: least, maxConcurrency: most, scaleToZero: scalesToZero, environment: [:],
-    traffic: 100, created: 0)
+    traffic: traffic, created: 0)
 }
 
 struct LoadScalingMachineTests {
@@ -133,14 +148,101 @@ struct LoadScalingMachineTests {
     harness.ask(8)
     harness.replica("r2", became: .ready)
     try harness.put(served(2, 4, 12))
-    #expect(harness.started == ["r3"])
-    harness.ask(8)
-    #expect(harness.started == ["r4"])
+    #expect(harness.started == ["r3", "r4"])
     harness.replica("r3", became: .ready)
     #expect(harness.machine.record.active?.version == 1)
     harness.replica("r4", became: .ready)
     #expect(harness.machine.record.active?.version == 2)
     #expect(harness.states == ["r1": .draining, "r2": .draining, "r3": .ready, "r4": .ready])
+  }
+
+  @Test func `a new version starts with as many replicas as it replaces, even while there are few requests`() throws {
+    var harness = try Harness(serving: served(1, 4, 12))
+    harness.ask(8)
+    harness.replica("r2", became: .ready)
+    harness.ask(1, after: .seconds(60))
+    try harness.put(served(2, 4, 12))
+    #expect(harness.started == ["r3", "r4"])
+    for id in ["r3", "r4"] { harness.replica(id, became: .ready) }
+    #expect(harness.machine.record.active?.version == 2)
+    for id in ["r1", "r2"] { harness.replica(id, became: .stopped) }
+    harness.ask(1, after: .seconds(299))
+    #expect(harness.asked == [])
+    harness.ask(1, after: .seconds(1))
+    #expect(harness.drained == ["r3"])
+  }
+
+  @Test func `an entity that gets the traffic of another one has the replicas for it before the other one's end`()
+    throws
+  {
+    let (half, other) = (served(1, 4, 12, traffic: 50), served(2, 4, 12, name: "other", traffic: 50))
+    var harness = try Harness(serving: half, other)
+    harness.load = RequestLoad(requests: ["main": 4, "other": 4])
+    try harness.put(served(1, 4, 12))
+    #expect(harness.machine.record.active?.version == 1)
+    #expect(harness.started == ["r3"] && harness.drained == [])
+    harness.replica("r3", became: .ready)
+    #expect(harness.machine.record.active?.version == 2 && harness.drained.count == 1)
+  }
+
+  @Test func `a replica beyond the least number that fails delays only its own start, and the endpoint is well`()
+    throws
+  {
+    var harness = try Harness(serving: served(1, 4, 8, scalesToZero: true))
+    harness.ask(8)
+    harness.replica("r2", failed: "out of memory")
+    harness.now += .seconds(5)
+    harness.check()
+    #expect(harness.started == ["r3"])
+    harness.replica("r3", failed: "out of memory")
+    #expect(harness.machine.isReady && harness.machine.lastFailure(served(1, 4, 8, scalesToZero: true)) == nil)
+    // The other one fails within the back-off, and is not delayed by it.
+    harness.now += .seconds(1)
+    harness.replica("r1", failed: "killed")
+    harness.now += .seconds(5)
+    harness.check()
+    #expect(harness.started == ["r4"])
+  }
+
+  @Test func `after replicas beyond the least number failed, a sleeping endpoint is woken at once`() throws {
+    var harness = try Harness(serving: served(1, 4, 8, scalesToZero: true))
+    harness.ask(8)
+    harness.replica("r2", failed: "out of memory")
+    harness.now += .seconds(5)
+    harness.check()
+    harness.load = RequestLoad(idleFor: .seconds(60))
+    harness.now += .seconds(60)
+    harness.replica("r3", failed: "out of memory")
+    #expect(harness.drained == ["r1"] && harness.machine.isReady)
+    harness.replica("r1", became: .stopped)
+    harness.load = RequestLoad(awaited: ["main"], requests: ["main": 1])
+    harness.check()
+    #expect(harness.started == ["r4"] && harness.machine.routing.unavailable == nil)
+  }
+
+  @Test func `a new version whose replicas beyond the least number do not start serves without them`() throws {
+    var harness = try Harness(serving: served(1, 4, 8))
+    harness.ask(8)
+    harness.replica("r2", became: .ready)
+    try harness.put(served(2, 4, 8))
+    #expect(harness.started == ["r3", "r4"])
+    harness.replica("r3", became: .ready)
+    harness.replica("r4", failed: "out of memory")
+    #expect(harness.machine.record.active?.version == 1)
+    harness.now += .seconds(5)
+    harness.check()
+    #expect(harness.started == ["r5"])
+    harness.replica("r5", failed: "out of memory")
+    #expect(harness.machine.record.active?.version == 2 && harness.drained == ["r1", "r2"])
+  }
+
+  @Test func `a config of an earlier plane that allows more replicas than this plane has no more than those`() throws {
+    let earlier = try Harness(serving: served(1, 4, 1024))
+    var harness = Harness(earlier.machine.record, maximumReplicas: 3)
+    harness.tick()
+    harness.ask(1000)
+    #expect(harness.machine.replicas.count == 3)
+    #expect(harness.machine.scale.most(of: served(1, 4, 1024)) == 3)
   }
 
   @Test func `a new version without a place for all its replicas serves with the least number, and grows after that`()

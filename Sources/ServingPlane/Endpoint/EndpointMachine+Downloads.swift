@@ -4,6 +4,8 @@ import Scheduling
 struct LaunchDownloads: Hashable, Sendable {
   fileprivate var complete: Set<String> = []
   fileprivate var inProgress: Set<String> = []
+  /// Whether an update waits for them.
+  fileprivate var areAwaited = false
 }
 
 // Versions that come from another machine: they are downloaded before anything else happens for an update, so that the
@@ -25,6 +27,10 @@ extension EndpointMachine {
     return tick(context)
   }
 
+  /// Whether a config is being rolled out on this machine. While its files are downloaded, the endpoint is like any
+  /// other: it may sleep, and gives up its places.
+  var isUpdating: Bool { record.update.target != nil && !downloads.areAwaited }
+
   /// The config being rolled out, once its files are here, or will not be: the planner then declares it failed.
   func startableTarget(_ context: EventContext) -> PlaneConfig? {
     let missing = missing(context)
@@ -37,7 +43,9 @@ extension EndpointMachine {
   mutating func beginDownloads(_ context: EventContext) -> (launches: [LaunchConfig], lookAgainAt: Duration?) {
     var launches: [LaunchConfig] = []
     var lookAgainAt: Duration?
-    for launch in missing(context) where !downloads.inProgress.contains(launch.key) && !hasFailed(launch.key) {
+    let missing = missing(context)
+    downloads.areAwaited = !missing.isEmpty && !missing.contains { hasFailed($0.key) }
+    for launch in missing where !downloads.inProgress.contains(launch.key) && !hasFailed(launch.key) {
       if let retryAt = crashes[launch.key]?.retryAt(planner.backoff), retryAt > context.now {
         lookAgainAt = min(lookAgainAt ?? retryAt, retryAt)
         continue

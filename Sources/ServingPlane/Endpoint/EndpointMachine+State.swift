@@ -65,14 +65,31 @@ extension EndpointMachine {
       standing: standing, now: now)
   }
 
+  /// Whether only the load needs a replica: its launch has its least number without it.
+  func isSurplus(_ replica: Replica) -> Bool {
+    let entities = configs.flatMap(\.entities).filter { $0.launch.key == replica.launch }
+    guard let least = entities.map(\.leastReplicas).max() else { return false }
+    let others = replicas.values.count { other in
+      other.id != replica.id && other.launch == replica.launch && (other.state == .ready || other.state.isComing)
+    }
+    return others >= least
+  }
+
   /// The number of an entity's replicas that can answer requests.
   func readyCount(_ entity: PlaneEntity) -> Int {
     replicas.values.count { $0.launch == entity.launch.key && $0.state == .ready }
   }
 
   /// The last failure of an entity's replicas; nil if there was none since one was last ready.
-  func lastFailure(_ entity: PlaneEntity) -> String? {
-    guard let crash = crashes[entity.launch.key] else { return nil }
+  func lastFailure(_ entity: PlaneEntity) -> String? { unresolved(crashes[entity.launch.key], of: entity) }
+
+  /// The same for a replica beyond the least number, without which the entity is healthy.
+  func lastSurplusFailure(_ entity: PlaneEntity) -> String? {
+    unresolved(surplusCrashes[entity.launch.key], of: entity)
+  }
+
+  private func unresolved(_ crash: CrashRecord?, of entity: PlaneEntity) -> String? {
+    guard let crash else { return nil }
     return lastWell[entity.launch.key].map { $0 > crash.last } ?? false ? nil : crash.cause
   }
 

@@ -13,6 +13,8 @@ struct EndpointMachine: Sendable {
   /// The machine's places that are the endpoint's own, and those that it waits for.
   private(set) var roomUse = RoomUse()
   var crashes: [String: CrashRecord] = [:]
+  /// The failures of replicas that a launch had beyond its least number, for the load.
+  private(set) var surplusCrashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
   /// When a replica of each launch last became ready: earlier failures are resolved.
   private(set) var lastWell: [String: Duration] = [:]
@@ -30,11 +32,11 @@ struct EndpointMachine: Sendable {
 
   init(
     _ record: EndpointRecord, planner: ReplicaPlanner = ReplicaPlanner(), scaling: ScalePolicy = ScalePolicy(),
-    idleAfter: Duration = PlaneSettings().idleAfter
+    maximumReplicas: Int? = nil, idleAfter: Duration = PlaneSettings().idleAfter
   ) {
     self.record = record
     self.planner = planner
-    scale = EndpointScale(policy: scaling)
+    scale = EndpointScale(policy: scaling, maximum: maximumReplicas)
     self.idleAfter = idleAfter
   }
 
@@ -51,6 +53,7 @@ struct EndpointMachine: Sendable {
     // A user may resend a failed config; what serves keeps its record, so that a crash loop still backs off.
     let serving = Set((record.active?.entities ?? []).map(\.launch.key))
     crashes = crashes.filter { serving.contains($0.key) }
+    surplusCrashes = surplusCrashes.filter { serving.contains($0.key) }
     downloads = LaunchDownloads()
     // A version that has not served yet must be proven; a change of settings or traffic alone wakes nothing.
     if !config.entities.allSatisfy({ serving.contains($0.launch.key) }) {
@@ -96,9 +99,16 @@ struct EndpointMachine: Sendable {
     // A replica that fails after it was told to stop is simply gone.
     guard !replica.state.isLeaving else { return self.replica(id, became: .stopped, context) }
     let readyFor = readySince[id].map { context.now - $0 }
-    crashes[replica.launch] = CrashRecord(
-      after: crashes[replica.launch], cause: failure.description,
-      isPermanent: readyFor == nil && !failure.isWorthRepeating, readyFor: readyFor, chance: chance, now: context.now)
+    func crash(after earlier: CrashRecord?) -> CrashRecord {
+      CrashRecord(
+        after: earlier, cause: failure.description, isPermanent: readyFor == nil && !failure.isWorthRepeating,
+        readyFor: readyFor, chance: chance, now: context.now)
+    }
+    if isSurplus(replica) {
+      surplusCrashes[replica.launch] = crash(after: surplusCrashes[replica.launch])
+    } else {
+      crashes[replica.launch] = crash(after: crashes[replica.launch])
+    }
     return self.replica(id, became: .failed(cause: failure.description), context)
   }
 
@@ -129,8 +139,8 @@ struct EndpointMachine: Sendable {
   // MARK: Deciding
 
   private mutating func settle(_ context: EventContext) -> [Action] {
-    let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
     let pending = beginDownloads(context)
+    let hasChanged = updateSleep(now: context.now, context.load, givesUp: context.givesUp)
     updateScale(context)
     var actions: [Action] = hasChanged ? [.save] : []
     actions += pending.launches.map { .download($0) }
@@ -144,7 +154,7 @@ struct EndpointMachine: Sendable {
         serving: activeSet(context), target: targetSet(context),
         replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: context.freeing,
         reclaimable: context.reclaimable, unit: context.unit, load: context.load.inFlight, crashes: crashes,
-        now: context.now)
+        surplusCrashes: surplusCrashes, now: context.now)
       lookAgainAt = [plan.lookAgainAt, pending.lookAgainAt].compactMap(\.self).min()
       withoutRoom = plan.withoutRoom
       var turned = false
@@ -195,8 +205,11 @@ struct EndpointMachine: Sendable {
 
   /// Forgets a launch's failures before a replica that was ready for long enough and did not fail.
   private mutating func forgetFailures(before id: String, now: Duration) {
-    guard let launch = replicas[id]?.launch, let since = readySince[id], let crash = crashes[launch] else { return }
-    if crash.last <= since, now - since >= CrashRecord.stableAfter { crashes[launch] = nil }
+    guard let launch = replicas[id]?.launch, let since = readySince[id], now - since >= CrashRecord.stableAfter else {
+      return
+    }
+    if let crash = crashes[launch], crash.last <= since { crashes[launch] = nil }
+    if let crash = surplusCrashes[launch], crash.last <= since { surplusCrashes[launch] = nil }
   }
 
   private mutating func start(_ key: String, _ context: EventContext, _ room: inout Int?) -> [Action] {
@@ -256,7 +269,7 @@ struct EndpointMachine: Sendable {
     }
     let states = replicas.values
     let situation = SleepPolicy.Situation(
-      config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: record.update.target != nil,
+      config: active, idleAfter: active.plane.idleAfter ?? idleAfter, isUpdating: isUpdating,
       givesUp: givesUp, load: load, ready: Set(states.filter { $0.state == .ready }.map(\.launch)),
       standing: Set(states.filter { $0.state == .ready || $0.state.isComing }.map(\.launch)),
       withoutRoom: Set(roomUse.withoutRoom),

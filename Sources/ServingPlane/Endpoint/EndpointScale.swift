@@ -22,20 +22,35 @@ struct EndpointScale: Hashable, Sendable {
   }
 
   private let policy: ScalePolicy
+  /// The most replicas of an entity on this plane; nil for as many as its config allows. A config that an earlier plane
+  /// accepted may allow more.
+  private let maximum: Int?
   /// The launches of the active config that follow the load and are awake.
   private var active: [String: ReplicaScale] = [:]
   /// The same for the config that is being deployed.
   private var target: [String: ReplicaScale] = [:]
 
-  init(policy: ScalePolicy) { self.policy = policy }
+  init(policy: ScalePolicy, maximum: Int? = nil) {
+    self.policy = policy
+    self.maximum = maximum
+  }
 
   /// Follows the load.
   ///
   /// An entity of the active config has the requests that wait for it or are at its replicas. One of a config that is
-  /// being deployed has its share of all requests.
+  /// being deployed has its share of all requests, or of those for which the active config has its replicas: what
+  /// replaces them can take as much as they can.
   mutating func update(in situation: Situation) {
-    let requests = situation.load.requests
+    var requests = situation.load.requests
     active = next(active, of: situation.active, sheds: situation.sheds, in: situation) { requests[$0.name] ?? 0 }
+    for entity in situation.active?.entities ?? [] {
+      let launch = entity.launch.key
+      guard let scale = active[launch], scale.count > entity.leastReplicas,
+        let capacity = situation.load.capacities[launch]
+      else { continue }
+      // More than a million requests are as good as all.
+      requests[entity.name] = max(requests[entity.name] ?? 0, (scale.count - 1) * min(capacity, 1 << 20) + 1)
+    }
     let total = requests.values.reduce(0, +)
     target = next(target, of: situation.target, sheds: 0, in: situation) { (total * $0.traffic + 99) / 100 }
   }
@@ -51,10 +66,15 @@ struct EndpointScale: Hashable, Sendable {
   mutating func abandon() { target = [:] }
 
   /// The number of replicas of an entity of the active config.
-  func activeCount(of entity: PlaneEntity) -> Int { Self.count(active, of: entity) }
+  func activeCount(of entity: PlaneEntity) -> Int { count(active, of: entity) }
 
   /// The number of replicas of an entity of the config that is being deployed.
-  func targetCount(of entity: PlaneEntity) -> Int { Self.count(target, of: entity) }
+  func targetCount(of entity: PlaneEntity) -> Int { count(target, of: entity) }
+
+  /// The most replicas of an entity.
+  func most(of entity: PlaneEntity) -> Int {
+    max(entity.leastReplicas, min(entity.mostReplicas, maximum ?? entity.mostReplicas))
+  }
 
   /// The most replicas that the load of an entity of the active config has needed of late, if those are fewer than it
   /// has.
@@ -62,9 +82,9 @@ struct EndpointScale: Hashable, Sendable {
     entity.followsLoad ? active[entity.launch.key]?.lull?.needed : nil
   }
 
-  private static func count(_ scales: [String: ReplicaScale], of entity: PlaneEntity) -> Int {
+  private func count(_ scales: [String: ReplicaScale], of entity: PlaneEntity) -> Int {
     guard entity.followsLoad, let scale = scales[entity.launch.key] else { return entity.leastReplicas }
-    return min(max(scale.count, entity.leastReplicas), entity.mostReplicas)
+    return min(max(scale.count, entity.leastReplicas), most(of: entity))
   }
 
   private func next(
@@ -79,7 +99,7 @@ struct EndpointScale: Hashable, Sendable {
       let standing = situation.standing[launch] ?? 0
       // Until it is known how many requests a replica takes, nothing ends.
       guard let capacity = situation.load.capacities[launch] else {
-        let count = min(max(standing, entity.leastReplicas), entity.mostReplicas)
+        let count = min(max(standing, entity.leastReplicas), most(of: entity))
         new[launch] = scales[launch] ?? ReplicaScale(count: count)
         continue
       }
@@ -88,7 +108,7 @@ struct EndpointScale: Hashable, Sendable {
       let shed = each > 0 ? min(surplus, (left + each - 1) / each) : 0
       left = max(0, left - shed * each)
       new[launch] = policy.update(
-        scales[launch], within: entity.leastReplicas...entity.mostReplicas,
+        scales[launch], within: entity.leastReplicas...most(of: entity),
         in: ScalePolicy.Situation(
           requests: requests(entity), capacity: capacity, standing: standing, sheds: shed),
         now: situation.now)

@@ -119,7 +119,9 @@ struct EndpointView {
     var words = ["\(ready) of \(wanted) replicas are ready"] + scaleWords(entity)
     if let progress = download(entity) { words.append(progress.description) }
     if ready >= entity.leastReplicas, waitsForRoom(entity) { words.append(EndpointMachine.waitingForRoom) }
-    if let failure = machine.lastFailure(entity) { words.append("the last replica failed: \(failure)") }
+    if let failure = machine.lastFailure(entity) ?? machine.lastSurplusFailure(entity) {
+      words.append("the last replica failed: \(failure)")
+    }
     // More replicas for the load are no recovery.
     return state(ready < entity.leastReplicas ? DeploymentState.recovering : DeploymentState.ready, words, entity)
   }
@@ -131,7 +133,7 @@ struct EndpointView {
     guard entity.followsLoad else { return [] }
     var words: [String] = []
     if let count { words.append(count == 1 ? "1 replica is ready" : "\(count) replicas are ready") }
-    words.append("the number follows the load, from \(entity.leastReplicas) to \(entity.mostReplicas)")
+    words.append("the number follows the load, from \(entity.leastReplicas) to \(machine.scale.most(of: entity))")
     if let needed = machine.scale.lately(entity) {
       words.append("at most \(needed) \(needed == 1 ? "was" : "were") needed recently")
     }
@@ -188,7 +190,9 @@ struct EndpointView {
     } else if let phase = startPhase(entity) {
       words.append(phase)
     }
-    if let failure = machine.lastFailure(entity) { words.append("retrying after: \(failure)") }
+    if let failure = machine.lastFailure(entity) ?? machine.lastSurplusFailure(entity) {
+      words.append("retrying after: \(failure)")
+    }
     return state(DeploymentState.creating, words, entity)
   }
 

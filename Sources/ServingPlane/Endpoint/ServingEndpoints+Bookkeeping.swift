@@ -37,25 +37,28 @@ extension ServingEndpoints {
   }
 
   /// The current time and the endpoint's share of the machine, for its machine.
-  func context(for machine: EndpointMachine?) -> EndpointMachine.EventContext {
+  ///
+  /// - Parameter config: one that it is about to accept.
+  func context(
+    for machine: EndpointMachine?, deploying config: PlaneConfig? = nil
+  ) -> EndpointMachine.EventContext {
     let share = roomPlan?.share(of: machine?.record.id ?? "")
     return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(), room: share?.room, freeing: share?.freeing ?? 0,
-      reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false,
-      sheds: share?.sheds ?? 0,
-      load: machine.map { load(of: $0.record.id) } ?? RequestLoad(), places: machineRoom.places(for:),
-      unit: machineRoom.unit, isRemote: models.isRemote, newID: Self.randomHex)
+      reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false, sheds: share?.sheds ?? 0,
+      load: machine.map { load(of: $0.record.id, deploying: config) } ?? RequestLoad(),
+      places: machineRoom.places(for:), unit: machineRoom.unit, isRemote: models.isRemote, newID: Self.randomHex)
   }
 
   /// The requests of an endpoint, and how many of them a replica takes.
-  func load(of id: String) -> RequestLoad {
+  func load(of id: String, deploying config: PlaneConfig? = nil) -> RequestLoad {
     guard let snapshot = gateway.admission(of: id)?.snapshot else { return RequestLoad() }
     var load = RequestLoad(
       idleFor: snapshot.idleFor, awaited: snapshot.awaited, requests: snapshot.requests,
       inFlight: snapshot.inFlightByReplica)
-    for config in machines[id]?.configs ?? [] {
-      for entity in config.entities where entity.followsLoad {
-        load.capacities[entity.launch.key] = capacity(of: entity.launch, config.plane)
+    for known in (machines[id]?.configs ?? []) + [config].compactMap(\.self) {
+      for entity in known.entities where entity.followsLoad {
+        load.capacities[entity.launch.key] = capacity(of: entity.launch, known.plane)
       }
     }
     return load

@@ -75,7 +75,8 @@ extension ServingEndpoints {
     if machine.record.update.target != nil { throw .updating(name) }
     let config = try await read(
       wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
-    let actions = try machine.put(config, context(for: machine))
+    await prepare(config)
+    let actions = try machine.put(config, context(for: machine, deploying: config))
     try await store(machine.record)
     await prepare(machine)
     machines[machine.record.id] = machine
@@ -184,7 +185,7 @@ extension ServingEndpoints {
   }
 
   /// The most replicas that one config may request.
-  private var maximumReplicas: Int {
+  var maximumReplicas: Int {
     settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, backend.accelerators.gpus.count)
   }
 

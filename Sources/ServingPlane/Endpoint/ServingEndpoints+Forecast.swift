@@ -15,8 +15,10 @@ extension ServingEndpoints {
       // Other problems may pass, such as a version that is not registered yet.
       return RolloutForecast(refusal: error.status == 400 ? error.message : nil)
     }
+    await prepare(config)
     let machine = ids[name].flatMap { machines[$0] } ?? makeMachine(unsavedRecord(name))
-    return machine.forecast(of: config, context(for: machine), lastStart: replicas.lastStart(of: machine.record.id))
+    return machine.forecast(
+      of: config, context(for: machine, deploying: config), lastStart: replicas.lastStart(of: machine.record.id))
   }
 
   /// The record of an endpoint that does not exist yet.

@@ -28,11 +28,17 @@ extension ServingEndpoints {
   /// number of replicas follows the load.
   func prepare(_ machine: EndpointMachine) async {
     let routing = machine.routing
-    var launches: [LaunchConfig] = []
-    if isCapacityOfEngine(routing.plane) { launches += routing.targets.compactMap { replicas[$0.replica]?.launch } }
-    for config in machine.configs where isCapacityOfEngine(config.plane) {
-      launches += config.entities.filter(\.followsLoad).map(\.launch)
-    }
+    if isCapacityOfEngine(routing.plane) { await learn(routing.targets.compactMap { replicas[$0.replica]?.launch }) }
+    for config in machine.configs { await prepare(config) }
+  }
+
+  /// The same for a config.
+  func prepare(_ config: PlaneConfig) async {
+    guard isCapacityOfEngine(config.plane) else { return }
+    await learn(config.entities.filter(\.followsLoad).map(\.launch))
+  }
+
+  private func learn(_ launches: [LaunchConfig]) async {
     for launch in launches where capacities[launch.key] == nil {
       // A version that could not be read now is read again later.
       guard let entrypoint = await version(of: launch)?.entrypoint else { continue }

@@ -88,7 +88,7 @@ actor ServingEndpoints {
   func makeMachine(_ record: EndpointRecord) -> EndpointMachine {
     EndpointMachine(
       record, planner: settings.planner, scaling: ScalePolicy(scaleDownAfter: settings.scaleDownAfter),
-      idleAfter: settings.endpointDefaults.idleAfter)
+      maximumReplicas: maximumReplicas, idleAfter: settings.endpointDefaults.idleAfter)
   }
 
   // MARK: The plane's life
