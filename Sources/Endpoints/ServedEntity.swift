@@ -85,6 +85,16 @@ package struct ServedEntity: Hashable, Sendable {
     return copy
   }
 
+  /// The entity without its adapters if their variable has a value that no manifest writes; nil if it has none.
+  package var withoutInvalidAdapters: ServedEntity? {
+    guard let value = environment[EngineAdapters.variable], (try? EngineAdapters(parsing: value)) == nil else {
+      return nil
+    }
+    var copy = self
+    copy.environment[EngineAdapters.variable] = nil
+    return copy
+  }
+
   /// Writes the entity's part of a digest: every field that makes a rollout; the default name is omitted.
   func write(to writer: inout CanonicalWriter) {
     writer.object { writer in

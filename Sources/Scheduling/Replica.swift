@@ -21,10 +21,12 @@ package struct Replica: Hashable, Sendable, Identifiable {
 package enum ReplicaState: Hashable, Sendable {
   /// Planned, but not launched yet. Goes to starting or failed.
   case pending
-  /// It was started but does not answer. Goes to loading, ready or failed.
+  /// It was started but does not answer. Goes to loading, warming, ready or failed.
   case starting
-  /// It is loading its weights. Goes to ready or failed.
+  /// It is loading its weights. Goes to warming, ready or failed.
   case loading
+  /// It has loaded its weights, or answers, but has not generated a token. Goes to ready or failed.
+  case warming
   /// It has generated a token. Goes to draining or failed.
   case ready
   /// It finishes its requests and gets no new ones. Goes to stopped.
@@ -39,7 +41,7 @@ package enum ReplicaState: Hashable, Sendable {
   /// Whether it is on the way to ready.
   package var isComing: Bool {
     switch self {
-    case .pending, .starting, .loading: true
+    case .pending, .starting, .loading, .warming: true
     case .ready, .draining, .stopping, .stopped, .failed: false
     }
   }
@@ -51,7 +53,7 @@ package enum ReplicaState: Hashable, Sendable {
   package var isOver: Bool {
     switch self {
     case .stopped, .failed: true
-    case .pending, .starting, .loading, .ready, .draining, .stopping: false
+    case .pending, .starting, .loading, .warming, .ready, .draining, .stopping: false
     }
   }
 }

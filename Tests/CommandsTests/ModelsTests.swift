@@ -171,10 +171,10 @@ import Testing
   }
 
   @Test(arguments: [
-    (["m"], "specify the folder, or pass --hf ORG/MODEL"),
-    (["m", "/src", "--hf", "a/b"], "specify a folder or pass --hf, not both"),
-    (["m", "/src", "--revision", "v1"], "--revision requires --hf ORG/MODEL"),
-    (["m", "--hf", "a/b", "--follow-links"], "--follow-links requires a folder"),
+    (["m"], "error: no folder is specified; pass DIR or --hf ORG/MODEL\n"),
+    (["m", "/src", "--hf", "a/b"], "error: DIR and --hf cannot be combined\n"),
+    (["m", "/src", "--revision", "v1"], "error: --revision requires --hf ORG/MODEL\n"),
+    (["m", "--hf", "a/b", "--follow-links"], "error: --follow-links requires DIR\n"),
   ] as [([String], String)])
   func `a registration needs a folder or a model of a hub`(_ arguments: [String], _ says: String) async {
     let run = await CommandRun(["models", "register"] + arguments)

@@ -186,24 +186,37 @@ import Testing
     let workspace = WorkspaceDouble()
     let variables = [
       "LEVEL": "INFO", "SETPOINT_ENGINE_ARGS": #"["--dtype","float16","--max-model-len","4096"]"#,
+      "SETPOINT_ADAPTERS": Self.adapters,
       "SETPOINT_PLANE": #"{"affinity":"session","concurrency":8,"queue":{"bytes":"64Mi","wait":"1m30s"}}"#,
     ]
     try await workspace.serve("support-chat", version: "7", environment: variables)
-    let run = await CommandRun(["describe", "support-chat"], workspace: workspace)
+    let run = try await describe(workspace)
     for line in [
       "  plane: concurrency 8, queue.wait 1m30s, queue.bytes 64Mi, affinity session",
-      "    engine: --dtype float16 --max-model-len 4096", "    LEVEL=INFO",
+      "    engine: --dtype float16 --max-model-len 4096",
+      "    adapters: brief main.support.brief 12, tone main.support.tone 3", "    LEVEL=INFO",
     ] { #expect(run.lines.contains(line), "\(line) in \(run)") }
     #expect(!run.output.contains("SETPOINT_"), "\(run)")
   }
 
+  private static let adapters =
+    #"[{"model":"main.support.brief","name":"brief","version":"12"},"#
+    + #"{"model":"main.support.tone","name":"tone","version":"3"}]"#
+
+  private func describe(_ workspace: WorkspaceDouble) async throws -> CommandRun {
+    try await withTemporaryDirectory { state in
+      await CommandRun(["describe", "support-chat", "--state", state], workspace: workspace)
+    }
+  }
+
   @Test(arguments: [
     ("SETPOINT_PLANE", "{"), ("SETPOINT_PLANE", #"{"idleAfter":"15m"}"#), ("SETPOINT_ENGINE_ARGS", "[1]"),
+    ("SETPOINT_ADAPTERS", "[]"), ("SETPOINT_ADAPTERS", #"[{"name":"tone"}]"#),
   ])
   func `describe shows a variable that no manifest writes as it is`(variable: String, value: String) async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", environment: [variable: value])
-    let run = await CommandRun(["describe", "support-chat"], workspace: workspace)
+    let run = try await describe(workspace)
     #expect(run.lines.contains { $0.hasPrefix("    \(variable)=") }, "\(run)")
   }
 
@@ -211,19 +224,16 @@ import Testing
     let workspace = WorkspaceDouble()
     let flags = #"["--api-key","hunter2-hunter2"]"#
     try await workspace.serve("support-chat", environment: ["SETPOINT_ENGINE_ARGS": flags])
-    let run = await CommandRun(["describe", "support-chat"], workspace: workspace)
+    let run = try await describe(workspace)
     #expect(run.lines.contains("    engine: (hidden)"), "\(run)")
     #expect(!(run.output + run.notes).contains("hunter2"), "\(run)")
   }
 
   @Test func `LoRA adapters are printed under the engine, and the manifest means the same`() async throws {
     let workspace = WorkspaceDouble()
-    let adapters =
-      #"[{"model":"main.support.brief","name":"brief","version":"12"},"#
-      + #"{"model":"main.support.tone","name":"tone","version":"3"}]"#
     try await workspace.serve(
       "support-chat", version: "7",
-      environment: ["SETPOINT_ENGINE_ARGS": #"["--dtype","float16"]"#, "SETPOINT_ADAPTERS": adapters])
+      environment: ["SETPOINT_ENGINE_ARGS": #"["--dtype","float16"]"#, "SETPOINT_ADAPTERS": Self.adapters])
     let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
     #expect(!run.output.contains("SETPOINT_") && run.output.contains("name: tone"), "\(run)")
     let set = ManifestSet.read([("-", Array(run.output.utf8))])
@@ -237,6 +247,18 @@ import Testing
     try await workspace.serve("support-chat", environment: ["SETPOINT_PLANE": settings])
     let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
     #expect(run.output.contains("# omitted: plane: SETPOINT_PLANE is not valid"), "\(run)")
+    #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0, "\(run)")
+  }
+
+  @Test(arguments: ["[]", "{", #"[{"model":"m","name":"tone","version":"@champion"}]"#])
+  func `LoRA adapters that a manifest cannot express are omitted with a comment`(adapters: String) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve(
+      "support-chat",
+      environment: ["SETPOINT_ENGINE_ARGS": #"["--dtype","float16"]"#, "SETPOINT_ADAPTERS": adapters])
+    let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
+    #expect(run.output.contains("# omitted: engine.adapters: SETPOINT_ADAPTERS is not valid"), "\(run)")
+    #expect(run.output.contains("dtype: float16") && !run.output.contains("adapters: ["), "\(run)")
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0, "\(run)")
   }
 

@@ -106,7 +106,10 @@ import Testing
     #expect(harness.lastRecord?.status == 400 && harness.lastRecord?.attempts == 0)
   }
 
-  @Test(arguments: ["", "[]", #"{"prompt":"#, #"{"prompt":01}"#, #"{"prompt":"a","prompt":"b"}"#])
+  @Test(arguments: [
+    "", "[]", #"{"prompt":"#, #"{"prompt":01}"#, #"{"prompt":"a","prompt":"b"}"#,
+    #"{"prompt":"a","max_tokens":1,"max_tokens":2}"#, #"{"prompt":"a","metadata":{"a"}}"#,
+  ])
   func `a body that is not a JSON object is refused, with a place in the body`(body: String) async throws {
     let harness = GatewayHarness()
     try await harness.run { client in
@@ -114,6 +117,24 @@ import Testing
       let message = Self.message(of: answer, 400, "BAD_REQUEST")
       #expect(message.contains("at byte "), "\(message)")
     }
+  }
+
+  @Test func `a long value of the wrong kind is refused, and a long prompt is not`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    let numbers = "[" + String(repeating: "0,", count: 50_000) + "0]"
+    let prompt = String(repeating: "word ", count: 50_000)
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let refused = try await client.post(Self.path, #"{"prompt":"x","metadata":\#(numbers)}"#)
+        let message = Self.message(of: refused, 400, "INVALID_PARAMETER_VALUE")
+        #expect(message.hasPrefix(#""metadata" must be an object of strings"#), "\(message)")
+        let answer = try await client.post(Self.path, #"{"prompt":"\#(prompt)"}"#)
+        #expect(answer.json["generated_text"] == "hi")
+      }
+    }
+    let isWhole = replica.bodies == [#"{"messages":[{"content":"\#(prompt)","role":"user"}]}"#]
+    #expect(isWhole)
   }
 
   @Test func `the gateway's own errors have the form of the route`() async throws {

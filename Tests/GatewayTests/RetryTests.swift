@@ -62,7 +62,26 @@ import Testing
         }
       }
     }
-    #expect(harness.records.map(\.attempts) == [2, 1] && harness.troubles == ["a"])
+    #expect(harness.records.map(\.attempts) == [2, 1])
+    #expect(harness.troubles == (kind == "reject_first" ? [] : ["a"]), "a busy replica works")
+  }
+
+  @Test func `a waiting request is sent as soon as a replica in trouble works again`() async throws {
+    var limits = GatewayLimits()
+    limits.unreachablePause = .seconds(600)
+    let harness = GatewayHarness(limits: limits)
+    try await StandIn.run(["drain_500_first": 1]) { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        async let pending = client.post("/v1/chat/completions")
+        let isReported = await eventually { harness.troubles == ["a"] }
+        #expect(isReported)
+        harness.admission.replicaRecovered("a")
+        let answer = try await pending
+        #expect(answer.status == 200)
+      }
+    }
+    #expect(harness.lastRecord?.attempts == 2)
   }
 
   @Test func `the only replica is retried after a pause if it was busy`() async throws {

@@ -71,10 +71,40 @@ import Testing
     #expect(completed == [0, 1, 2])
   }
 
-  @Test func `a promise fails if the channel closes before a flush`() throws {
+  @Test func `what is not flushed is passed on before the channel closes`() throws {
+    let log = OutboundLog()
+    let channel = EmbeddedChannel(handlers: [log, WriteCoalescingHandler()])
     let promise = channel.eventLoop.makePromise(of: Void.self)
-    write("a", promise: promise)
+    channel.write(IOData.byteBuffer(ByteBuffer(string: "a")), promise: promise)
     try channel.close().wait()
+    #expect(log.events == ["write a", "close"])
     #expect(throws: (any Error).self) { try promise.futureResult.wait() }
+  }
+
+  @Test func `a promise fails if the connection ends before a flush`() throws {
+    let handler = WriteCoalescingHandler()
+    let channel = EmbeddedChannel(handler: handler)
+    let promise = channel.eventLoop.makePromise(of: Void.self)
+    channel.write(IOData.byteBuffer(ByteBuffer(string: "a")), promise: promise)
+    let context = try channel.pipeline.syncOperations.context(handler: handler)
+    handler.handlerRemoved(context: context)
+    #expect(throws: (any Error).self) { try promise.futureResult.wait() }
+  }
+}
+
+/// Stands for the channel, which fails what is written and not flushed when it closes.
+private final class OutboundLog: ChannelOutboundHandler {
+  typealias OutboundIn = IOData
+
+  private(set) var events: [String] = []
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if case .byteBuffer(let bytes) = unwrapOutboundIn(data) { events.append("write \(String(buffer: bytes))") }
+    promise?.fail(ChannelError.ioOnClosedChannel)
+  }
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    events.append("close")
+    context.close(mode: mode, promise: promise)
   }
 }

@@ -219,6 +219,23 @@ extension [AdmissionQueue.Action] {
     #expect(queue.arrive(3, draw: 0, now: .seconds(1)) == [.dispatch(3, "a")])
   }
 
+  @Test func `a replica that works again gets the waiting requests before its pause is over`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    queue.trouble("a", pause: .seconds(1), now: .zero)
+    #expect(queue.arrive(1, draw: 0, now: .zero) == [])
+    #expect(queue.replicaRecovered("a", now: .milliseconds(10)) == [.dispatch(1, "a")])
+    #expect(queue.replicaRecovered("a", now: .milliseconds(20)) == [])
+    #expect(queue.replicaRecovered("unknown", now: .milliseconds(20)) == [])
+  }
+
+  @Test func `a replica that works again while it is drained gets no new requests`() {
+    var queue = makeQueue(ready: [("a", 4)])
+    queue.trouble("a", pause: .seconds(1), now: .zero)
+    _ = queue.replicaDraining("a", now: .zero)
+    #expect(queue.arrive(1, draw: 0, now: .zero) == [.wake])
+    #expect(queue.replicaRecovered("a", now: .milliseconds(10)) == [])
+  }
+
   @Test func `requests with the same key go to the same replica, until it is much busier than the others`() {
     var queue = makeQueue(ready: [("a", 100), ("b", 100), ("c", 100), ("d", 100)])
     func replica(_ id: UInt64, _ key: UInt64) -> String? {

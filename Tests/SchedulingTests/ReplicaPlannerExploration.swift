@@ -75,7 +75,7 @@ private struct World: Hashable {
     for index in replicas.indices {
       var next = self
       switch replicas[index].state {
-      case .starting, .loading, .pending:
+      case .starting, .loading, .warming, .pending:
         if replicas[index].launch == "new" && !newWorks {
           next.replicas[index].state = .failed(cause: "bad")
           next.failures["new", default: 0] += 1

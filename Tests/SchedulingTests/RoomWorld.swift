@@ -123,7 +123,7 @@ struct RoomWorld {
       }
       for replica in endpoint.replicas {
         switch replica.state {
-        case .pending, .starting, .loading:
+        case .pending, .starting, .loading, .warming:
           let isSound = isNewSound || index > 0 || replica.launch != endpoint.launch(2)
           events.append(isSound ? .ready(index, replica.id) : .fail(index, replica.id))
           if isSound && crashesLeft > 0 { events.append(.crash(index, replica.id)) }

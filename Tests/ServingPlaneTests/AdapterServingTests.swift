@@ -69,7 +69,6 @@ import Testing
       _ = try await plane.register("hello", model)
       let flags = " --enable-lora --lora-modules a=adapters/a --max-lora-rank 16"
       _ = try await plane.register("own", model, entrypoint: TestData.entrypoint + flags)
-      _ = try await plane.register("small", model, entrypoint: TestData.entrypoint + " --max-lora-rank 4")
       _ = try await Self.register(plane, "tone", try data.adapter())
       let other = try data.adapter(
         config: #"{"r": 4, "base_model_name_or_path": "acme/large"}"#,
@@ -92,7 +91,8 @@ import Testing
         (entity("hello", 1, environment: ["SETPOINT_ADAPTERS": "[]"]), 400, "environment_vars: SETPOINT_ADAPTERS must"),
         (entity("own", 1, environment: tone), 400, "conflict with --lora-modules"),
         (
-          entity("small", 1, environment: tone), 400,
+          entity("hello", 1, environment: tone.merging(["SETPOINT_ENGINE_ARGS": #"["--max-lora-rank", "4"]"#]) { $1 }),
+          400,
           "the adapter \"tone\" has rank 8, but --max-lora-rank is 4; remove the flag"
         ),
         (entity("tone", 1), 400, "is a LoRA adapter, which is served only with its base model"),

@@ -127,6 +127,28 @@ struct EndpointMachineTests {
     #expect(after.withdrawn(since: before).isEmpty)
   }
 
+  @Test func `of the replicas that start, the one that is closest to ready tells the phase`() throws {
+    var harness = Harness()
+    let entity = served(1, size: "Medium")
+    try harness.put(entity)
+    #expect(harness.started == ["r1", "r2"] && harness.machine.furthestStart(entity)?.phase == .starting)
+    harness.replica("r2", became: .loading)
+    #expect(harness.machine.furthestStart(entity)?.replica == "r2")
+    harness.replica("r1", became: .warming)
+    #expect(harness.machine.furthestStart(entity)?.replica == "r1")
+    #expect(harness.machine.furthestStart(entity)?.phase == .warming)
+    for id in ["r1", "r2"] { harness.replica(id, became: .ready) }
+    #expect(harness.machine.furthestStart(entity)?.phase == nil && harness.machine.startPhase == nil)
+    // One that is replaced after a crash, while requests wait for it.
+    harness.replica("r1", failed: "it was killed", repeats: true)
+    harness.replica("r2", failed: "it was killed", repeats: true)
+    harness.tick(after: .seconds(60))
+    let again = try #require(harness.started.first)
+    #expect(harness.machine.startPhase == "starting")
+    harness.replica(again, became: .warming)
+    #expect(harness.machine.startPhase == "warming")
+  }
+
   @Test func `settings for a plane do not reach a replica`() {
     let entity = served(1, environment: ["LEVEL": "INFO", "SETPOINT_PLANE": #"{"concurrency":8}"#])
     #expect(entity.launch.environment == ["LEVEL": "INFO"])

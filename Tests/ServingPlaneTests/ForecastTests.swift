@@ -69,6 +69,8 @@ struct ForecastTests {
         #expect(large.json["refusal"]?.stringValue?.contains("needs 2 slots for all its replicas") == true)
         let full = try await forecast(plane, "other", [entity("hello", 1)])
         #expect(full.json["refusal"]?.stringValue?.contains("1 more slot is needed") == true, "\(full.text)")
+        let reserved = try await forecast(plane, "databricks-chat", [entity("hello", 1)])
+        #expect(reserved.json["refusal"]?.stringValue?.contains("are reserved") == true, "\(reserved.text)")
         // It may be registered at any moment.
         let unknown = try await forecast(plane, "chat", [entity("hello", 7)])
         #expect(unknown.status == 200 && unknown.json["refusal"] == nil, "\(unknown.text)")

@@ -65,6 +65,9 @@ import Testing
     let adapter = try #require(try self.adapter(#"{"r": 4}"#, tensors: tensors))
     #expect(adapter.misfit(with: model) == misfit)
     #expect(adapter.misfit(with: data.path + "/nowhere") == nil)
+    // A layer may be in a file that cannot be read.
+    try Data("{}".utf8).write(to: URL(filePath: model + "/model-2.safetensors"))
+    #expect(adapter.misfit(with: model) == nil)
   }
 
   @Test(arguments: ["", "{}", "12345678", "\u{2}\0\0\0\0\0\0\0{}", "\u{2}\0\0\0\0\0\0\0[]", "\u{9}\0\0\0\0\0\0\0{}"])
@@ -93,8 +96,31 @@ import Testing
     #expect(command.value(of: "--max-loras") == "1" && command.modelArgument == "m")
   }
 
-  @Test func `a path with a comma is passed as JSON`() throws {
-    let folder = data.path + "/a,b"
+  @Test func `a limit of the rank counts if the config has it, and is replaced if the entrypoint has it`() throws {
+    let folder = try data.adapter(config: #"{"r": 8}"#)
+    let rule = AdapterRule { model, number in
+      ModelVersion(
+        model: model, number: number, task: ServingInstructions.adapterTask, entrypoint: "", artifacts: folder,
+        source: "", created: 0)
+    }
+    func names(entrypoint: String, engine: String = "[]") throws -> [String] {
+      let base = ModelVersion(
+        model: "base", number: 1, task: "llm/v1/chat", entrypoint: entrypoint, artifacts: data.path, source: "",
+        created: 0)
+      let adapters = #"[{"model":"t","name":"tone","version":"3"}]"#
+      let launch = LaunchConfig(
+        model: "base", version: 1, workloadType: "CPU",
+        environment: ["SETPOINT_ADAPTERS": adapters, "SETPOINT_ENGINE_ARGS": engine])
+      return try rule.adapters(of: launch, on: base).map(\.name)
+    }
+    #expect(try names(entrypoint: "vllm serve m --max-lora-rank 4") == ["tone"])
+    #expect(try names(entrypoint: "vllm serve m", engine: #"["--max-lora-rank=8"]"#) == ["tone"])
+    #expect(throws: ModelError.self) { try names(entrypoint: "vllm serve m", engine: #"["--max_lora_rank", "4"]"#) }
+  }
+
+  @Test(arguments: ["a,b", "a=b"])
+  func `a path that vLLM would split is passed as JSON`(name: String) throws {
+    let folder = data.path + "/" + name
     try FileManager.default.moveItem(atPath: data.adapter(config: #"{"r": 8}"#), toPath: folder)
     let adapter = try #require(try LoRAAdapter(folder: folder))
     #expect(

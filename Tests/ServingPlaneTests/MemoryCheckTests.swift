@@ -13,11 +13,11 @@ import Testing
   ]
   private static let mebibyte = 1 << 20
 
-  /// A file of one tensor.
-  private func write(_ type: String, bytes: Int, to path: String) throws {
+  /// A file of one tensor, which is named like the file unless the name is given.
+  private func write(_ type: String, _ name: String? = nil, bytes: Int, to path: String) throws {
     let header: JSONValue = [
       "__metadata__": ["format": "pt"],
-      "w": ["dtype": .string(type), "shape": [1], "data_offsets": [0, .int(Int64(bytes))]],
+      name ?? path: ["dtype": .string(type), "shape": [1], "data_offsets": [0, .int(Int64(bytes))]],
     ]
     let text = header.bytes()
     let length = (0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) }
@@ -30,15 +30,17 @@ import Testing
 
   private func finding(
     _ data: TestData, memory: Int? = 1 << 20, gpus: Int = 1, type: String = "GPU_SMALL", engine: String? = nil,
-    entrypoint: String = "vllm serve .", task: String = "llm/v1/chat"
+    entrypoint: String = "vllm serve .", task: String = "llm/v1/chat", adapters: [LoadedAdapter] = []
   ) -> String? {
     let machine = Accelerators(
-      gpus: (0..<gpus).map { Accelerators.GPU(index: $0, name: "Tesla T4", memory: memory.map(Int64.init)) })
+      gpus: (0..<gpus).map { index in
+        Accelerators.GPU(index: index, name: "Tesla T4", memory: memory.map { Int64($0) })
+      })
     let launch = LaunchConfig(
       model: "m", version: 1, workloadType: type, environment: engine.map { ["SETPOINT_ENGINE_ARGS": $0] } ?? [:])
     let version = ModelVersion(
       model: "m", number: 1, task: task, entrypoint: entrypoint, artifacts: data.path, source: "", created: 0)
-    return MemoryCheck(accelerators: machine).finding(launch, version)
+    return MemoryCheck(accelerators: machine).finding(launch, ReplicaModel(version: version, adapters: adapters))
   }
 
   @Test func `weights that exceed the memory are found, and everything that may fit is not`() throws {
@@ -67,12 +69,17 @@ import Testing
     #expect(finding(data, gpus: 0) == nil)
     #expect(finding(data, type: "CPU") == nil)
     #expect(finding(data, entrypoint: "python serve.py --model .") == nil)
+    // It may add options of its own.
+    #expect(finding(data, entrypoint: "./start-vllm.sh --model .") == nil)
+    #expect(finding(data, entrypoint: "python -m vllm.entrypoints.openai.api_server --model .") != nil)
     #expect(finding(data, entrypoint: "vllm serve $MODEL") == nil)
     #expect(finding(data, entrypoint: "vllm serve elsewhere") == nil)
     for options in [
       #"["--cpu-offload-gb", "4"]"#, #"["--quantization", "fp8"]"#, #"["-q", "fp8"]"#, #"["-pp", "2"]"#,
       #"["--config", "x.yaml"]"#, #"["--hf-overrides", "{}"]"#, #"["--load-format", "dummy"]"#,
       #"["--gpu-memory-utilization", "much"]"#, #"["--dtype", "int3"]"#, "no list",
+      // vLLM accepts abbreviations.
+      #"["--quant", "fp8"]"#, #"["--max-model", "16"]"#, #"["--tensor-p=4"]"#,
     ] {
       #expect(finding(data, engine: options) == nil, "\(options)")
     }
@@ -93,6 +100,37 @@ import Testing
       finding(data, memory: 3 * Self.mebibyte, engine: #"["--max-model-len", "4K", "--kv-cache-dtype", "fp8"]"#) == nil)
     #expect(finding(data, memory: memory, engine: #"["--max-model-len", "auto"]"#) == nil)
     #expect(finding(data, memory: memory, engine: #"["--gpu-memory-utilization", "0.4"]"#) != nil)
+  }
+
+  @Test func `the matrices of LoRA adapters count as weights, unless their number in the memory is limited`() throws {
+    let data = TestData()
+    try write(Self.config, to: data.path + "/config.json")
+    try write("BF16", bytes: Self.mebibyte, to: data.path + "/model.safetensors")
+    func adapter(_ tensor: String) throws -> LoadedAdapter {
+      let folder = try data.adapter()
+      // 32 bits on the disk are 16 in memory.
+      try write("F32", tensor, bytes: 4 * Self.mebibyte, to: folder + "/adapter_model.safetensors")
+      return LoadedAdapter(name: "tone", adapter: try #require(try LoRAAdapter(folder: folder)))
+    }
+    let tone = try adapter("base_model.model.model.layers.0.mlp.up_proj.lora_A.weight")
+    let memory = 3 * Self.mebibyte
+    #expect(finding(data, memory: memory) == nil)
+    #expect(finding(data, memory: memory, adapters: [tone]) != nil)
+    #expect(finding(data, memory: memory, engine: #"["--max-loras", "1"]"#, adapters: [tone]) == nil)
+    let other = try adapter("base_model.model.lm_head.weight")
+    #expect(finding(data, memory: memory, adapters: [other]) == nil)
+  }
+
+  @Test func `an output matrix that may be the embedding does not count`() throws {
+    let data = TestData()
+    try write("BF16", "model.embed_tokens.weight", bytes: 100, to: data.path + "/model-1.safetensors")
+    try write("BF16", "lm_head.weight", bytes: 100, to: data.path + "/model-2.safetensors")
+    #expect(WeightFiles.bytes(in: data.path, type: nil)?.byType == ["BF16": 200])
+    #expect(WeightFiles.bytes(in: data.path, type: nil, mayTieEmbeddings: true)?.byType == ["BF16": 100])
+    #expect(ModelShape(config: [:]).mayTieEmbeddings)
+    #expect(!ModelShape(config: ["tie_word_embeddings": false]).mayTieEmbeddings)
+    let multimodal: JSONValue = ["tie_word_embeddings": false, "text_config": ["model_type": "llama"]]
+    #expect(!ModelShape(config: multimodal).mayTieEmbeddings)
   }
 
   @Test func `only the files that the engine loads count`() throws {
@@ -136,7 +174,7 @@ import Testing
       let folder = try data.model()
       try write(Self.config, to: folder + "/m/config.json")
       try write("BF16", bytes: 2 * Self.mebibyte, to: folder + "/m/model.safetensors")
-      _ = try await plane.register("hello", folder)
+      _ = try await plane.register("hello", folder, entrypoint: "vllm serve m")
       let entities = [entity("hello", 1, type: "GPU_SMALL")]
       let forecast = try await plane.call(
         "POST", "/api/setpoint/serving-endpoints/chat/forecast", ["served_entities": .array(entities)])
@@ -176,8 +214,7 @@ import Testing
     let path = tools + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")
     let plane = try BinaryRun.serve(data, "--port", "0", environment: ["PATH": path])
     _ = try await plane.listening()
-    let register = try BinaryRun(
-      data, ["models", "register", "hello", folder, "--entrypoint", TestData.entrypoint])
+    let register = try BinaryRun(data, ["models", "register", "hello", folder, "--entrypoint", "vllm serve m"])
     #expect(try await register.ended() == .code(0), "\(register.text)")
     let diff = try BinaryRun(data, ["diff", "-f", manifest])
     #expect(try await diff.ended() == .code(1), "\(diff.text)")

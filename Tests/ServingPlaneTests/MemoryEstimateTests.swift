@@ -102,6 +102,14 @@ import Testing
       ["max_position_embeddings": 131_072, "rope_scaling": ["rope_type": "llama3", "factor": 8.0]], nil, 131_072
     ),
     (["max_position_embeddings": 4096, "rope_scaling": ["type": "linear", "factor": 2.0]], nil, nil),
+    (
+      [
+        "max_position_embeddings": 131_072,
+        "rope_scaling": ["rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32_768],
+      ], nil, 65_536
+    ),
+    (["max_position_embeddings": 4096, "rope_scaling": ["rope_type": "yarn", "factor": 2.0]], nil, nil),
+    (["max_position_embeddings": 4096, "model_max_length": 2048], nil, 2048),
     (["text_config": ["max_position_embeddings": 8192]], nil, 8192), ([:], nil, nil),
   ]
 
@@ -188,6 +196,7 @@ import Testing
     #expect(options["--max-model-len"] == "8k" && options["--tensor-parallel-size"] == "2")
     #expect(options["--enforce-eager"] == "" && options["--dtype"] == nil)
     #expect(options.contains(prefix: "--enforce") && !options.contains(prefix: "--offload"))
+    #expect(options.mayAbbreviate(["--enforce-eager-mode"]) && !options.mayAbbreviate(["--enforce-eager", "--dtype"]))
   }
 
   @Test func `the memory of a GPU is read where the driver states it`() {

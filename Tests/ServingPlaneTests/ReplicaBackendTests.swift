@@ -38,6 +38,33 @@ struct ReplicaBackendTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
+  @Test func `a replica that does not take a request is checked at once, and the request is answered`() async throws {
+    let data = TestData()
+    let (tokens, token) = AsyncStream<Void>.makeStream()
+    try await withMemoryBackend { backend in
+      backend.onToken { token.yield() }
+      try await withPlane(
+        data,
+        adjust: {
+          $0.backend = backend
+          $0.timing.probeEvery = .seconds(600)
+        }
+      ) { plane in
+        _ = try await plane.register("hello", try data.model())
+        _ = try await plane.create("chat", [entity("hello", 1)])
+        _ = try await plane.waitUntilSettled("chat")
+        var requested = tokens.makeAsyncIterator()
+        // Those of the start and of the first usual check.
+        for _ in 1...2 { _ = await requested.next() }
+        backend.refuseTokens(1)
+        let answer = try await plane.chat("chat")
+        #expect(answer.sentence == "Hello from memory", "\(answer.text)")
+        // The one that was refused, the check's, and the one that was sent again.
+        for _ in 1...3 { _ = await requested.next() }
+      }
+    }
+  }
+
   @Test func `changed settings for a plane are a new config version with the same replicas`() async throws {
     let data = TestData()
     try await withMemoryBackend { backend in

@@ -22,7 +22,7 @@ extension ReplicaReport {
   fileprivate var word: String {
     switch self {
     case .started: "started"
-    case .loading: "loading"
+    case .phase(let phase): phase.rawValue
     case .ready(let models): "ready as \(models.joined(separator: ", "))"
     case .changed: "changed"
     case .stopping: "stopping"
@@ -61,8 +61,10 @@ extension ReplicaReport {
   /// - Returns: the reports.
   private func live(
     _ record: ReplicaRecord, on backend: MemoryBackend, adopting replica: (any RunningReplica)? = nil,
-    signal: StopSignal = StopSignal(), onReport: @escaping @Sendable (ReplicaReport) -> Void = { _ in }
+    signal: StopSignal = StopSignal(), trouble: TroubleSignal = TroubleSignal(), timing: ReplicaTiming? = nil,
+    recovered: @escaping @Sendable () -> Void = {}, onReport: @escaping @Sendable (ReplicaReport) -> Void = { _ in }
   ) async -> [String] {
+    let timing = timing ?? Self.timing
     let reports = Reports()
     let probes = ReplicaProbes()
     let start = { @Sendable () async throws(ReplicaFailure) -> any RunningReplica in
@@ -71,9 +73,10 @@ extension ReplicaReport {
     let beginning: ReplicaLifecycle.Beginning = if let replica { .adoption(replica) } else { .start(start) }
     let lifecycle = ReplicaLifecycle(
       record: record, beginning: beginning, backend: backend, task: Self.version.task, program: "python",
-      engine: EngineName.vLLM, timing: Self.timing, probe: probes.probe(record.address, timing: Self.timing),
+      engine: EngineName.vLLM, timing: timing, probe: probes.probe(record.address, timing: timing),
       signal: signal,
-      startLimiter: StartLimiter(burst: 100, spacing: .seconds(1)), untilDrained: {}, cutOff: {},
+      startLimiter: StartLimiter(burst: 100, spacing: .seconds(1)), untilDrained: {}, cutOff: {}, trouble: trouble,
+      recovered: recovered,
       report: { report in
         reports.add(report.word)
         onReport(report)
@@ -93,7 +96,8 @@ extension ReplicaReport {
           backend.exit("r1", with: .code(1), saying: "torch.OutOfMemoryError: CUDA out of memory.\n")
         }
       }
-      #expect(reports.dropLast() == ["started", "loading", "changed", "ready as m", "failing"], "\(reports)")
+      let expected = ["started", "loading weights", "changed", "warming", "ready as m", "failing"]
+      #expect(reports.dropLast() == expected[...], "\(reports)")
       #expect(reports.last?.hasPrefix("over: it exited while serving: out of memory") == true, "\(reports)")
       #expect(backend.remaining == [])
       #expect(backend.terminated == [])
@@ -109,7 +113,7 @@ extension ReplicaReport {
       let reports = await live(record, on: backend, signal: signal) { report in
         if report.isReady { signal.send(.now) }
       }
-      #expect(reports == ["started", "loading", "changed", "ready as m", "stopping", "over"])
+      #expect(reports == ["started", "loading weights", "changed", "warming", "ready as m", "stopping", "over"])
       #expect(backend.terminated == ["r1"])
       #expect(backend.remaining == [])
     }
@@ -140,6 +144,38 @@ extension ReplicaReport {
       backend.refuse(ReplicaFailure("no node has room"))
       let refused = await live(await Self.record("r2", on: backend), on: backend)
       #expect(refused == ["over: no node has room"])
+      #expect(backend.remaining == [])
+    }
+  }
+
+  @Test func `a replica in trouble is checked at once, and again until it generates a token; then its pause ends`()
+    async throws
+  {
+    var timing = Self.timing
+    timing.probeEvery = .seconds(600)
+    timing.troubleEvery = .milliseconds(1)
+    let (tokens, token) = AsyncStream<Void>.makeStream()
+    let (recoveries, recovery) = AsyncStream<Void>.makeStream()
+    try await withMemoryBackend { [timing] backend in
+      let record = await Self.record("r1", on: backend)
+      let (signal, trouble) = (StopSignal(), TroubleSignal())
+      backend.onToken { token.yield() }
+      async let life = live(
+        record, on: backend, signal: signal, trouble: trouble, timing: timing, recovered: { recovery.yield() })
+      var requested = tokens.makeAsyncIterator()
+      // Those of the start and of the first usual check.
+      for _ in 1...2 { _ = await requested.next() }
+      backend.refuseTokens(2)
+      for _ in 0..<100 { trouble.raise() }
+      for _ in 1...3 { _ = await requested.next() }
+      var recovered = recoveries.makeAsyncIterator()
+      _ = await recovered.next()
+      trouble.raise()
+      _ = await recovered.next()
+      signal.send(.now)
+      let reports = await life
+      #expect(reports.last == "over", "\(reports)")
+      #expect(!trouble.isRaised)
       #expect(backend.remaining == [])
     }
   }

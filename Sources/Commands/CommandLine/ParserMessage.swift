@@ -9,7 +9,8 @@ struct ParserMessage: Hashable, Sendable {
 
   init(_ text: String) {
     if let words = Self.words(of: text[...], between: ["Unknown option '", "'. Did you mean '", "'?"]) {
-      (what, advice) = ("unknown option \"\(words[0])\"", "did you mean \"\(words[1])\"?")
+      what = "unknown option \"\(words[0])\""
+      advice = "did you mean \"\(words[1])\"?"
       return
     }
     let (message, values) = Self.withoutValues(text)
@@ -83,12 +84,13 @@ struct ParserMessage: Hashable, Sendable {
   /// Separates `. Please provide one of 'a', 'b' or 'c'.` or a list of lines from a message.
   private static func withoutValues(_ text: String) -> (message: Substring, values: [Substring]) {
     guard let start = text.firstRange(of: ". Please provide one of ") else { return (text[...], []) }
-    let list = text[start.upperBound...]
-    let values =
-      list.contains(where: \.isNewline)
-      ? list.split(whereSeparator: \.isNewline).dropFirst().map { $0.drop { $0 == " " || $0 == "-" } }
-      : list.split(separator: "'").enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element)
-    return (text[..<start.lowerBound], values)
+    let (message, list) = (text[..<start.lowerBound], text[start.upperBound...])
+    if list.contains(where: \.isNewline) {
+      let lines = list.split(whereSeparator: \.isNewline).dropFirst()
+      return (message, lines.map { line in line.drop { $0 == " " || $0 == "-" } })
+    }
+    let parts = list.split(separator: "'").enumerated()
+    return (message, parts.filter { $0.offset.isMultiple(of: 2) }.map(\.element))
   }
 
   private static func alternatives(_ values: [Substring]) -> String {

@@ -60,6 +60,12 @@ struct ManifestDraft: Sendable {
         "plane", "\(PlaneArguments.variable) is not valid or differs between the entities",
         live: "applying the manifest removes it")
     }
+    let entities = config.entities.map { $0.withoutInvalidAdapters ?? $0 }
+    if entities != config.entities {
+      config = EndpointConfig(entities: entities)
+      omit(
+        "engine.adapters", "\(EngineAdapters.variable) is not valid", live: "applying the manifest removes it")
+    }
   }
 
   /// The variables whose values are omitted because they may be secrets.

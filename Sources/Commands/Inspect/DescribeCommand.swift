@@ -9,8 +9,9 @@ struct DescribeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "describe", abstract: "Show the details of one endpoint.",
     discussion: """
-      Shows its state and the reason, its configs, holds, revisions and events. If the provider cannot be reached, shows \
-      what is recorded in the state directory, and exits with 1.
+      Shows its state and the reason, its configs, holds, revisions and events; on a serving plane also its replicas, \
+      with the phases of their starts. If the provider cannot be reached, shows what is recorded in the state \
+      directory, and exits with 1.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
@@ -41,9 +42,11 @@ struct DescribeCommand: AsyncParsableCommand {
     let directory = try state.directory
     let controllers = try await history.statuses(of: key).map { ($0.fleet.withLease(in: directory), $0.status) }
     let values = [live.active, live.pending].compactMap { $0?.config }
+    let plane = try await connection.planeReplicas(of: name, newest: 20)
+    let events = try await history.events(of: key, newest: 20) + (plane?.events ?? [])
     let description = EndpointDescription(
       endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
-      events: try await history.events(of: key, newest: 20), statuses: controllers,
+      events: events.sorted { $0.at < $1.at }, replicas: plane?.replicas, statuses: controllers,
       now: context.now())
     var console = context.console
     // The suggested commands act for the endpoint's own fleet.

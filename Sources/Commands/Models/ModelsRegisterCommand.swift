@@ -47,10 +47,10 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
 
   func validate() throws {
     if let version, version < 1 { throw ValidationError("--version must be a positive integer") }
-    if directory == nil, hub == nil { throw ValidationError("specify the folder, or pass --hf ORG/MODEL") }
-    if directory != nil, hub != nil { throw ValidationError("specify a folder or pass --hf, not both") }
+    if directory == nil, hub == nil { throw ValidationError("no folder is specified; pass DIR or --hf ORG/MODEL") }
+    if directory != nil, hub != nil { throw ValidationError("DIR and --hf cannot be combined") }
     if hub == nil, revision != nil { throw ValidationError("--revision requires --hf ORG/MODEL") }
-    if hub != nil, followLinks { throw ValidationError("--follow-links requires a folder") }
+    if hub != nil, followLinks { throw ValidationError("--follow-links requires DIR") }
   }
 
   func run() async throws {

@@ -16,7 +16,7 @@ extension Connection {
     let sent = items.compactMap { item -> (name: String, config: EndpointConfig)? in
       item.decided(FleetPlan.now, options).decision.nextConfig.map { (name: item.name, config: $0) }
     }
-    // The provider is asked what it is only if that matters.
+    // The provider is queried for its kind only if that matters.
     guard !sent.isEmpty, await client.isPlane() else { return [:] }
     let found = try await mapConcurrently(sent, limit: 16) { [provider] item -> (String, RolloutForecast)? in
       do {

@@ -9,19 +9,24 @@ struct EndpointDescription {
   let endpoint: ObservedEndpoint
   let target: String
   let recorded: RecordedMemory
+  /// Those that are recorded, and those of a plane's replicas; oldest first.
   let events: [HistoryEvent]
+  /// The replicas of a serving plane; nil if the provider does not show them.
+  let replicas: [WireReplica]?
   /// The controllers' last reports on it.
   let statuses: [(fleet: FleetStatus, status: EndpointStatus)]
   let now: Int64
 
   func lines(_ palette: Palette) -> [String] {
+    let current = ReplicaTable.table(replicas ?? [], now: now)
     let sections =
       [summary(palette)] + controllers(palette) + [
         settings(palette), config("Active config", endpoint.active, palette),
         config(
           endpoint.reportsFailure ? "Failed config" : "Pending config", endpoint.pending, palette,
           getsTraffic: !endpoint.reportsFailure),
-        held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
+        table("Replicas", current, palette), held(palette), underWay(palette),
+        table("Revisions", RevisionTable.table(recorded), palette),
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
     return sections.filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
@@ -31,6 +36,7 @@ struct EndpointDescription {
   func json(_ details: WireEndpoint, _ suggestions: SuggestedCommands) -> JSONValue {
     [
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
+      "replicas": replicas.map { JSONValue.array($0.map(\.json)) } ?? .null,
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
       "controllers": suggestions.completed(ControllerText.json(statuses, now: Timestamp(milliseconds: now))),

@@ -74,10 +74,11 @@ enum ManifestText {
     var shown = environment.filter { !PublicValue.looksLikeCredential(variable: $0.key, value: $0.value) }
     let hidden = environment.keys.filter { shown[$0] == nil }.sorted()
     var engine = shown.removeValue(forKey: EngineArguments.variable).map(Self.engine) ?? []
-    if let adapters = shown.removeValue(forKey: EngineAdapters.variable) {
-      // A value that is not valid was not written by Setpoint; the manifest then differs, and is refused.
-      let list = (try? EngineAdapters(parsing: adapters))?.list ?? []
-      engine.append(("adapters", .sequence(list.map(adapter))))
+    // A draft has only valid ones.
+    if let value = shown.removeValue(forKey: EngineAdapters.variable),
+      let adapters = try? EngineAdapters(parsing: value)
+    {
+      engine.append(("adapters", .sequence(adapters.list.map(adapter))))
     }
     if !engine.isEmpty { fields.append(("engine", .mapping(engine))) }
     // A secret reference replaces a credential: it says what to do, and nothing wrong is sent by mistake.

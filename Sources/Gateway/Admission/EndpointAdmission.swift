@@ -45,7 +45,8 @@ package final class EndpointAdmission: Sendable {
   ///   - chance: returns a number in 0..<1, for the traffic split; a random one if nil.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
-  ///   - trouble: called when a replica was unreachable or refused a request.
+  ///   - trouble: called when a replica could not be reached, stopped sending, or refused a request although it was
+  ///     not too busy. It is paused, until its time is over or ``replicaRecovered(_:)`` is called.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   package init(
     policy: AdmissionPolicy, eventLoop: any EventLoop, heldBytes: HeldBytes? = nil,
@@ -79,6 +80,11 @@ package final class EndpointAdmission: Sendable {
       state.replicas[replica.id] = replica
       return state.queue.replicaReady(replica.id, entity: replica.entity, capacity: replica.capacity, now: now)
     }
+  }
+
+  /// Reports that a replica in trouble works again: its pause ends.
+  package func replicaRecovered(_ id: String) {
+    update { state, now in state.queue.replicaRecovered(id, now: now) }
   }
 
   /// Stops new requests to the replica; ``drained(_:)`` returns when it has finished its current ones.
@@ -213,23 +219,29 @@ package final class EndpointAdmission: Sendable {
 
   /// Requests a slot at another replica because this one did not take the request.
   ///
-  /// - Parameter pause: how long this one gets no requests; nil if it can take other requests, but never this one.
-  func bounce(_ ticket: AdmissionTicket, pause: Duration?, deliver: @escaping @Sendable (Admission) -> Void) {
-    if pause != nil { trouble(ticket.replica.id) }
+  /// - Parameters:
+  ///   - pause: how long this one gets no requests; nil if it can take other requests, but never this one.
+  ///   - isBusy: whether it only had too many requests. A busy replica works, so a check would end its pause too early.
+  func bounce(
+    _ ticket: AdmissionTicket, pause: Duration?, isBusy: Bool = false,
+    deliver: @escaping @Sendable (Admission) -> Void
+  ) {
     update { state, now in
       state.cutters[ticket.id] = nil
       state.waiters[ticket.id] = deliver
       return state.queue.bounced(ticket.id, pause: pause, now: now)
     }
+    // Only now, so that a check that follows at once finds the pause that it may end.
+    if pause != nil, !isBusy { trouble(ticket.replica.id) }
   }
 
   /// Reports that the replica has stopped sending in the middle of the request: it is paused for `pause`.
   func stalled(_ ticket: AdmissionTicket, pause: Duration) {
-    trouble(ticket.replica.id)
     update { state, now in
       state.queue.trouble(ticket.replica.id, pause: pause, now: now)
       return []
     }
+    trouble(ticket.replica.id)
   }
 
   /// Gives up waiting, because the client left.

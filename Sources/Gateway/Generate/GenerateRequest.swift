@@ -21,17 +21,8 @@ struct GenerateRequest: Hashable, Sendable {
 
   /// - Throws: an error that names every invalid field.
   init(parsing bytes: ByteBuffer) throws(GatewayError) {
-    let members: [String: JSONValue]
-    do throws(JSONError) {
-      members = try JSONValue(parsing: Array(bytes.readableBytesView)).objectValue ?? [:]
-    } catch {
-      throw .malformed(QueryBody.Malformed(message: error.message, offset: error.offset))
-    }
-    try self.init(members)
-  }
-
-  private init(_ members: [String: JSONValue]) throws(GatewayError) {
-    var reader = FieldReader(members)
+    var reader: FieldReader
+    do throws(QueryBody.Malformed) { reader = try FieldReader(bytes) } catch { throw .malformed(error) }
     let text = reader.read(.prompt, "a non-empty string", isRequired: true, \.stringValue) { !$0.isEmpty }
     systemMessage = reader.read(.systemMessage, "a string", \.stringValue)
     maxTokens = reader.read(.maxTokens, "an integer of at least 1", \.intValue) { $0 >= 1 }
@@ -83,17 +74,42 @@ struct GenerateRequest: Hashable, Sendable {
 
 /// Reads the fields of a request, and notes what is wrong with them. A field that is null counts as omitted.
 private struct FieldReader {
-  let members: [String: JSONValue]
+  private var values: [GenerateRequest.Field: JSONValue] = [:]
+  private var unknown: [String] = []
   private(set) var findings: [String] = []
 
-  init(_ members: [String: JSONValue]) { self.members = members }
+  init(_ bytes: ByteBuffer) throws(QueryBody.Malformed) {
+    for (key, member) in try QueryBody.members(of: bytes) {
+      guard let field = GenerateRequest.Field(rawValue: key) else {
+        unknown.append(key)
+        continue
+      }
+      guard values[field] == nil else {
+        throw QueryBody.Malformed(message: "\"\(key)\" appears twice", offset: member.whole.lowerBound)
+      }
+      guard let value = Self.value(bytes.slice(member.value)) else {
+        throw QueryBody.Malformed(message: "the value of \"\(key)\" is invalid", offset: member.value.lowerBound)
+      }
+      values[field] = value
+    }
+  }
+
+  /// A longer value that is not a text is not valid for any field. Parsed, it would take many times its memory.
+  private static let maxParsed = 1 << 16
+
+  /// Nil if it is not valid JSON.
+  private static func value(_ bytes: ByteBuffer) -> JSONValue? {
+    let isText = bytes.readableBytesView.first == UInt8(ascii: "\"")
+    guard isText || bytes.readableBytes <= maxParsed else { return .array([]) }
+    return try? JSONValue(parsing: Array(bytes.readableBytesView))
+  }
 
   /// - Parameter expected: what is right.
   mutating func read<Value>(
     _ field: GenerateRequest.Field, _ expected: String, isRequired: Bool = false,
     _ convert: (JSONValue) -> Value?, where isRight: (Value) -> Bool = { _ in true }
   ) -> Value? {
-    guard let value = members[field.rawValue], !value.isNull else {
+    guard let value = values[field], !value.isNull else {
       if isRequired { findings.append("\"\(field.rawValue)\" is missing: it must be \(expected)") }
       return nil
     }
@@ -105,9 +121,8 @@ private struct FieldReader {
   }
 
   mutating func refuseUnknownFields() {
-    let unknown = members.keys.filter { GenerateRequest.Field(rawValue: $0) == nil }.sorted()
     guard !unknown.isEmpty else { return }
-    let named = GatewayError.list(unknown.map { String($0.prefix(64)) })
+    let named = GatewayError.list(unknown.sorted().map { String($0.prefix(64)) })
     let known = GatewayError.list(GenerateRequest.Field.allCases.map(\.rawValue))
     findings.append("unknown field\(unknown.count == 1 ? "" : "s") \(named); known fields: \(known)")
   }

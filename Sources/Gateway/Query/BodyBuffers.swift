@@ -19,11 +19,13 @@ final class BodyBuffers: Sendable {
 
   init(limit: Int = 8 << 20) { self.limit = limit }
 
-  /// An empty buffer with room for a body of this length; nil if none is kept.
-  func take(_ length: Int) -> ByteBuffer? {
-    guard length <= Self.capacities.upperBound else { return nil }
+  /// An empty buffer of at least this capacity, and at most twice of it: a body must not hold much more memory than is
+  /// counted for it. Nil if none is kept.
+  func take(_ capacity: Int) -> ByteBuffer? {
+    guard Self.capacities.contains(capacity) else { return nil }
+    let suitable = capacity...(2 * capacity)
     return kept.withLock { kept in
-      guard let index = kept.buffers.lastIndex(where: { $0.storageCapacity >= length }) else { return nil }
+      guard let index = kept.buffers.lastIndex(where: { suitable.contains($0.storageCapacity) }) else { return nil }
       kept.buffers.swapAt(index, kept.buffers.count - 1)
       let buffer = kept.buffers.removeLast()
       kept.bytes -= buffer.storageCapacity

@@ -35,10 +35,7 @@ package struct QueryBody: Sendable {
 
   package init(scanning bytes: ByteBuffer) throws(Malformed) {
     self.bytes = bytes
-    let members = try bytes.withUnsafeReadableBytes { raw -> Result<[(key: String, Member)], Malformed> in
-      var scanner = TopLevelScanner(input: raw)
-      do throws(Malformed) { return .success(try scanner.members()) } catch { return .failure(error) }
-    }.get()
+    let members = try Self.members(of: bytes)
     memberCount = members.count
     var seen: Set<String> = []
     for (key, member) in members {
@@ -62,6 +59,14 @@ package struct QueryBody: Sendable {
         content = content ?? member.value
       }
     }
+  }
+
+  /// The top-level members of a body.
+  static func members(of bytes: ByteBuffer) throws(Malformed) -> [(key: String, Member)] {
+    try bytes.withUnsafeReadableBytes { raw -> Result<[(key: String, Member)], Malformed> in
+      var scanner = TopLevelScanner(input: raw)
+      do throws(Malformed) { return .success(try scanner.members()) } catch { return .failure(error) }
+    }.get()
   }
 
   /// The body with `model` replaced by the replica's own name for it, or removed: slices of the client's bytes.

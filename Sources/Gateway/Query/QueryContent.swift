@@ -1,3 +1,4 @@
+import CanonicalJSON
 import HTTPSupport
 import NIOCore
 
@@ -8,9 +9,8 @@ struct QueryContent: Sendable {
   let metadata: [String: String]
 
   init(_ bytes: ByteBuffer, for target: QueryTarget) throws(GatewayError) {
-    let given = try Self.scan(bytes)
     guard target.isGenerate else {
-      body = given
+      body = try Self.scan(bytes)
       metadata = [:]
       return
     }

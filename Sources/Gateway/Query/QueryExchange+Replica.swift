@@ -145,10 +145,9 @@ extension QueryExchange {
       guard Self.hasRefused(head, message) else {
         return respond(whole: head, ByteBuffer(string: message), model)
       }
-      let limits = gateway.limits
+      let (limits, isBusy) = (gateway.limits, head.status == .serviceUnavailable)
       bounce(
-        body, model, ticket, message,
-        pause: head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause)
+        body, model, ticket, message, pause: isBusy ? limits.busyPause : limits.unreachablePause, isBusy: isBusy)
     }
   }
 
@@ -175,14 +174,17 @@ extension QueryExchange {
 
   /// Waits for another replica.
   private func bounce(
-    _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration?
+    _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration?,
+    isBusy: Bool = false
   ) {
     lastFailure = why
     self.ticket = nil
     releaseBody()
     asked = .now()
     state = .waiting(body, model, ticket.id)
-    model.endpoint.admission.bounce(ticket, pause: pause) { [self] admission in onLoop { $0.admitted(admission) } }
+    model.endpoint.admission.bounce(ticket, pause: pause, isBusy: isBusy) { [self] admission in
+      onLoop { $0.admitted(admission) }
+    }
     if case .waiting = state { handOverBody() }
     armHeartbeat()
   }

@@ -96,18 +96,23 @@ final class QueryExchange: @unchecked Sendable {
     }
     if received.readableBytes == 0 {
       received = bytes
-      if let length, length > bytes.readableBytes, var buffer = gateway.bodyBuffers.take(length) {
-        buffer.writeImmutableBuffer(bytes)
-        received = buffer
-      }
     } else {
       // The announced length is not believed at once: it reserves memory.
       let total = received.readableBytes + bytes.readableBytes
       if received.writableBytes < bytes.readableBytes {
-        received.reserveCapacity(min(max(total, length ?? 0), max(total * 2, 1 << 16)))
+        growBuffer(to: min(max(total, length ?? 0), max(total * 2, 1 << 16)))
       }
       received.writeImmutableBuffer(bytes)
     }
+  }
+
+  /// Moves what has arrived into a longer buffer, if possible into one that was used before.
+  private func growBuffer(to capacity: Int) {
+    guard var buffer = gateway.bodyBuffers.take(capacity) else { return received.reserveCapacity(capacity) }
+    buffer.writeImmutableBuffer(received)
+    var outgrown: ByteBuffer? = received
+    received = buffer
+    gateway.bodyBuffers.put(&outgrown)
   }
 
   /// Nothing more of the body has arrived for now.
@@ -149,6 +154,8 @@ final class QueryExchange: @unchecked Sendable {
     if isOver { return }
     do throws(GatewayError) {
       let content = try result.get()
+      // The body for the replica is another one.
+      if target.isGenerate { reuseBodyBuffer() }
       let body = content.body
       record.metadata = content.metadata
       guard let principal else { throw .unauthenticated }

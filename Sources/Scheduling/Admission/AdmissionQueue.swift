@@ -188,6 +188,13 @@ package struct AdmissionQueue: Sendable {
     replicas.pause(id, until: now + pause)
   }
 
+  /// Handles a replica that was in trouble and works again: its pause ends. One that is draining continues to drain.
+  package mutating func replicaRecovered(_ id: ReplicaID, now: Duration) -> [Action] {
+    measure(now)
+    replicas.endPause(id)
+    return dispatchWaiting(now: now)
+  }
+
   // MARK: Settings
 
   /// Sets the traffic split: weights per served entity, also for waiting requests. An entity with weight 0 is known and

@@ -69,6 +69,11 @@ struct ReplicaChoice: Sendable {
     if let index = index(of: id) { replicas[index].pausedUntil = end }
   }
 
+  /// Ends the replica's pause.
+  mutating func endPause(_ id: String) {
+    if let index = index(of: id) { replicas[index].pausedUntil = nil }
+  }
+
   /// Forgets the pauses that are over.
   mutating func endPauses(now: Duration) {
     for index in replicas.indices where replicas[index].pausedUntil != nil && !replicas[index].isPaused(now: now) {

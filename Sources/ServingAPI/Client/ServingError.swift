@@ -31,7 +31,8 @@ package struct ServingError: Error, Hashable, Sendable {
   package var advice: String?
   /// How long the server asks clients to wait.
   package var retryAfter: Duration?
-  /// Whether the server may have acted on the request although there is no response. Only an observation can then show it.
+  /// Whether the server may have acted on the request although there is no response. Only an observation can then show
+  /// it.
   package var outcomeUnknown = false
   /// How many times the call was sent.
   package var attempts = 1

@@ -41,8 +41,8 @@ extension PlaneContext {
   func path(_ name: String) -> String { PercentEncoding.decode(parameters.get(name) ?? "") }
 }
 
-/// The calls about endpoints (serving-api.md 1.1), and a call of the plane's own that changes nothing: the forecast for
-/// a config.
+/// The calls about endpoints (serving-api.md 1.1), and calls of the plane's own that change nothing: an endpoint's
+/// replicas, their events, and the forecast for a config.
 struct EndpointCalls: Sendable {
   let endpoints: ServingEndpoints
   let body: CallBody
@@ -72,6 +72,12 @@ struct EndpointCalls: Sendable {
     }
     router.get("\(base)/{name}/served-models/{entity}/build-logs") { _, context in
       Response.json(try await endpoints.buildLogs(context.path("name"), entity: context.path("entity")).json)
+    }
+    router.get("/api/setpoint/serving-endpoints/{name}/replicas") { _, context in
+      Response.json(try await endpoints.replicaList(context.path("name")).json)
+    }
+    router.get("/api/setpoint/serving-endpoints/{name}/events") { _, context in
+      Response.json(try await endpoints.eventList(context.path("name")).json)
     }
     router.post("/api/setpoint/serving-endpoints/{name}/forecast") { request, context in
       let forecast = await endpoints.forecast(context.path("name"), of: try await body.read(request))

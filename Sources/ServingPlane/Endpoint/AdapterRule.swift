@@ -1,4 +1,4 @@
-/// Checks the LoRA adapters of a served entity before a replica starts with them.
+/// Finds the LoRA adapters of a served entity, and checks them before a replica starts with them.
 struct AdapterRule {
   /// Returns a version of a registered model, or throws the reason it is missing.
   let version: (_ model: String, _ number: Int) throws(ModelError) -> ModelVersion
@@ -7,24 +7,25 @@ struct AdapterRule {
   ///   - launch: the entity's launch config, whose variables are valid.
   ///   - base: the entity's model version.
   /// - Throws: ``ModelError`` with what is wrong.
-  func check(_ launch: LaunchConfig, on base: ModelVersion) throws(ModelError) {
+  func adapters(of launch: LaunchConfig, on base: ModelVersion) throws(ModelError) -> [LoadedAdapter] {
     guard !base.isAdapter else {
       throw Self.invalid(
         "version \(base.number) of model \"\(base.model)\" is a LoRA adapter, which is served only with its base "
           + "model; serve the base model, and list the adapter under engine.adapters")
     }
     let adapters = try launch.loadedAdapters(version)
-    guard !adapters.isEmpty else { return }
+    guard !adapters.isEmpty else { return [] }
     // Nil if the entrypoint needs a variable that only the plane has.
     let command = try? LaunchCommand(entrypoint: base.entrypoint, port: 1, environment: launch.environment)
     try check(adapters, flags: Flags(launch, base, modelArgument: command?.modelArgument))
-    guard let folder = command?.modelPath(in: base.artifacts) else { return }
+    guard let folder = command?.modelPath(in: base.artifacts) else { return adapters }
     for loaded in adapters {
       guard let misfit = loaded.adapter.misfit(with: folder) else { continue }
       throw Self.invalid(
         "the adapter \"\(loaded.name)\" does not fit version \(base.number) of model \"\(base.model)\": \(misfit)"
           + (loaded.adapter.base.map { "; it was trained on \($0)" } ?? ""))
     }
+    return adapters
   }
 
   private func check(_ adapters: [LoadedAdapter], flags: Flags) throws(ModelError) {
@@ -38,11 +39,11 @@ struct AdapterRule {
         "the adapter \"\(name)\" has the name by which vLLM serves the model itself; choose another name, or change "
           + "--served-model-name in the entrypoint")
     }
-    guard let given = flags.values(of: "--max-lora-rank")?.first, let most = Int(given) else { return }
+    guard let most = flags.maximumRank else { return }
     for loaded in adapters where loaded.adapter.rank > most {
       throw Self.invalid(
-        "the adapter \"\(loaded.name)\" has rank \(loaded.adapter.rank), but --max-lora-rank is \(most); "
-          + "remove the flag")
+        "the adapter \"\(loaded.name)\" has rank \(loaded.adapter.rank), but --max-lora-rank is \(most); remove the "
+          + "flag")
     }
   }
 
@@ -55,11 +56,13 @@ struct AdapterRule {
     private let words: [String]
     /// The names by which the engine serves the model itself.
     let modelNames: [String]
+    /// The `--max-lora-rank` that the config adds. One in the entrypoint does not apply: the plane's own follows it.
+    let maximumRank: Int?
 
     init(_ launch: LaunchConfig, _ base: ModelVersion, modelArgument: String?) {
-      var words = (try? CommandLineWords.split(base.entrypoint, port: 1, variables: nil)) ?? []
-      if let engine = launch.environment[EngineFlags.variable] { words += (try? EngineFlags.words(engine)) ?? [] }
-      self.words = words
+      let engine = launch.environment[EngineFlags.variable].flatMap { try? EngineFlags.words($0) } ?? []
+      words = ((try? CommandLineWords.split(base.entrypoint, port: 1, variables: nil)) ?? []) + engine
+      maximumRank = Self.values(of: "--max-lora-rank", in: engine)?.first.flatMap { Int($0) }
       modelNames = Self.values(of: "--served-model-name", in: words) ?? [modelArgument].compactMap(\.self)
     }
 

@@ -11,7 +11,7 @@ struct ConfigReader {
   /// Finds why this machine can never run the entities; nil if it can.
   let machineFinding: ([PlaneEntity]) -> String?
   /// Finds why the memory of this machine's GPUs can never hold a replica; nil if it may.
-  let memoryFinding: (LaunchConfig, ModelVersion) -> String?
+  let memoryFinding: (LaunchConfig, ReplicaModel) -> String?
   /// The config that serves now, which evidently fits.
   let serving: PlaneConfig?
   /// The most replicas that a config may request.
@@ -85,11 +85,15 @@ struct ConfigReader {
       workloadSize: size.size,
       minConcurrency: size.min, maxConcurrency: size.max, scaleToZero: wire.scaleToZeroEnabled ?? false,
       environment: environment, traffic: traffic, created: now)
-    do throws(ModelError) { try AdapterRule(version: self.version).check(entity.launch, on: version) } catch {
+    let adapters: [LoadedAdapter]
+    do throws(ModelError) {
+      adapters = try AdapterRule(version: self.version).adapters(of: entity.launch, on: version)
+    } catch {
       throw error.code == .invalid ? invalid(error.description) : APIError(error)
     }
     let isServing = serving?.entities.contains { $0.launch == entity.launch } ?? false
-    if !isServing, let finding = memoryFinding(entity.launch, version) { throw invalid(finding) }
+    let replica = ReplicaModel(version: version, adapters: adapters)
+    if !isServing, let finding = memoryFinding(entity.launch, replica) { throw invalid(finding) }
     return entity
   }
 

@@ -46,9 +46,8 @@ extension EndpointMachine {
     if let target = record.update.target, record.active != nil, !isServing {
       launches.formUnion(target.entities.map(\.launch.key))
     }
-    let states = replicas.values.filter { launches.contains($0.launch) }.map(\.state)
-    if states.contains(.loading) { return "loading weights" }
-    if states.contains(where: \.isComing) { return "starting" }
+    let coming = replicas.values.filter { launches.contains($0.launch) }.compactMap { StartPhase($0.state) }
+    if let phase = coming.max() { return phase.rawValue }
     return roomUse.withoutRoom.contains(where: launches.contains) ? Self.waitingForRoom : nil
   }
 
@@ -77,10 +76,12 @@ extension EndpointMachine {
     return lastWell[entity.launch.key].map { $0 > crash.last } ?? false ? nil : crash.cause
   }
 
-  /// The state of the entity's replica that is closest to ready.
-  func furthestState(_ entity: PlaneEntity) -> ReplicaState? {
-    let order: [ReplicaState] = [.loading, .starting, .pending]
-    let states = replicas.values.filter { $0.launch == entity.launch.key }.map(\.state)
-    return order.first { states.contains($0) }
+  /// The entity's replica that is closest to ready among those that start, and its phase; nil if none starts.
+  func furthestStart(_ entity: PlaneEntity) -> (replica: String, phase: StartPhase)? {
+    let coming = replicas.values.compactMap { replica -> (replica: String, phase: StartPhase)? in
+      guard replica.launch == entity.launch.key, let phase = StartPhase(replica.state) else { return nil }
+      return (replica.id, phase)
+    }
+    return coming.max { ($0.phase, $1.replica) < ($1.phase, $0.replica) }
   }
 }

@@ -109,7 +109,7 @@ struct EndpointMachine: Sendable {
       switch replica.state {
       case .draining: .drain(id: replica.id)
       case .stopping: .stop(id: replica.id)
-      case .pending, .starting, .loading, .ready, .stopped, .failed: nil
+      case .pending, .starting, .loading, .warming, .ready, .stopped, .failed: nil
       }
     }
     return settle(context) + again

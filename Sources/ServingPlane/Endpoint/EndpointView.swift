@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Endpoints
+import FoundationEssentials
 import Scheduling
 import ServingAPI
 
@@ -9,6 +10,8 @@ struct EndpointView {
   let accelerators: Accelerators
   /// How much of an entity's model has arrived; nil if it is not being downloaded.
   var download: (PlaneEntity) -> DownloadProgress? = { _ in nil }
+  /// The phases of the replicas' starts, by the replica's ID.
+  var starts: [String: StartTimes] = [:]
 
   private var record: EndpointRecord { machine.record }
 
@@ -154,11 +157,25 @@ struct EndpointView {
 
   private func startPhase(_ entity: PlaneEntity) -> String? {
     if let progress = download(entity) { return progress.description }
-    return switch machine.furthestState(entity) {
-    case .loading: "vLLM is loading the model"
-    case .starting, .pending: "vLLM is starting"
-    default: nil
+    guard let furthest = machine.furthestStart(entity) else { return nil }
+    let words =
+      switch furthest.phase {
+      case .starting: "vLLM is starting"
+      case .loading: "vLLM is loading the model"
+      case .warming: "vLLM is warming up"
+      }
+    guard let start = starts[furthest.replica], let current = start.current, current.phase == furthest.phase else {
+      return words
     }
+    // Not how long it has lasted: a message that changes all the time looks like progress.
+    let times = ["since \(Self.instant(current.since))", start.text].filter { !$0.isEmpty }.joined(separator: "; ")
+    return "\(words) (\(times))"
+  }
+
+  /// An instant as RFC 3339 in UTC. `milliseconds` is counted from 1970.
+  private static func instant(_ milliseconds: Int64) -> String {
+    let seconds = min(max(0, milliseconds / 1000), 253_402_300_799)
+    return Date.ISO8601FormatStyle().format(Date(timeIntervalSince1970: Double(seconds)))
   }
 
   private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {

@@ -32,14 +32,16 @@ struct GatewayRoutes {
   /// - Parameters:
   ///   - routing: its routing, of which everything except the replicas applies at once.
   ///   - demand: called, possibly often, when a request waits that no replica can take.
+  ///   - trouble: called, possibly often, with a replica that does not take requests or has stalled.
   ///   - redact: removes the secrets of a replica from its server's error messages.
   mutating func add(
     _ record: EndpointRecord, _ routing: Routing, deploying: [String], demand: @escaping @Sendable () -> Void,
+    trouble: @escaping @Sendable (_ replica: String) -> Void,
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String
   ) {
     let admission = EndpointAdmission(
       policy: defaults.overridden(by: routing.plane).admission, eventLoop: eventLoop, heldBytes: heldBytes,
-      demand: demand, redact: redact)
+      demand: demand, trouble: trouble, redact: redact)
     admissions[record.id] = admission
     // So that its served entities are known before the plane has found its replicas.
     admission.setTraffic(routing.shares.map { ($0.entity, $0.weight) })

@@ -36,6 +36,18 @@ struct ReplicaBook: Sendable {
       .map { .milliseconds($0) }
   }
 
+  /// The phases of the starts of an endpoint's replicas that have not ended, by the replica's ID.
+  func starts(of endpoint: String) -> [String: StartTimes] {
+    of(endpoint).filter { $0.ended == nil }.reduce(into: [:]) { $0[$1.id] = $1.start }
+  }
+
+  /// The events in the lives of an endpoint's replicas that are on record, oldest first.
+  func events(of endpoint: String) -> [ReplicaEvent] {
+    // Those of one replica stay in order even if they happened at the same time.
+    let events = of(endpoint).sorted { ($0.created, $0.id) < ($1.created, $1.id) }.flatMap(\.events)
+    return events.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }.map(\.element)
+  }
+
   /// The number of accelerators that replicas hold. One that is leaving holds its own until it has ended.
   var devicesInUse: Int { Set(living.flatMap(\.devices)).count }
 }

@@ -10,6 +10,7 @@ extension ServingEndpoints {
     ids[record.name] = record.id
     gateway.add(
       record, machine.routing, deploying: machine.deploying, demand: { [demandSignal] in _ = demandSignal.yield() },
+      trouble: { [supervisor] in supervisor.check($0) },
       redact: { [weak self] text, replica in await self?.redacted(text, of: replica) ?? "" })
   }
 

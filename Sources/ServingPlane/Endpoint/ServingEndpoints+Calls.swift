@@ -42,9 +42,11 @@ extension ServingEndpoints {
   }
 
   func get(_ name: String) throws(APIError) -> WireEndpoint {
-    EndpointView(
-      machine: try machine(name), accelerators: backend.accelerators,
-      download: { [models] in models.progress($0.entityName, $0.entityVersion) }
+    let machine = try machine(name)
+    return EndpointView(
+      machine: machine, accelerators: backend.accelerators,
+      download: { [models] in models.progress($0.entityName, $0.entityVersion) },
+      starts: replicas.starts(of: machine.record.id)
     ).detailed
   }
 
@@ -186,7 +188,7 @@ extension ServingEndpoints {
     settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, backend.accelerators.gpus.count)
   }
 
-  private func machine(_ name: String) throws(APIError) -> EndpointMachine {
+  func machine(_ name: String) throws(APIError) -> EndpointMachine {
     if let machine = ids[name].flatMap({ machines[$0] }) { return machine }
     guard let damage = damaged[name] else { throw .noEndpoint(name) }
     throw .missing(

@@ -6,6 +6,7 @@ extension ServingEndpoints {
   func forecast(_ name: String, of wire: WireConfig) async -> RolloutForecast {
     let refusals = await lookUp(wire)
     let known = ids[name].flatMap { machines[$0] }
+    if known == nil, let finding = EndpointName.finding(name) { return RolloutForecast(refusal: finding) }
     let config: PlaneConfig
     do throws(APIError) {
       config = try await read(

@@ -45,6 +45,7 @@ extension ServingEndpoints {
           await admission?.drained(id)
           await previousPlane?.untilGone()
         }, cutOff: { admission?.cutOff(id) },
+        trouble: supervisor.trouble(for: id), recovered: { admission?.replicaRecovered(id) },
         report: { await self.replica(id, tells: $0) }))
   }
 
@@ -69,14 +70,20 @@ extension ServingEndpoints {
       record.isStarted = true
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: .starting, $1) }
-    case .loading:
-      await act(on: record.endpoint) { $0.replica(id, became: .loading, $1) }
+    case .phase(let phase):
+      record.note(phase, at: wallClock())
+      await keep(record)
+      await act(on: record.endpoint) { $0.replica(id, became: phase.state, $1) }
     case .ready(let models):
       if !record.wasReady { record.startedIn = max(0, wallClock() - record.created) }
       record.wasReady = true
       record.models = models
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
+      if let start = record.start {
+        let times: Logger.Metadata = ["after": "\(StartTimes.text(start.total))", "phases": "\(start.text)"]
+        log.info("replica ready", metadata: facts(of: record).merging(times) { $1 })
+      }
     case .changed(let handle):
       guard handle != record.handle else { return }
       record.handle = handle
@@ -144,7 +151,7 @@ extension ServingEndpoints {
     case .past(let record): replicas[record.id] = record
     case .adopt(let record, let replica):
       await keep(record)
-      let state: ReplicaState = record.wasReady ? .ready : .starting
+      let state: ReplicaState = record.wasReady ? .ready : record.startPhase.state
       let context = context(for: machines[record.endpoint])
       let places = machineRoom.places(of: record)
       machines[record.endpoint]?.adopt(

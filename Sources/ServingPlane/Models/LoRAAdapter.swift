@@ -47,6 +47,18 @@ struct LoRAAdapter: Hashable, Sendable {
   static let ranks = [8, 16, 32, 64, 128, 256, 320, 512]
   static let highestRank = 512
 
+  // MARK: Its matrices
+
+  /// The tensors of its file, by name; nil if it cannot be read.
+  private var tensors: [String: SafetensorsHeader.Tensor]? {
+    SafetensorsHeader(path: folder + "/" + Self.weights)?.tensors
+  }
+
+  /// The least that an engine loads of it; nil if its file cannot be read.
+  var matrices: WeightBytes? {
+    tensors.map { all in WeightBytes(all.filter { $0.key.contains(".lora_A.") || $0.key.contains(".lora_B.") }) }
+  }
+
   // MARK: Its base model
 
   /// Why it does not fit a model; nil if it does, or if that cannot be told: a model may name its tensors differently,
@@ -54,8 +66,7 @@ struct LoRAAdapter: Hashable, Sendable {
   ///
   /// - Parameter model: the folder of the model that the engine loads.
   func misfit(with model: String) -> String? {
-    guard let own = SafetensorsHeader(path: folder + "/" + Self.weights)?.tensors else { return nil }
-    let weights = Self.tensors(in: model)
+    guard let own = tensors, let weights = WeightFiles.tensors(in: model) else { return nil }
     let layers = Set(weights.keys.compactMap { Self.layer(of: $0) })
     let modules = own.keys.compactMap { Self.module($0) }.sorted()
     let knowsLayers = modules.contains { Self.layer(of: $0).map { layers.contains($0) } ?? false }
@@ -92,13 +103,6 @@ struct LoRAAdapter: Hashable, Sendable {
       return nil
     }
     return parts[...(layers + 1)].joined(separator: ".")
-  }
-
-  private static func tensors(in model: String) -> [String: SafetensorsHeader.Tensor] {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: model)) ?? []
-    return files.filter { $0.hasSuffix(".safetensors") && $0 != weights }.reduce(into: [:]) { all, file in
-      all.merge(SafetensorsHeader(path: model + "/" + file)?.tensors ?? [:]) { $1 }
-    }
   }
 }
 

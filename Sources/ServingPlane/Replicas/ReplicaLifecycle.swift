@@ -5,7 +5,8 @@ import Scheduling
 enum ReplicaReport: Sendable {
   /// With what the next plane needs to find it.
   case started(ReplicaHandle)
-  case loading
+  /// It has reached this phase of its start.
+  case phase(StartPhase)
   /// With the names by which it can be queried.
   case ready(models: [String])
   /// What the next plane needs to find it, or to remove its remains, has changed.
@@ -46,6 +47,10 @@ struct ReplicaLifecycle: Sendable {
   let untilDrained: @Sendable () async -> Void
   /// Cuts off the requests that the gateway still has at the replica.
   let cutOff: @Sendable () -> Void
+  /// The gateway's reports that the replica does not take requests, or has stalled.
+  var trouble = TroubleSignal()
+  /// Ends the pause in which the gateway sends the replica no requests because of such a report.
+  var recovered: @Sendable () -> Void = {}
   let report: @Sendable (ReplicaReport) async -> Void
 
   func run() async {
@@ -152,16 +157,17 @@ struct ReplicaLifecycle: Sendable {
   private func readiness(of replica: any RunningReplica) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
-    var isLoading = false
+    var phase = record.startPhase
     var refusal: ReplicaFailure?
     var wait = timing.pollEvery
     while clock.now - begun < timing.startDeadline {
-      if !isLoading, await logEnd().contains("Starting to load model") {
-        isLoading = true
-        await report(.loading)
+      if phase < .warming {
+        let seen = StartPhase.shown(by: await logEnd())
+        await advance(&phase, to: seen)
       }
       await note(replica)
       if await probe.isHealthy() {
+        await advance(&phase, to: .warming)
         do {
           try await probe.generate(task: task, isFirst: true)
           if let failure = await replica.violation(at: .answered) { return .failed(failure) }
@@ -187,22 +193,45 @@ struct ReplicaLifecycle: Sendable {
         isWorthRepeating: cause.isWorthRepeating))
   }
 
-  /// Watches the engine's progress; returns if there is none, or if the plane is leaving.
+  /// Reports a phase of the start, unless it was reached before.
+  private func advance(_ phase: inout StartPhase, to next: StartPhase) async {
+    guard next > phase else { return }
+    phase = next
+    await report(.phase(next))
+  }
+
+  /// Watches the engine's progress, and has the gateway's pause ended once a replica in trouble works again; returns if
+  /// there is no progress, or if the plane is leaving.
   private func decay(of replica: any RunningReplica) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
     var machine = LivenessMachine(patience: timing.patience, tokenEvery: timing.tokenEvery, now: .zero)
+    var pace = ProbePace(usual: timing.probeEvery, shortest: timing.troubleEvery)
     while true {
-      var action = machine.observe(await probe.metrics(), now: clock.now - begun)
+      pace.beginCheck(isReported: trouble.take())
+      var action = machine.observe(await probe.metrics(), isTroubled: pace.isTroubled, now: clock.now - begun)
+      var isGenerating = false
       if action == .askForToken {
-        let observation: LivenessMachine.Observation = await hasToken() ? .token : .noToken
-        action = machine.observe(observation, now: clock.now - begun)
+        isGenerating = await hasToken()
+        action = machine.observe(isGenerating ? .token : .noToken, now: clock.now - begun)
       }
       if Task.isCancelled { return .abandoned }
       if case .replace(let failure) = action { return .failed(failure) }
+      // A report that came during the check may be newer than the token.
+      if pace.endCheck(isWell: isGenerating && !trouble.isRaised) { recovered() }
       await note(replica)
-      guard await pause(timing.probeEvery) else { return .abandoned }
+      guard await isCheckDue(pace) else { return .abandoned }
     }
+  }
+
+  /// Waits for the time of the next check, or for trouble; false if the plane is leaving.
+  private func isCheckDue(_ pace: ProbePace) async -> Bool {
+    guard await pause(pace.shortest) else { return false }
+    let event = await firstOf(
+      { await pause(pace.pause - pace.shortest) ? .ready : .abandoned },
+      { await trouble.next() ? .ready : .abandoned })
+    if case .abandoned = event { return false }
+    return true
   }
 
   private func hasToken() async -> Bool {

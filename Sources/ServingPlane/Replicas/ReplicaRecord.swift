@@ -26,6 +26,8 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   /// How long it took from this record to its first token, in milliseconds; nil until it is ready, or if an earlier
   /// version wrote the record.
   var startedIn: Int64?
+  /// When the phases of its start after the first were first seen, in milliseconds since 1970, by the phase's name.
+  var phases: [String: Int64]?
   /// The names by which it can be queried; nil until it is ready, or if an earlier version wrote the record.
   var models: [String]?
   /// Why it ended, if it ended by itself.
@@ -41,7 +43,7 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   /// replica was a process: a plane of an earlier version can read what this one writes.
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case id, endpoint, launch, configVersion, port, host, socket, devices, created, wasReady, startedIn, models, failure
-    case ended
+    case ended, phases
   }
 
   init(

@@ -6,6 +6,9 @@ package struct ReplicaTiming: Sendable {
   package var pollEvery: Duration = .milliseconds(200)
   /// The interval between two checks whether the engine makes progress.
   package var probeEvery: Duration = .seconds(10)
+  /// The shortest interval between two such checks, for a replica that did not take a request, or stalled. It doubles
+  /// with each check that fails.
+  package var troubleEvery: Duration = .milliseconds(200)
   /// The interval between two token requests to an idle engine.
   package var tokenEvery: Duration = .seconds(30)
   /// The timeout of one such check. The very first token may take longer: up to `patience`.

@@ -34,6 +34,8 @@ final class MemoryBackend: ReplicaBackend {
     /// The only model version that cannot; nil for all.
     var refusedVersion: Int?
     var onToken: @Sendable () -> Void = {}
+    /// How many requests for tokens are refused next.
+    var refusedTokens = 0
     /// Whether no engine is healthy yet.
     var isLoading = false
     var onFind: @Sendable () async -> Void = {}
@@ -86,6 +88,9 @@ final class MemoryBackend: ReplicaBackend {
 
   /// Calls this before each token that is generated.
   func onToken(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onToken = action } }
+
+  /// Refuses as many requests for tokens as an engine that shuts down.
+  func refuseTokens(_ count: Int) { state.withLock { $0.refusedTokens = count } }
 
   /// Performs this before replicas are found again, while the plane starts.
   func onFind(_ action: @escaping @Sendable () async -> Void) { state.withLock { $0.onFind = action } }
@@ -178,8 +183,15 @@ final class MemoryBackend: ReplicaBackend {
     case "/v1/models": return Self.response(#"{"object": "list", "data": [{"id": "m", "object": "model"}]}"#)
     case "/metrics": return Self.response("vllm:num_requests_running 0\n")
     case "/v1/chat/completions":
-      let onToken = state.withLock { $0.onToken }
+      let (onToken, isRefused) = state.withLock { state in
+        defer { state.refusedTokens = max(0, state.refusedTokens - 1) }
+        return (state.onToken, state.refusedTokens > 0)
+      }
       onToken()
+      if isRefused {
+        let text = #"{"error": {"message": "cannot schedule new futures after shutdown", "code": 500}}"#
+        return Self.response(text, status: .internalServerError)
+      }
       return Self.response(
         """
         {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, \
@@ -190,9 +202,9 @@ final class MemoryBackend: ReplicaBackend {
     }
   }
 
-  private static func response(_ text: String) -> Response {
+  private static func response(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
     Response(
-      status: .ok, headers: [.contentType: "application/json"],
+      status: status, headers: [.contentType: "application/json"],
       body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
 }

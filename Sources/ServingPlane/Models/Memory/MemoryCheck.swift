@@ -1,6 +1,6 @@
 import CanonicalJSON
 
-/// Whether a model version can fit into the memory of this machine's GPUs. Blocks on the disk.
+/// Whether a model version, with its LoRA adapters, can fit into the memory of this machine's GPUs. Blocks on the disk.
 struct MemoryCheck: Sendable {
   let accelerators: Accelerators
 
@@ -12,25 +12,31 @@ struct MemoryCheck: Sendable {
     "--config", "--hf-overrides", "--hf-config-path", "--config-format", "--quantization", "--model-impl",
     "--model-loader-extra-config", "--cpu-offload", "--offload", "--pipeline-parallel", "--data-parallel",
     "--decode-context-parallel", "--prefill-context-parallel", "--enable-expert-parallel", "--language-model-only",
-    "--limit-mm-per-prompt", "--kv-cache-memory-bytes", "--num-gpu-blocks-override", "--device",
+    "--limit-mm-per-prompt", "--kv-cache-memory-bytes", "--num-gpu-blocks-override", "--device", "--tokenizer",
   ]
 
-  /// Why a replica of the version could never start; nil if it may, or if that is unknown.
-  func finding(_ launch: LaunchConfig, _ version: ModelVersion) -> String? {
+  /// The options that are read here.
+  private static let known = [
+    "--tensor-parallel-size", "--gpu-memory-utilization", "--load-format", "--dtype", "--kv-cache-dtype",
+    "--max-model-len", "--max-loras",
+  ]
+
+  /// Why a replica of the model could never start; nil if it may, or if that is unknown.
+  func finding(_ launch: LaunchConfig, _ model: ReplicaModel) -> String? {
     let places = accelerators.places(for: launch.workloadType)
-    guard places > 0, EngineName.of(version.entrypoint) == EngineName.vLLM,
-      let command = command(launch, version), let model = command.modelArgument
+    guard places > 0, let command = command(launch, model.version), Self.runsVLLM(command.words),
+      let folder = command.modelPath(in: model.version.artifacts)
     else { return nil }
     let options = EngineOptions(command.words)
     // What cannot be read is zero.
     let shards = options["--tensor-parallel-size"].map { Int($0) ?? 0 } ?? places
     let utilization = options["--gpu-memory-utilization"].map { Double($0) ?? 0 } ?? Self.utilization
     guard !Self.unpredictable.contains(where: { options.contains(prefix: $0) }),
+      !options.mayAbbreviate(Self.known + Self.unpredictable),
       ["auto", "safetensors"].contains(options["--load-format"] ?? "auto"), utilization > 0, utilization <= 1,
       let device = accelerators.device(shards)
     else { return nil }
-    let folder = model.hasPrefix("/") ? model : version.artifacts + "/" + model
-    return estimate(folder, version, options, device, utilization: utilization, shards: shards)?
+    return estimate(folder, model, options, device, utilization: utilization, shards: shards)?
       .finding(alternatives: accelerators.alternatives)
   }
 
@@ -41,23 +47,38 @@ struct MemoryCheck: Sendable {
       entrypoint: version.entrypoint, port: 0, environment: launch.environment, engineArguments: arguments)
   }
 
+  /// Whether the words run vLLM's server itself: another program around it may add options of its own.
+  private static func runsVLLM(_ words: [String]) -> Bool {
+    zip(words, words.dropFirst()).contains { first, second in
+      second == "serve" && CommandPrefix.basename(first) == "vllm"
+        || second == "vllm.entrypoints.openai.api_server" && first == "-m"
+    }
+  }
+
   private func estimate(
-    _ folder: String, _ version: ModelVersion, _ options: EngineOptions, _ device: MemoryEstimate.Device,
+    _ folder: String, _ model: ReplicaModel, _ options: EngineOptions, _ device: MemoryEstimate.Device,
     utilization: Double, shards: Int
   ) -> MemoryEstimate? {
     guard let config = try? HuggingFaceFolder.json(folder + "/config.json") else { return nil }
     let tokenizer = (try? HuggingFaceFolder.json(folder + "/tokenizer_config.json")) ?? .null
     let shape = ModelShape(config: config, tokenizer: tokenizer)
     guard !shape.hasOptionalWeights, let elementSize = Self.elementSize(options["--dtype"] ?? "auto"),
-      let weights = WeightFiles.bytes(in: folder, type: shape.type)
+      let weights = WeightFiles.bytes(in: folder, type: shape.type, mayTieEmbeddings: shape.mayTieEmbeddings)
     else { return nil }
     let cache = Self.cacheElementSize(options["--kv-cache-dtype"] ?? "auto", elementSize)
     // Embeddings need no cache, and a file of this name may give it another type.
-    let hasCache = version.task != "llm/v1/embeddings" && cache != nil && !Self.isQuantizedApart(folder)
+    let hasCache = model.version.task != "llm/v1/embeddings" && cache != nil && !Self.isQuantizedApart(folder)
     return MemoryEstimate(
-      weights: weights.total(elementSize: elementSize), attention: hasCache ? shape.attention : nil,
-      elementSize: cache ?? elementSize, length: Self.length(options["--max-model-len"], shape), device: device,
-      utilization: utilization, shards: shards)
+      weights: weights.total(elementSize: elementSize) + Self.bytes(of: model.adapters, options),
+      attention: hasCache ? shape.attention : nil, elementSize: cache ?? elementSize,
+      length: Self.length(options["--max-model-len"], shape), device: device, utilization: utilization, shards: shards)
+  }
+
+  /// The least bytes of the adapters, each of which has a slot of its own in the memory. With another number of slots,
+  /// they are unknown.
+  private static func bytes(of adapters: [LoadedAdapter], _ options: EngineOptions) -> Int64 {
+    guard options["--max-loras"] == nil else { return 0 }
+    return adapters.reduce(0) { $0 + ($1.adapter.matrices?.total(elementSize: 2) ?? 0) }
   }
 
   private static func isQuantizedApart(_ folder: String) -> Bool {

@@ -26,6 +26,8 @@ struct ModelShape: Hashable, Sendable {
   let type: String?
   /// Whether the engine may leave weights on the disk that only some ways of serving need.
   let hasOptionalWeights: Bool
+  /// Whether the embedding may also be the output matrix: then the engine leaves a second one on the disk.
+  let mayTieEmbeddings: Bool
 
   /// - Parameters:
   ///   - config: the document `config.json`.
@@ -40,6 +42,7 @@ struct ModelShape: Hashable, Sendable {
     hasOptionalWeights = ["num_nextn_predict_layers", "mtp_num_hidden_layers"].contains { key in
       (text[key]?.intValue ?? 0) > 0
     }
+    mayTieEmbeddings = (text["tie_word_embeddings"] ?? config["tie_word_embeddings"])?.boolValue != false
   }
 
   // MARK: Attention
@@ -105,15 +108,31 @@ struct ModelShape: Hashable, Sendable {
 
   // MARK: Length
 
+  /// The members that bound the length: vLLM takes the smallest (vLLM 0.32, `_get_and_verify_max_len`).
+  private static let lengths = [
+    "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length", "max_target_positions",
+    "max_sequence_length", "max_seq_length", "seq_len",
+  ]
+
   private static func length(_ text: JSONValue, _ tokenizer: JSONValue) -> Int? {
-    guard let length = count64(text["max_position_embeddings"]) else { return nil }
+    guard isSet(text["max_position_embeddings"]), var length = lengths.compactMap({ count64(text[$0]) }).min() else {
+      return nil
+    }
     for rope in [text["rope_scaling"], text["rope_parameters"]] {
       guard let rope, let members = rope.objectValue else { continue }
       if members.values.contains(where: { $0.objectValue != nil }) { return nil }
       guard isSet(rope["factor"]) else { continue }
-      // These do not scale the length that the config states; others do.
+      // Llama's kind does not change the length that the config states.
       let type = rope["rope_type"]?.stringValue ?? rope["type"]?.stringValue ?? ""
-      guard ["llama3", "yarn"].contains(type) else { return nil }
+      switch type {
+      case "llama3": continue
+      case "yarn":
+        guard let original = count64(rope["original_max_position_embeddings"]),
+          let scaled = rope["factor"]?.doubleValue.map({ (Double(original) * $0).rounded(.down) }), scaled >= 1
+        else { return nil }
+        length = min(length, Int64(exactly: scaled) ?? length)
+      default: return nil
+      }
     }
     // Often a huge number that stands for none.
     let tokens = tokenizer["model_max_length"]?.doubleValue.flatMap { Int64(exactly: $0.rounded(.down)) }

@@ -21,29 +21,68 @@ struct WeightBytes: Hashable, Sendable {
   }
 }
 
+extension WeightBytes {
+  /// - Parameter mayTieEmbeddings: whether the output matrix does not count if it may be the embedding.
+  init(_ tensors: [String: SafetensorsHeader.Tensor], mayTieEmbeddings: Bool = false) {
+    let embedding = tensors.first { $0.key.hasSuffix("embed_tokens.weight") }?.value.shape
+    for (name, tensor) in tensors {
+      if mayTieEmbeddings, name.hasSuffix("lm_head.weight"), tensor.shape == embedding { continue }
+      byType[tensor.type, default: 0] += tensor.bytes
+    }
+  }
+}
+
 /// The files of a model's weights: those that vLLM loads.
 enum WeightFiles {
   /// The sizes of the weights in a folder; nil if there are none, or if they cannot be read.
   ///
-  /// - Parameter type: what the model's config says about its weights; used for files that do not say it themselves.
-  static func bytes(in folder: String, type: String?) -> WeightBytes? {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    var tensors = files.filter { $0.hasSuffix(".safetensors") }
-    // Mistral's own form of the same weights.
-    if tensors.contains(where: { !$0.hasPrefix("consolidated") }) {
-      tensors.removeAll { $0.hasPrefix("consolidated") }
-    }
-    if !tensors.isEmpty {
-      guard let named = indexed(tensors, by: folder + "/model.safetensors.index.json", files) else { return nil }
-      return sum(named) { SafetensorsHeader.byType(folder + "/" + $0) }
+  /// - Parameters:
+  ///   - type: what the model's config says about its weights; used for files that do not say it themselves.
+  ///   - mayTieEmbeddings: see ``ModelShape/mayTieEmbeddings``.
+  static func bytes(in folder: String, type: String?, mayTieEmbeddings: Bool = false) -> WeightBytes? {
+    let files = names(in: folder)
+    guard tensorFiles(files).isEmpty else {
+      return tensors(in: folder).map { WeightBytes($0, mayTieEmbeddings: mayTieEmbeddings) }
     }
     let pickles = files.filter { name in
       name.hasSuffix(".bin") && !["training_args.bin", "optimizer.bin"].contains { name.hasSuffix($0) }
     }
-    guard !pickles.isEmpty else { return nil }
+    guard !pickles.isEmpty, let named = indexed(pickles, by: folder + "/pytorch_model.bin.index.json", files) else {
+      return nil
+    }
+    var total: Int64 = 0
+    for name in named {
+      guard let bytes = size(folder + "/" + name) else { return nil }
+      total += bytes
+    }
     let word = type == "bfloat16" ? "BF16" : type == "float16" ? "F16" : "F32"
-    guard let named = indexed(pickles, by: folder + "/pytorch_model.bin.index.json", files) else { return nil }
-    return sum(named) { size(folder + "/" + $0).map { [word: $0] } }
+    return WeightBytes(byType: [word: total])
+  }
+
+  /// The tensors of a folder's safetensors files, by name; nil if there are none, or if they cannot be read.
+  static func tensors(in folder: String) -> [String: SafetensorsHeader.Tensor]? {
+    let files = names(in: folder)
+    let own = tensorFiles(files)
+    guard !own.isEmpty, let named = indexed(own, by: folder + "/model.safetensors.index.json", files) else {
+      return nil
+    }
+    var tensors: [String: SafetensorsHeader.Tensor] = [:]
+    for name in named {
+      guard let header = SafetensorsHeader(path: folder + "/" + name) else { return nil }
+      tensors.merge(header.tensors) { $1 }
+    }
+    return tensors
+  }
+
+  private static func names(in folder: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  }
+
+  private static func tensorFiles(_ files: [String]) -> [String] {
+    let tensors = files.filter { $0.hasSuffix(".safetensors") && $0 != LoRAAdapter.weights }
+    // Mistral's own form of the same weights counts only if there is no other.
+    let usual = tensors.filter { !$0.hasPrefix("consolidated") }
+    return usual.isEmpty ? tensors : usual
   }
 
   /// The files that the index names, if there is one; nil if it cannot be used.
@@ -54,15 +93,6 @@ enum WeightFiles {
     return named.isSubset(of: names) ? named.sorted() : nil
   }
 
-  private static func sum(_ names: [String], _ read: (String) -> [String: Int64]?) -> WeightBytes? {
-    var bytes = WeightBytes()
-    for name in names {
-      guard let found = read(name) else { return nil }
-      bytes.byType.merge(found, uniquingKeysWith: +)
-    }
-    return bytes
-  }
-
   private static func size(_ path: String) -> Int64? {
     var status = stat()
     guard stat(path, &status) == 0, (0...largest).contains(Int64(status.st_size)) else { return nil }
@@ -70,51 +100,5 @@ enum WeightFiles {
   }
 
   /// Larger than any disk, and small enough that sums cannot overflow.
-  fileprivate static let largest: Int64 = 1 << 50
-}
-
-/// The header of a safetensors file: eight bytes with its length, and JSON with the type and the place of each tensor.
-enum SafetensorsHeader {
-  /// The format's own limit.
-  private static let largest = 100_000_000
-
-  /// The bytes of the file's tensors by type; nil if it is not such a file.
-  static func byType(_ path: String) -> [String: Int64]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, Int64(status.st_size) <= WeightFiles.largest,
-      let prefix = bytes(of: descriptor, count: 8, at: 0)
-    else { return nil }
-    let length = prefix.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-    guard length <= UInt64(largest), let text = bytes(of: descriptor, count: Int(length), at: 8),
-      let tensors = (try? JSONValue(parsing: text))?.objectValue
-    else { return nil }
-    var left = Int64(status.st_size)
-    var sizes: [String: Int64] = [:]
-    for (name, tensor) in tensors where name != "__metadata__" {
-      let offsets = (tensor["data_offsets"]?.arrayValue ?? []).compactMap(\.intValue)
-      guard let type = tensor["dtype"]?.stringValue, offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1],
-        offsets[1] - offsets[0] <= left
-      else { return nil }
-      left -= offsets[1] - offsets[0]
-      sizes[type, default: 0] += offsets[1] - offsets[0]
-    }
-    return sizes
-  }
-
-  private static func bytes(of descriptor: CInt, count: Int, at offset: Int) -> [UInt8]? {
-    var buffer = [UInt8](repeating: 0, count: count)
-    var done = 0
-    while done < count {
-      let (from, rest) = (done, count - done)
-      let read = buffer.withUnsafeMutableBytes { raw in
-        pread(descriptor, raw.baseAddress?.advanced(by: from), rest, off_t(offset + from))
-      }
-      guard read > 0 else { return nil }
-      done += read
-    }
-    return buffer
-  }
+  private static let largest: Int64 = 1 << 50
 }

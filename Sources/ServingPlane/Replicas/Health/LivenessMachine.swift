@@ -43,6 +43,14 @@ struct LivenessMachine: Sendable {
     lastMove = now
   }
 
+  /// Judges a check of a replica that may be in trouble. Then only a token shows that its engine works: the numbers may
+  /// be older than the trouble.
+  mutating func observe(_ observation: Observation, isTroubled: Bool, now: Duration) -> Action {
+    let action = observe(observation, now: now)
+    if isTroubled, case .metrics = observation { return .askForToken }
+    return action
+  }
+
   mutating func observe(_ observation: Observation, now: Duration) -> Action {
     switch observation {
     case .token:

@@ -23,6 +23,19 @@ struct EngineOptions: Hashable, Sendable {
   /// Whether there is an option whose name begins with the text.
   func contains(prefix: String) -> Bool { values.keys.contains { $0.hasPrefix(prefix) } }
 
+  /// Whether an option may stand for one of these: vLLM accepts any unambiguous prefix of an option.
+  ///
+  /// - Parameter names: in full, or the beginnings of several.
+  func mayAbbreviate(_ names: [String]) -> Bool {
+    values.keys.contains { key in
+      guard key.hasPrefix("--"), !Self.complete.contains(key), !names.contains(key) else { return false }
+      return names.contains { $0.hasPrefix(key) }
+    }
+  }
+
+  /// Options that are a prefix of others.
+  private static let complete: Set = ["--model"]
+
   /// A whole number as vLLM reads it for lengths, such as `8192`, `8k` (8,000) or `8K` (8,192); nil for anything else.
   static func number(_ text: String) -> Int? {
     if let number = Int(text) { return number }

@@ -14,9 +14,9 @@ struct LoadedAdapter: Hashable, Sendable {
     return ["--enable-lora"] + limits + ["--lora-modules"] + adapters.map(\.module)
   }
 
-  /// vLLM reads an item with a comma as JSON (vLLM 0.32, `LoRAParserAction`).
+  /// vLLM splits an item without a comma at every `=`, and reads any other as JSON (vLLM 0.32, `LoRAParserAction`).
   private var module: String {
-    guard adapter.folder.contains(",") else { return "\(name)=\(adapter.folder)" }
+    guard adapter.folder.contains(where: { $0 == "," || $0 == "=" }) else { return "\(name)=\(adapter.folder)" }
     let members: JSONValue = ["name": .string(name), "path": .string(adapter.folder)]
     return members.text()
   }
