@@ -49,8 +49,7 @@ struct RegisteredFiles: Sendable {
       guard Int64(status.st_size) >= smallest, status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else { return }
       let identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
       let file = File(path: path, isExecutable: status.st_mode & S_IXUSR != 0)
-      var one =
-        found[identity] ?? Found(file: file, size: Int64(status.st_size), links: UInt64(status.st_nlink))
+      var one = found[identity] ?? Found(file: file, size: Int64(status.st_size), links: UInt64(status.st_nlink))
       one.names += 1
       found[identity] = one
     case S_IFDIR:
