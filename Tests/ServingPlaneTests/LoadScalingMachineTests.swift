@@ -24,9 +24,9 @@ private struct Harness {
   }
 
   /// A ready endpoint.
-  init(serving entities: PlaneEntity...) throws {
+  init(serving first: PlaneEntity, _ others: PlaneEntity...) throws {
     self.init()
-    try put(entities)
+    try put([first] + others)
     for id in started { replica(id, became: .ready) }
   }
 
