@@ -1,7 +1,7 @@
 # The commands for users and CI. `make demo` and `make test` install their own dependencies.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build release install check fmt bench bench-gateway stress clean
+.PHONY: help demo test unit build release install check fmt bench bench-gateway stress traffic clean
 
 # `make install` copies the binary to PREFIX/bin/setpoint.
 PREFIX ?= $(HOME)/.local
@@ -54,6 +54,11 @@ stress: ## stress the serving plane with load, broken requests and kills (about 
 	@scripts/install-system.sh
 	@scripts/build-release.sh setpoint
 	@python3 scripts/stress.py --setpoint .build-release/release/setpoint
+
+traffic: ## run traffic through updates, scale to zero, swaps and kills, and check that every request ends once
+	@scripts/install-system.sh
+	@scripts/build-release.sh setpoint
+	@python3 scripts/traffic.py --setpoint .build-release/release/setpoint
 
 clean: ## remove everything built and installed in this directory
 	rm -rf .build .build-* .tools

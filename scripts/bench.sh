@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures time and memory. Each figure is printed as a ratio to another one measured in the same run.
+# Measures time and memory. Figures are ratios to others that are measured in the same run, where that is possible.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -18,4 +18,6 @@ step "the command: start and size"
 python3 scripts/bench-command.py --setpoint "$SETPOINT" || status=1
 step "the gateway: through the plane compared with direct to vLLM, and while a large model is registered"
 python3 scripts/bench-gateway.py --setpoint "$SETPOINT" || status=1
+step "waiting: cold starts, held requests and idle streams"
+python3 scripts/bench-waiting.py --setpoint "$SETPOINT" --vllm || status=1
 exit "$status"

@@ -9,6 +9,7 @@ the files that they create.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import signal
@@ -48,15 +49,20 @@ def listening_sockets() -> dict[str, str]:
     return found
 
 
+def sockets_of(pid: int) -> list[str]:
+    """The inodes of the sockets that a process has open; none if it has exited."""
+    links = []
+    with contextlib.suppress(OSError):
+        for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                links.append(os.readlink(entry))
+    return [link[8:-1] for link in links if link.startswith("socket:[")]
+
+
 def ports_of(pid: int) -> list[str]:
     """The addresses that a process listens on."""
     listening = listening_sockets()
-    try:
-        links = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:
-        return []
-    inodes = [link[8:-1] for link in links if link.startswith("socket:[")]
-    return [listening[inode] for inode in inodes if inode in listening]
+    return [listening[inode] for inode in sockets_of(pid) if inode in listening]
 
 
 def shared_memory() -> dict[int, pathlib.Path]:

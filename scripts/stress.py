@@ -11,42 +11,25 @@ traffic stays on this machine, and every section is limited in requests and time
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import pathlib
 import random
-import shutil
 import signal
-import sqlite3
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
 
-import descendants
 import leftovers
-from story import chapters, processes
+from story import chapters, processes, running, standin
 from story.load import Breakage, Load, Outcomes
-from story.manifests import ENDPOINT, MODEL, manifest
-from story.narration import Narrator, StoryFailed
+from story.manifests import ENDPOINT, manifest
+from story.narration import Narrator
+from story.records import agreed, marked_replicas, recorded_replicas, settled
 from story.setpoint import Setpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SETTLE_SECONDS = 120
-
-STANDIN = f"""\
-#!/bin/sh
-PYTHONPATH={ROOT / "Tests/Support"} exec {sys.executable} "$@"
-"""
-# `vllm serve MODEL …`, as the real script accepts it.
-STANDIN_VLLM = """\
-#!/bin/sh
-shift
-model=$1
-shift
-exec "$(dirname "$0")/python" -m vllm.entrypoints.openai.api_server --model "$model" "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -87,57 +70,11 @@ def answered(narrator: Narrator, outcomes: Outcomes) -> None:
 
 
 def resident_megabytes(pid: int) -> float:
-    status = descendants.read(pathlib.Path(f"/proc/{pid}/status"))
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
+    return processes.resident_bytes(pid) / 2**20
 
 
 def apply(setpoint: Setpoint, version: str, name: str = ENDPOINT, *options: str, size: str = "Small") -> bool:
-    path = setpoint.folder / f"{name}.yaml"
-    path.write_text(manifest(version, name=name).replace("size: Small", f"size: {size}"))
-    return setpoint.run("apply", "-f", str(path), *options, quiet=True).status == 0
-
-
-# The plane's records, and the processes with its mark
-
-
-def recorded_replicas(data: pathlib.Path) -> set[str]:
-    """The replicas that are alive according to the plane's store."""
-    with contextlib.closing(sqlite3.connect(f"file:{data / 'setpoint.sqlite'}?mode=ro", uri=True)) as store:
-        documents = [json.loads(row[0]) for row in store.execute("SELECT document FROM replica")]
-    return {document["id"] for document in documents if document.get("ended") is None}
-
-
-def marked_replicas() -> set[str]:
-    """The replicas that have a running process, by the mark in its environment."""
-    found = set()
-    for pid in descendants.living():
-        for variable in descendants.read(pathlib.Path(f"/proc/{pid}/environ")).split("\0"):
-            name, _, value = variable.partition("=")
-            if name == "SETPOINT_REPLICA":
-                found.add(value.rpartition(".")[2])
-    return found
-
-
-def agreed(setpoint: Setpoint) -> bool:
-    try:
-        return recorded_replicas(setpoint.data) == marked_replicas()
-    except sqlite3.OperationalError:
-        return False
-
-
-def settled(setpoint: Setpoint) -> bool:
-    """Whether every endpoint is ready and no update is in progress."""
-    outcome = setpoint.run("get", "-o", "json", quiet=True)
-    if outcome.status != 0:
-        return False
-    document = json.loads(outcome.out)
-    endpoints = document if isinstance(document, list) else document.get("endpoints", document.get("items", []))
-    states = [endpoint.get("state", {}) for endpoint in endpoints]
-    return all(
-        state.get("ready") == "READY" and state.get("config_update") in ("NOT_UPDATING", "UPDATE_FAILED")
-        for state in states
-    )
+    return setpoint.apply(name, manifest(version, name, size=size), *options, quiet=True).status == 0
 
 
 # Sections
@@ -240,28 +177,14 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def make_standin(folder: pathlib.Path) -> pathlib.Path:
-    """A folder that replaces vLLM's virtual environment."""
-    (folder / "bin").mkdir(parents=True)
-    for name, text in (("python", STANDIN), ("vllm", STANDIN_VLLM)):
-        path = folder / "bin" / name
-        path.write_text(text)
-        path.chmod(0o755)
-    return folder
-
-
 def tell(narrator: Narrator, folder: pathlib.Path, arguments: argparse.Namespace) -> None:
     watch = leftovers.SharedMemoryWatch()
     chapters.make_models(narrator, ROOT, folder)
-    for version, path in chapters.models(folder).items():
-        (path / "artifacts/hello/say.txt").write_text(chapters.sentence(version))  # the stand-in's answer
-    standin = make_standin(folder / "standin")
-    with contextlib.closing(Setpoint(arguments.setpoint.resolve(), folder, standin, narrator)) as setpoint:
+    standin.make_it_speak(chapters.models(folder), chapters.sentence)
+    environment = standin.make_standin(folder / "standin")
+    with contextlib.closing(Setpoint(arguments.setpoint.resolve(), folder, environment, narrator)) as setpoint:
         chapters.start_plane(setpoint)
-        with narrator.step(f"Register the versions of {MODEL}"):
-            for version, path in chapters.models(folder).items():
-                registered = setpoint.run("models", "register", MODEL, str(path), quiet=True)
-                narrator.require(f"version {version} is registered", registered.status == 0, seen=registered)
+        chapters.register_quietly(setpoint)
         for name in arguments.sections or SECTIONS:
             SECTIONS[name](setpoint, QUICK if arguments.quick else Size())
         with narrator.step("Stop the plane, and check for anything left behind"):
@@ -273,28 +196,7 @@ def tell(narrator: Narrator, folder: pathlib.Path, arguments: argparse.Namespace
 
 def main() -> int:
     arguments = parse_arguments()
-    narrator = Narrator(strict=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-stress-"))
-    descendants.become_reaper()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    status = 1
-    try:
-        tell(narrator, folder, arguments)
-        status = 1 if narrator.failed else 0
-    except StoryFailed:
-        pass  # already printed in its step
-    except KeyboardInterrupt:
-        status = 130
-    finally:
-        for words in processes.end_all():
-            narrator.say(f"stopped {words}")
-        narrator.summary()
-        if status == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            narrator.say(f"logs, manifests and data are in {folder}")
-    narrator.say(f"\nstress: {narrator.passed} passed, {narrator.failed} failed")
-    return status
+    return running.run("stress", lambda narrator, folder: tell(narrator, folder, arguments))
 
 
 if __name__ == "__main__":

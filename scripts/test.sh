@@ -140,6 +140,8 @@ if finished install; then
 fi
 
 if [ -n "$released" ]; then
+  part "traffic through updates, scale to zero, swaps and kills" python3 scripts/traffic.py \
+    --setpoint .build-release/release/setpoint || true
   for job in explore faults fuzz; do finished "$job" || true; done
   finished soak || true
   # Last, so that its summary is at the end of the output.

@@ -144,8 +144,8 @@ package struct PlaneService: Service {
         log.debug(
           "request",
           metadata: [
-            "endpoint": "\(record.endpoint ?? "-")", "principal": "\(record.principal ?? "-")",
-            "status": "\(record.status)",
+            "endpoint": "\(record.endpoint ?? "-")", "id": "\(record.requestID)",
+            "principal": "\(record.principal ?? "-")", "status": "\(record.status)",
           ])
       })
     let server = SocketServer(

@@ -86,8 +86,8 @@ import Testing
     (
       "{name: a, model: m, entityVersion: 1}",
       [
-        "8:43: error: spec.engine.adapters[0].entityVersion: unknown field; did you mean \"version\"?",
         "8:23: error: spec.engine.adapters[0].version: required, but missing; for example version: \"3\"",
+        "8:43: error: spec.engine.adapters[0].entityVersion: unknown field; did you mean \"version\"?",
       ]
     ),
     (
@@ -103,6 +103,13 @@ import Testing
   func `each fault is a finding with its place`(adapters: String, expected: [String]) {
     let text = "model: m\nentityVersion: 7\nengine: {adapters: [\(adapters)]}"
     #expect(findings(manifest(text)) == expected)
+  }
+
+  @Test func `a list in the wrong place is a finding with the right one`() {
+    #expect(
+      findings(manifest("model: m\nentityVersion: 7\nadapters: []")) == [
+        "8:3: error: spec.adapters: unknown field here; it belongs at spec.engine.adapters"
+      ])
   }
 
   @Test func `they cannot be combined with a list of modules in the flags`() {

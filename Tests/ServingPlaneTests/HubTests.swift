@@ -77,6 +77,9 @@ import Testing
           "token=\(Self.token) endpoint=http://127.0.0.1:9 offline= download acme/tiny --cache-dir --revision v1"
         ])
       #expect(try downloads() == [])
+      var status = stat()
+      #expect(stat(files + "/model.safetensors", &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600 && status.st_nlink == 1)
     }
   }
 

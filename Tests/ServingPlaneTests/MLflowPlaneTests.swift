@@ -61,7 +61,8 @@ struct MLflowPlaneTests {
       }
       stub.setDown(true)
       let down = try await plane.call("GET", models)
-      #expect(down.status == 500 && down.message.contains("The MLflow server http://mlflow:5000 gave no answer"))
+      let words = "the models of the MLflow server http://mlflow:5000 cannot be read"
+      #expect(down.status == 500 && down.message.contains(words), "\(down.text)")
     }
   }
 

@@ -113,6 +113,38 @@ import Testing
     directory.release(reservation)
   }
 
+  @Test func `what the plane did not create stays when the last version is deleted`() throws {
+    let directory = directory
+    try register(directory)
+    try write("kept", models + "/q/notes.txt")
+    try directory.removeFolder(try directory.deleteVersion("q", 1))
+    #expect(directory.models() == [])
+    #expect(try String(contentsOfFile: models + "/q/notes.txt", encoding: .utf8) == "kept")
+    try register(directory, "r")
+    try write("kept", models + "/r/versions/old/weights.bin")
+    try directory.removeFolder(try directory.deleteVersion("r", 1))
+    #expect(FileManager.default.fileExists(atPath: models + "/r/versions/old/weights.bin"))
+    #expect(try directory.collectGarbage() == [])
+  }
+
+  @Test func `a model whose versions cannot be listed is not removed`() throws {
+    try write("x", models + "/odd/versions")
+    #expect(directory.leftovers() == [])
+  }
+
+  @Test func `a download that goes on is not removed, and one that ended is moved away from the next one`() throws {
+    let directory = directory
+    let hub = try HubModel("acme/tiny", revision: nil)
+    let folder = try directory.reserveDownload(of: hub)
+    try write("x", folder + "/blobs/weights.incomplete")
+    #expect(directory.leftovers() == [])
+    let busy = #expect(throws: ModelError.self) { try directory.reserveDownload(of: hub) }
+    #expect(busy?.code == .inUse)
+    directory.releaseDownload(folder)
+    #expect(try directory.collectGarbage().map(\.path) == [folder])
+    #expect(try files() == [])
+  }
+
   @Test func `a reserved number is not assigned to another registration`() throws {
     let directory = directory
     let reservation = try directory.reserve("q", as: nil)

@@ -279,7 +279,7 @@ struct RegistrationTests {
     #expect(error.code == .storage)
     #expect(error.description.contains("4 MB must be copied, and only 2 MB are free"), "\(error)")
     // Linked files need no space.
-    copy.linkFrom = 1
+    copy.linksFiles = true
     #expect(try register(source, copy: copy).number == 1)
   }
 
@@ -295,7 +295,6 @@ struct RegistrationTests {
   }
 
   @Test func `a client that disconnects during a copy does not end the registration`() async throws {
-    // Below the size at which files are linked.
     for number in 0..<6 {
       let shard = source + "/shard-\(number).bin"
       try write("", shard)

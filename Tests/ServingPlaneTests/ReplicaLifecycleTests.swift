@@ -62,7 +62,7 @@ extension ReplicaReport {
   private func live(
     _ record: ReplicaRecord, on backend: MemoryBackend, adopting replica: (any RunningReplica)? = nil,
     signal: StopSignal = StopSignal(), trouble: TroubleSignal = TroubleSignal(), timing: ReplicaTiming? = nil,
-    recovered: @escaping @Sendable () -> Void = {}, onReport: @escaping @Sendable (ReplicaReport) -> Void = { _ in }
+    onReport: @escaping @Sendable (ReplicaReport) -> Void = { _ in }, recovered: @escaping @Sendable () -> Void = {}
   ) async -> [String] {
     let timing = timing ?? Self.timing
     let reports = Reports()

@@ -32,12 +32,12 @@ import Testing
     return try #require(error)
   }
 
-  private func config(_ version: Int64, started: Int64 = 1_767_225_600_000) -> PlaneConfig {
+  private func config(_ version: Int64, started: Int64 = 1_767_225_600_000, model: Int = 1) -> PlaneConfig {
     PlaneConfig(
       version: version, startTime: started,
       entities: [
         PlaneEntity(
-          name: "q-1", entityName: "q", entityVersion: 1, task: "llm/v1/chat", workloadType: "CPU",
+          name: "q-1", entityName: "q", entityVersion: model, task: "llm/v1/chat", workloadType: "CPU",
           workloadSize: "Small", minConcurrency: nil, maxConcurrency: nil, scaleToZero: false, environment: [:],
           traffic: 100, created: started)
       ])
@@ -66,6 +66,23 @@ import Testing
     #expect(contents.endpoints.last?.update.target?.version == 1)
     #expect(contents.replicas.map(\.id) == ["0123456789abcdef"])
     #expect(contents.replicas.first?.failure?.description.contains("it died while serving") == true)
+  }
+
+  @Test func `an older store keeps the last config with another model version for a rollback`() throws {
+    try makeDataFolder()
+    let store = try EndpointStore(path: data.settings.storePath)
+    var record = endpoint("chat", id: "a")
+    for (version, model) in [(1, 1), (2, 2), (3, 2)] as [(Int64, Int)] {
+      record.active = config(version, model: model)
+      record.nextVersion = version + 1
+      try store.save(record)
+    }
+    try store.save(endpoint("new", id: "b"))
+    try run("ALTER TABLE endpoint DROP COLUMN previous_version")
+    try run("DELETE FROM grdb_migrations WHERE identifier LIKE '3:%'")
+    let migrated = try EndpointStore(path: data.settings.storePath)
+    #expect(try migrated.previousConfigs().mapValues(\.version) == [record.id: 1])
+    #expect(try migrated.endpoints().count == 2)
   }
 
   @Test func `what is scaled to zero is kept, and what cannot be read of it is awake`() throws {

@@ -53,6 +53,7 @@ Switches: DIR/behaviour.json, overridden by the JSON in $VLLM_STANDIN, overridde
     store_socket        (false)  listens on every interface and answers nothing, as torch's store does
     babble              (false)  prints without end while it starts, and is never ready
     force_usage         (false)  every stream ends with a usage chunk (--enable-force-include-usage)
+    ledger              (none)   a file that gets a line with the X-Request-Id of each request that is accepted for generation
 """
 import json
 import os
@@ -71,7 +72,7 @@ DEFAULTS = {"start_ms": 50, "swallow_after_ms": 10, "stop_ms": 100, "first_token
 SWITCHES = set(DEFAULTS) | {
     "say", "start_failure", "hang_at_start", "refuse_stop", "admission_limit", "die_after_requests",
     "die_on", "engine_death_after_requests", "freeze_after_requests", "freeze", "stream_error_after_tokens",
-    "drop_after_tokens", "embed", "force_usage", "daemon", "store_socket", "babble"}
+    "drop_after_tokens", "embed", "force_usage", "daemon", "store_socket", "babble", "ledger"}
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 500: "Internal Server Error",
            503: "Service Unavailable"}
 FLAGS_WITHOUT_VALUE = {"--enforce-eager", "--trust-remote-code", "--enable-lora", "--disable-uvicorn-access-log", "--headless",
@@ -182,12 +183,14 @@ def weights_failure(path):
 class Children:
     """EngineCore and its Worker: processes of the same group that ignore SIGTERM and outlive the parent."""
 
-    def __init__(self, orphan_s):
+    def __init__(self, orphan_s, listener):
         self.shm = [self._shared_memory(1 << 20) for _ in range(2)]
         self.engine = os.fork()
         if self.engine == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            # Started by exec in real life: the port is free as soon as the server is dead.
+            listener.close()
             # The worker notices the end of its engine (a pipe in real life); the engine does not notice the server's.
             self._live(0.25 if os.fork() == 0 else orphan_s)
 
@@ -583,6 +586,8 @@ class Server:
             return
         prompt = sum(len(str(m.get("content", "")).split()) + 3 for m in request["messages"]) if chat else len(str(request["prompt"]).split())
         self.limits(request, prompt)
+        if engine.switches.get("ledger") and "x-request-id" in headers:
+            note(engine.switches["ledger"], headers["x-request-id"])
         common = {"id": ("chatcmpl-" if chat else "cmpl-") + identity, "created": int(time.time()), "model": request.get("model") or engine.names[0],
                   "system_fingerprint": "vllm-0.32.0-00000000"}
         tokens = engine.generate(client, request, prompt)
@@ -696,6 +701,13 @@ class Server:
         os._exit(0)
 
 
+def note(path, identity):
+    """Appends a line at once, whatever other replicas write to the same file."""
+    ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(ledger, identity.encode() + b"\n")
+    os.close(ledger)
+
+
 def usage(prompt, completion):
     return {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion, "prompt_tokens_details": None}
 
@@ -757,7 +769,7 @@ def main(argv):
         sys.exit(failures.api([f"OSError: [Errno {error.errno}] {os.strerror(error.errno)}"]))
     log("Resolved architecture: LlamaForCausalLM", "model.py:530")
     log("Initializing a V1 LLM engine (v0.32.0) with config: model='%s'" % args.get("model"), "core.py:107")
-    children = Children(switches["orphan_s"]) if switches["children"] else None
+    children = Children(switches["orphan_s"], server.socket) if switches["children"] else None
     leave_temporary_files()
     if switches.get("daemon"):
         leave_daemon(switches["orphan_s"])

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import descendants
-from story import processes
+from story import processes, standin
 from story.manifests import FILE, MODEL, manifest, write
 from story.narration import Narrator, StoryFailed
 from story.setpoint import Setpoint, free_port
@@ -175,16 +175,12 @@ def responds(port: int, token: str = TOKEN) -> bool:
 @contextlib.contextmanager
 def plane(binary: pathlib.Path, folder: pathlib.Path, narrator: Narrator, replica: list[str]) -> Iterator[Gateway]:
     """A plane with one endpoint and one replica, which is the upstream in place of vLLM."""
-    standin = folder / "standin"
-    (standin / "bin").mkdir(parents=True)
-    python = standin / "bin/python"
-    python.write_text("#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in replica) + ' "$@"\n')
-    python.chmod(0o755)
+    engine = standin.make_environment(folder / "standin", replica)
     model = folder / "model"
     command = [sys.executable, str(ROOT / "scripts/make-model.py"), str(model), "--mlflow", "--say", "Hello"]
     if descendants.start(command, stdout=subprocess.DEVNULL).wait() != 0:
         raise StoryFailed("make-model.py failed")
-    with contextlib.closing(Setpoint(binary, folder, standin, narrator)) as setpoint:
+    with contextlib.closing(Setpoint(binary, folder, engine, narrator)) as setpoint:
         setpoint.serve()
         write(folder, manifest("1", name=upstream.MODEL))
         for words in (["models", "register", MODEL, str(model)], ["apply", "-f", FILE]):

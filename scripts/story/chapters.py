@@ -69,6 +69,13 @@ def register_models(setpoint: Setpoint) -> None:
         setpoint.narrator.check("models list shows it", listed.status == 0 and MODEL in listed.out, seen=listed)
 
 
+def register_quietly(setpoint: Setpoint) -> None:
+    with setpoint.narrator.step(f"Register the versions of {MODEL}"):
+        for version, path in models(setpoint.folder).items():
+            registered = setpoint.run("models", "register", MODEL, str(path), quiet=True)
+            setpoint.narrator.require(f"version {version} is registered", registered.status == 0, seen=registered)
+
+
 def apply_first_version(setpoint: Setpoint) -> None:
     check = setpoint.narrator.check
     with setpoint.narrator.step(f"Apply a manifest of {ENDPOINT} at version 1"):

@@ -6,10 +6,14 @@ import contextlib
 import json
 import os
 import random
+import socket
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 ANSWER_SECONDS = 120
 LIMIT = 1 << 20
+# The buffers of a client that reads slowly, so that the server notices.
+SLOW_LIMIT = 4 << 10
 
 
 @dataclass
@@ -28,13 +32,23 @@ class Outcomes:
 class Wire:
     """One HTTP/1.1 connection to the plane."""
 
-    def __init__(self, port: int):
-        self.port = port
+    def __init__(self, port: int, slow: bool = False):
+        self.port, self.slow = port, slow
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
     async def connect(self) -> None:
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port, limit=LIMIT)
+        connection = socket.socket()
+        try:
+            if self.slow:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_LIMIT)
+            connection.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", self.port))
+            limit = SLOW_LIMIT if self.slow else LIMIT
+            self.reader, self.writer = await asyncio.open_connection(sock=connection, limit=limit)
+        except BaseException:
+            connection.close()
+            raise
 
     def close(self) -> None:
         if self.writer:
@@ -49,24 +63,33 @@ class Wire:
 
     async def receive(self) -> tuple[int, bytes]:
         """The status and the whole body; the connection is closed if the server says so."""
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        fields = dict(line.lower().split(":", 1) for line in head[1:] if ":" in line)
-        status = int(head[0].split()[1])
-        if "chunked" in fields.get("transfer-encoding", ""):
-            body = await self.chunks()
-        else:
-            body = await self.reader.readexactly(int(fields.get("content-length", "0")))
-        if "close" in fields.get("connection", ""):
+        status, fields = await self.head()
+        body = b"".join([piece async for piece in self.pieces(fields)])
+        if "close" in fields.get("connection", "").lower():
             self.close()
         return status, body
 
-    async def chunks(self) -> bytes:
-        body = b""
-        while size := int((await self.reader.readline()).split(b";")[0], 16):
-            body += await self.reader.readexactly(size)
-            await self.reader.readline()
-        await self.reader.readline()
-        return body
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """The status of the next response, and its fields by name in lower case."""
+        lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        fields = (line.partition(":") for line in lines[1:] if ":" in line)
+        return int(lines[0].split()[1]), {name.lower(): value.strip() for name, _, value in fields}
+
+    async def pieces(self, fields: dict[str, str]) -> AsyncIterator[bytes]:
+        """The body after a head with these fields, as it arrives; EOFError if the connection is closed too early."""
+        if "chunked" not in fields.get("transfer-encoding", ""):
+            yield await self.reader.readexactly(int(fields.get("content-length", "0")))
+            return
+        while size := int((await self.line()).split(b";")[0], 16):
+            yield await self.reader.readexactly(size)
+            await self.line()
+        await self.line()
+
+    async def line(self) -> bytes:
+        line = await self.reader.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError("the connection was closed in the middle of a response")
+        return line
 
 
 def request(path: str, token: str | None, body: bytes, method: str = "POST", extra: str = "") -> bytes:

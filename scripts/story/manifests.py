@@ -7,7 +7,9 @@ MODEL = "main.support.hello"
 FILE = "support-chat.yaml"
 
 
-def manifest(version: str, name: str = ENDPOINT) -> str:
+def manifest(version: str, name: str = ENDPOINT, size: str = "Small", plane: str | None = None) -> str:
+    """With settings of its own for the plane, such as `idleAfter: 5s`, the endpoint scales to zero."""
+    scaling = "false" if plane is None else f"true\n  plane: {{{plane}}}"
     return f"""\
 apiVersion: serving.setpoint.dev/v1alpha1
 kind: ServingEndpoint
@@ -17,8 +19,8 @@ spec:
   model: {MODEL}
   entityVersion: "{version}"
   workloadType: CPU
-  size: Small
-  scaleToZero: false
+  size: {size}
+  scaleToZero: {scaling}
 """
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import time
 from collections.abc import Iterator
@@ -54,6 +55,20 @@ def replica_ports() -> list[int]:
     """The ports of the API servers, from their command lines."""
     words = [command.split() for command in descendants.living().values() if is_api_server(command)]
     return sorted({int(line[line.index("--port") + 1]) for line in words if "--port" in line})
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident memory of a process; 0 if it has exited."""
+    status = descendants.read(pathlib.Path(f"/proc/{pid}/status"))
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0)
+
+
+def open_connections(pid: int, port: int) -> int:
+    """How many connections to the port a process has not closed."""
+    inodes = leftovers.sockets_of(pid)
+    rows = descendants.read(pathlib.Path("/proc/net/tcp")).splitlines()[1:]
+    ours = (fields for fields in map(str.split, rows) if fields[9] in inodes and fields[3] != leftovers.LISTENING)
+    return sum(int(fields[1].partition(":")[2], 16) == port for fields in ours)
 
 
 def wait_until(condition, seconds: float, every: float = 0.2) -> bool:

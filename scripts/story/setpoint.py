@@ -51,6 +51,7 @@ class Setpoint:
     port: int = 0
     plane: subprocess.Popen | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    options: list[str] = field(default_factory=list)  # of `setpoint serve`, from its next start on
 
     def __post_init__(self) -> None:
         runtime, state = self.folder / "run", self.folder / "state"
@@ -103,6 +104,12 @@ class Setpoint:
             if not quiet:
                 self.narrator.show(line.rstrip())
 
+    def apply(self, name: str, manifest: str, *options: str, quiet: bool = False) -> Outcome:
+        """Write the manifest into a file with the endpoint's name, and apply it."""
+        path = self.folder / f"{name}.yaml"
+        path.write_text(manifest)
+        return self.run("apply", "-f", str(path), *options, quiet=quiet)
+
     # The plane
 
     @property
@@ -124,7 +131,7 @@ class Setpoint:
     def serve(self) -> None:
         """Start the plane and wait until it responds; the chosen port is kept across restarts."""
         self.port = self.port or free_port(DEFAULT_PORT)
-        arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
+        arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", *self.options]
         self.narrator.say("    $ setpoint " + " ".join(arguments) + " &")
         with open(self.log, "ab") as log:
             self.plane = descendants.start(
@@ -145,12 +152,17 @@ class Setpoint:
 
     def status_of(self, path: str, token: str | None = None) -> int:
         """The HTTP status of a GET, with the plane's token unless another is given; 0 without a response."""
+        return self.get(path, token)[0]
+
+    def get(self, path: str, token: str | None = None) -> tuple[int, str]:
+        """The same, with the body."""
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
             connection.request("GET", path, headers={"Authorization": f"Bearer {token or self.token}"})
-            return connection.getresponse().status
+            with contextlib.closing(connection), connection.getresponse() as response:
+                return response.status, response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException):
-            return 0
+            return 0, ""
 
     def log_end(self) -> str:
         return " / ".join(self.log.read_text(errors="replace").strip().split("\n")[-5:])

@@ -12,12 +12,13 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     discussion: """
       DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; \
       a LoRA adapter (adapter_config.json), to which engine.adapters of a manifest refers; or a folder with anything \
-      else, served by the command in --entrypoint. It must be on the plane's machine. Weights are linked or copied, \
-      never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face cache to that \
-      model's own blobs. With --hf, the plane downloads a model with the "hf" tool of vLLM's environment and records the \
-      commit; a download that broke off is resumed. It uses HF_ENDPOINT of the plane's environment, and HF_TOKEN or the \
-      secret hf/token. The plane continues if this command is interrupted: "setpoint models list" shows the progress, \
-      and "setpoint models delete" cancels the registration. Prints the version number.
+      else, served by the command in --entrypoint. It must be on the plane's machine. Its files are copied, except \
+      those that a registered version has already. Links may point anywhere inside the folder, and from a snapshot of \
+      the Hugging Face cache to that model's own blobs. With --hf, the plane downloads a model with the "hf" tool of \
+      vLLM's environment and records the commit; a download that broke off is resumed. It uses HF_ENDPOINT of the \
+      plane's environment, and HF_TOKEN or the secret hf/token. The plane continues if this command is interrupted: \
+      "setpoint models list" shows the progress, and "setpoint models delete" cancels the registration. Prints the \
+      version number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String

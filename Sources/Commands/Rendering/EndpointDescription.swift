@@ -18,14 +18,15 @@ struct EndpointDescription {
   let now: Int64
 
   func lines(_ palette: Palette) -> [String] {
+    let current = ReplicaTable.table(replicas ?? [], now: now)
     let sections =
       [summary(palette)] + controllers(palette) + [
         settings(palette), config("Active config", endpoint.active, palette),
         config(
           endpoint.reportsFailure ? "Failed config" : "Pending config", endpoint.pending, palette,
           getsTraffic: !endpoint.reportsFailure),
-        table("Replicas", ReplicaTable.table(replicas ?? [], now: now), palette),
-        held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
+        table("Replicas", current, palette), held(palette), underWay(palette),
+        table("Revisions", RevisionTable.table(recorded), palette),
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
     return sections.filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }

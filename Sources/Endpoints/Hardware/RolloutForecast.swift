@@ -47,7 +47,7 @@ package struct RolloutForecast: Hashable, Sendable {
     case .part:
       return "there is room for some of the new replicas: some old ones stop first, and the others serve until the new "
         + "ones are ready"
-    case .swap: return "no room for both versions: requests wait\(waitWords) while replicas are replaced"
+    case .swap: return "no room for both versions: requests wait\(waitText) while replicas are replaced"
     case .wait:
       return "no room for both versions yet: the new replicas wait until other endpoints free some, and the old ones "
         + "serve until then"
@@ -58,12 +58,12 @@ package struct RolloutForecast: Hashable, Sendable {
   /// The effect of a config that the plane does not accept; nil if it accepts it.
   package var refusedEffect: String? { refusal.map { "none: the plane refuses the config: \($0.clause)" } }
 
-  private var waitWords: String {
+  private var waitText: String {
     guard let wait = expectedWaitSeconds, let last = lastStartSeconds else { return "" }
-    return " about \(Self.words(wait)) (last start took \(Self.words(last)))"
+    return " about \(Self.text(wait)) (last start took \(Self.text(last)))"
   }
 
-  private static func words(_ seconds: Int64) -> String {
+  private static func text(_ seconds: Int64) -> String {
     if seconds < 120 { return "\(seconds) s" }
     return seconds.isMultiple(of: 60) ? "\(seconds / 60) min" : "\(seconds / 60) min \(seconds % 60) s"
   }

@@ -64,7 +64,8 @@ struct MLflowModelCalls: Sendable {
       throw error
     } catch {
       throw APIError(
-        ModelError(code: .unavailable, description: "The MLflow server \(server.url) gave no answer: \(error)"))
+        ModelError(
+          code: .unavailable, description: "the models of the MLflow server \(server.url) cannot be read: \(error)"))
     }
   }
 

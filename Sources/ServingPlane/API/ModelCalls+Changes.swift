@@ -15,7 +15,7 @@ extension ModelCalls {
 
   // MARK: Registering
 
-  /// How long a registration in the background is waited for: most are hard links and end at once.
+  /// How long a registration in the background is waited for: small models end at once.
   private static let briefWait: Duration = .seconds(1)
 
   private func register(_ request: Request, _ name: String) async throws -> Response {
@@ -101,7 +101,7 @@ extension ModelCalls {
         registration.setProgress(0, of: folder.survey.bytes)
         let version = try await BlockingWork.long.run { () throws(ModelError) -> ModelVersion in
           let version = try models.store(
-            folder, as: reservation, origin: snapshot.origin, by: FolderCopy(for: registration))
+            folder, as: reservation, origin: snapshot.origin, by: FolderCopy(for: registration, linksFiles: true))
           _ = try? models.removeFolder(cache)
           return version
         }
@@ -138,9 +138,10 @@ extension ModelCalls {
       await registrations.remove(registration)
       // One that ended before it could be canceled is a version like any other.
       if registration.failure != nil {
+        let isModelDeleted = await BlockingWork.brief.run { [models] in models.numbers(name).isEmpty }
         return .json(
           WireDeletedVersion(
-            modelName: name, version: Int64(value), freedBytes: 0, isModelDeleted: models.numbers(name).isEmpty
+            modelName: name, version: Int64(value), freedBytes: 0, isModelDeleted: isModelDeleted
           ).json)
       }
     }
@@ -174,7 +175,8 @@ extension ModelCalls {
 
 extension FolderCopy {
   /// Copies that report to a registration and end when it is canceled.
-  fileprivate init(for registration: ModelRegistration) {
-    self.init(isCancelled: { registration.isCancelled }, onProgress: { registration.advance(by: $0) })
+  fileprivate init(for registration: ModelRegistration, linksFiles: Bool = false) {
+    self.init(
+      linksFiles: linksFiles, isCancelled: { registration.isCancelled }, onProgress: { registration.advance(by: $0) })
   }
 }

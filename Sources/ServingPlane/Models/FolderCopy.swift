@@ -1,14 +1,15 @@
 import FileSystem
 import Glibc
 
-/// Takes over a folder without moving it. Large files are hard-linked, to the source if the file system allows it, else
-/// to a registered version with the same bytes, so that weights are not stored twice; small ones are copied, so that an
-/// edit at the source does not affect a registered version.
+/// Takes over a folder without moving it. Files are copied, so that an edit at the source, even in place, does not
+/// affect a registered version. A file that a registered version already has, byte by byte, is hard-linked to that one,
+/// so that weights are not stored twice.
 ///
 /// The copy is readable only by the plane's user, regardless of the umask.
 struct FolderCopy: Sendable {
-  /// Files of this size or larger are linked. Configs, tokenizers and templates are smaller; weights are not.
-  var linkFrom: Int64 = 64 << 20
+  /// Whether the files are hard-linked instead of copied: only for the plane's own downloads, which nobody else
+  /// changes.
+  var linksFiles = false
   /// Checked between two pieces of a file.
   var isCancelled: @Sendable () -> Bool = { false }
   /// Called with the number of bytes that were taken since the last call.
@@ -44,23 +45,19 @@ struct FolderCopy: Sendable {
 
   /// Refuses a copy that is known to be too large before the disk is full.
   private func checkRoom(_ survey: FolderSurvey, at target: String) throws(ModelError) {
-    var status = stat()
-    let device = stat(target, &status) == 0 ? UInt64(status.st_dev) : nil
+    if linksFiles { return }
     let needed = survey.items.reduce(into: Int64(0)) { sum, item in
-      guard case .file(_, let file) = item, file.size < linkFrom || file.device != device else { return }
-      if !registered.mayHave(file.size) { sum += file.size }
+      if case .file(_, let file) = item, !registered.mayHave(file.size) { sum += file.size }
     }
     guard let free = freeBytes(target), free < needed else { return }
     throw ModelError(
       code: .storage,
       description: "not enough space on the disk of \(target): \(Self.megabytes(needed)) must be copied, and only "
-        + "\(Self.megabytes(free)) are free; free some space, or register from a folder on the same file system, "
-        + "where weights are linked")
+        + "\(Self.megabytes(free)) are free; free some space")
   }
 
   private func take(_ file: FolderSurvey.SourceFile, to target: String) throws(ModelError) {
     if isCancelled() { throw .cancelled }
-    if file.size >= linkFrom, link(file.path, target) == 0 { return onProgress(file.size) }
     // A file may have become a link or a pipe in the meantime.
     let source = open(file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard source >= 0 else { throw failure("\(file.path) cannot be read", at: target) }
@@ -69,10 +66,14 @@ struct FolderCopy: Sendable {
     guard fstat(source, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw ModelError(code: .invalid, description: "\(file.path) is no longer a regular file")
     }
-    if let twin = registered.twin(of: source, size: Int64(status.st_size), isCancelled: isCancelled) {
-      if link(twin, target) == 0 { return onProgress(file.size) }
-    }
+    let twin = registered.twin(
+      of: source, size: Int64(status.st_size), isExecutable: file.isExecutable, isCancelled: isCancelled)
+    if let twin, link(twin, target) == 0 { return onProgress(file.size) }
     let mode: mode_t = file.isExecutable ? 0o700 : 0o600
+    if linksFiles, link(file.path, target) == 0 {
+      guard chmod(target, mode) == 0 else { throw failure("\(target) cannot be created", at: target) }
+      return onProgress(file.size)
+    }
     let copy = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard copy >= 0 else { throw failure("\(target) cannot be created", at: target) }
     defer { close(copy) }

@@ -14,7 +14,6 @@ struct FolderSurvey: Sendable {
     let path: String
     /// In bytes.
     let size: Int64
-    let device: UInt64
     let isExecutable: Bool
   }
 
@@ -71,8 +70,7 @@ struct FolderSurvey: Sendable {
     switch status.st_mode & S_IFMT {
     case S_IFREG:
       let file = SourceFile(
-        path: real, size: Int64(status.st_size), device: UInt64(status.st_dev),
-        isExecutable: status.st_mode & S_IXUSR != 0)
+        path: real, size: Int64(status.st_size), isExecutable: status.st_mode & S_IXUSR != 0)
       items.append(.file(inside, file))
     case S_IFDIR:
       guard !ancestors.contains(real) else { throw invalid("\(shown) links to \(real), a folder that contains it") }

@@ -11,6 +11,8 @@ struct ReservedVersions: Hashable, Sendable {
   var numbers: [String: Set<Int>] = [:]
   /// The folders in which the versions are assembled, and to which models are downloaded.
   var folders: Set<String> = []
+  /// The folders that are being removed.
+  var removals: Set<String> = []
 }
 
 /// The number of a version that is being registered. No other registration gets it.

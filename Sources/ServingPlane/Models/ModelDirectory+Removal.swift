@@ -28,15 +28,16 @@ extension ModelDirectory {
       let present = numbers(model)
       guard present.contains(number) else { throw missing(model, number) }
       try refuseAliases(model, number, except: named)
-      let isLast = present == [number]
-      if !isLast {
+      // Anything else in the folder is somebody else's, and stays.
+      let isWhole = hasOnly([number], model)
+      if !isWhole {
         if !named.isEmpty { try changeAliases(model) { $0 = $0.filter { !named.contains($0.key) } } }
         if number == present.last {
           try replace(deletedPath(model), with: ["highest": .int(Int64(max(number, highestDeleted(model))))])
         }
       }
       // Both are one step, after which nothing can find the version any more.
-      let folder = isLast ? "\(path)/\(model)" : versionsPath(model) + "/\(number)"
+      let folder = isWhole ? "\(path)/\(model)" : versionsPath(model) + "/\(number)"
       guard rename(folder, aside) == 0 else {
         throw ModelError(code: .storage, description: "\(folder) cannot be moved to \(aside): \(SystemError.last)")
       }
@@ -63,9 +64,12 @@ extension ModelDirectory {
 
   /// Removes a folder or file of the models folder.
   ///
-  /// - Returns: the number of bytes that it freed.
+  /// - Returns: the number of bytes that it freed; 0 if it is being removed already.
   @discardableResult
   func removeFolder(_ folder: String) throws(ModelError) -> Int64 {
+    let isFirst = registrations.withLock { reserved in reserved.removals.insert(folder).inserted }
+    guard isFirst else { return 0 }
+    defer { registrations.withLock { reserved in _ = reserved.removals.remove(folder) } }
     let size = FolderSize(of: folder)
     do { try FileManager.default.removeItem(atPath: folder) } catch {
       // It may have been removed by somebody else in the meantime.
@@ -90,7 +94,9 @@ extension ModelDirectory {
           let model = name.dropFirst(Self.downloadPrefix.count).replacing("--", with: "/")
           return reserved.folders.contains(whole) ? [] : [leftover(whole, "an interrupted download of \(model)")]
         }
-        if name.hasPrefix(Self.deletedPrefix) { return [leftover(whole, "a deleted version")] }
+        if name.hasPrefix(Self.deletedPrefix) {
+          return reserved.removals.contains(whole) ? [] : [leftover(whole, "a deleted version")]
+        }
         guard ModelName.finding(name) == nil, reserved.numbers[name] == nil else { return [] }
         return leftovers(ofModel: name)
       }
@@ -101,24 +107,26 @@ extension ModelDirectory {
   func collectGarbage() throws(ModelError) -> [ModelLeftover] {
     var removed: [ModelLeftover] = []
     for leftover in leftovers() {
-      let isHidden = leftover.path.hasPrefix(path + "/.")
-      guard let folder = try isHidden ? leftover.path : moveAside(leftover) else { continue }
+      guard let folder = try moveAside(leftover) else { continue }
       try removeFolder(folder)
       removed.append(leftover)
     }
     return removed
   }
 
-  /// Moves what is left of a model to where no registration puts anything.
+  /// Moves what was found to where no registration puts anything.
   ///
-  /// - Returns: nil if it belongs to a version by now.
+  /// - Returns: nil if it belongs to a version or a registration by now.
   private func moveAside(_ leftover: ModelLeftover) throws(ModelError) -> String? {
+    if leftover.path.hasPrefix(path + "/" + Self.deletedPrefix) { return leftover.path }
     let name = String(leftover.path.dropFirst(path.count + 1).prefix { $0 != "/" })
     let aside = path + "/" + Self.deletedPrefix + (try randomName())
     return registrations.withLock { reserved in
-      guard reserved.numbers[name] == nil, leftovers(ofModel: name).contains(where: { $0.path == leftover.path }),
-        rename(leftover.path, aside) == 0
-      else { return nil }
+      let isLeft =
+        name.hasPrefix(".")
+        ? !reserved.folders.contains(leftover.path)
+        : reserved.numbers[name] == nil && leftovers(ofModel: name).contains { $0.path == leftover.path }
+      guard isLeft, rename(leftover.path, aside) == 0 else { return nil }
       return aside
     }
   }
@@ -147,17 +155,25 @@ extension ModelDirectory {
   private func leftovers(ofModel name: String) -> [ModelLeftover] {
     let folder = path + "/" + name
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let own: Set<String> = ["versions", "aliases.json", "deleted.json"]
-    let drafts = files.filter { file in
-      file.hasSuffix(Self.draftSuffix) && own.contains(String(file.dropLast(Self.draftSuffix.count)))
+    if hasOnly([], name) { return [leftover(folder, "a model without versions")] }
+    return files.filter(Self.drafts.contains).sorted().map {
+      leftover(folder + "/" + $0, "a file that was not completed")
     }
-    let versions = (try? FileManager.default.contentsOfDirectory(atPath: versionsPath(name))) ?? []
-    // Anything else in it is somebody else's.
-    if files.contains("versions"), versions.isEmpty, own.union(drafts).isSuperset(of: files) {
-      return [leftover(folder, "a model without versions")]
-    }
-    return drafts.sorted().map { leftover(folder + "/" + $0, "a file that was not completed") }
   }
+
+  /// Whether a model's folder has only these versions, and otherwise only files of the plane. False if it cannot be
+  /// read.
+  private func hasOnly(_ numbers: [Int], _ model: String) -> Bool {
+    guard let files = try? FileManager.default.contentsOfDirectory(atPath: path + "/" + model),
+      let versions = try? FileManager.default.contentsOfDirectory(atPath: versionsPath(model))
+    else { return false }
+    return Self.records.union(Self.drafts).union(["versions"]).isSuperset(of: files)
+      && Set(versions) == Set(numbers.map { String($0) })
+  }
+
+  /// The plane's files in a model's folder, and their names before they are complete.
+  private static let records: Set<String> = ["aliases.json", "deleted.json"]
+  private static let drafts = Set(records.map { $0 + draftSuffix })
 
   private func leftover(_ path: String, _ what: String) -> ModelLeftover {
     ModelLeftover(path: path, what: what, bytes: FolderSize(of: path).freeable)

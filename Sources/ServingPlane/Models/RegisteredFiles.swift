@@ -1,10 +1,31 @@
 import FoundationEssentials
 import Glibc
 
-/// The larger files of registered versions. They do not change, so a new version can share them.
+/// The larger files of registered versions that a new version can share: the plane's own, which have no name outside
+/// the versions' folders, under which somebody could change them.
 struct RegisteredFiles: Sendable {
-  /// The paths by size.
-  private var paths: [Int64: [String]] = [:]
+  private struct File: Hashable, Sendable {
+    let path: String
+    let isExecutable: Bool
+  }
+
+  /// A file of one or more versions.
+  private struct Found {
+    let file: File
+    let size: Int64
+    /// The number of all its names.
+    let links: UInt64
+    /// The number of its names in the versions' folders.
+    var names: UInt64 = 0
+  }
+
+  private struct Identity: Hashable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  /// By size.
+  private var files: [Int64: [File]] = [:]
 
   /// Smaller files are not worth a search.
   private static let smallest: Int64 = 1 << 20
@@ -15,32 +36,43 @@ struct RegisteredFiles: Sendable {
 
   /// - Parameter folders: the versions' folders.
   init(in folders: [String]) {
-    for folder in folders { add(folder) }
+    var found: [Identity: Found] = [:]
+    for folder in folders { Self.add(folder, to: &found) }
+    for one in found.values where one.names == one.links { files[one.size, default: []].append(one.file) }
   }
 
-  private mutating func add(_ path: String) {
+  private static func add(_ path: String, to found: inout [Identity: Found]) {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
     switch status.st_mode & S_IFMT {
     case S_IFREG:
-      if Int64(status.st_size) >= Self.smallest { paths[Int64(status.st_size), default: []].append(path) }
+      guard Int64(status.st_size) >= smallest, status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else { return }
+      let identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+      let file = File(path: path, isExecutable: status.st_mode & S_IXUSR != 0)
+      var one =
+        found[identity] ?? Found(file: file, size: Int64(status.st_size), links: UInt64(status.st_nlink))
+      one.names += 1
+      found[identity] = one
     case S_IFDIR:
-      for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] { add(path + "/" + name) }
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+        add(path + "/" + name, to: &found)
+      }
     default: break
     }
   }
 
   /// Whether a file of this size may be registered already.
-  func mayHave(_ size: Int64) -> Bool { paths[size] != nil }
+  func mayHave(_ size: Int64) -> Bool { files[size] != nil }
 
   /// The registered file with the same bytes as an open one; nil if there is none. Does not move the file's offset.
-  func twin(of file: Int32, size: Int64, isCancelled: () -> Bool) -> String? {
-    paths[size]?.first { path in
-      let other = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-      guard other >= 0 else { return false }
+  func twin(of file: Int32, size: Int64, isExecutable: Bool, isCancelled: () -> Bool) -> String? {
+    for candidate in files[size] ?? [] where candidate.isExecutable == isExecutable {
+      let other = open(candidate.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+      guard other >= 0 else { continue }
       defer { close(other) }
-      return Self.areEqual(file, other, size: size, isCancelled: isCancelled)
+      if Self.areEqual(file, other, size: size, isCancelled: isCancelled) { return candidate.path }
     }
+    return nil
   }
 
   private static func areEqual(_ one: Int32, _ other: Int32, size: Int64, isCancelled: () -> Bool) -> Bool {

@@ -152,8 +152,30 @@ final class EndpointStore: Sendable {
     }
     migrator.registerMigration("3: the configs for rollbacks") { database in
       try database.execute(sql: "ALTER TABLE endpoint ADD COLUMN previous_version INTEGER")
+      for row in try Row.fetchAll(database, sql: "SELECT id, active_version FROM endpoint") {
+        // What cannot be read is reported when the store is.
+        guard let id = try? row.decode(String.self, forColumn: "id"),
+          let active = try? row.decode(Int64.self, forColumn: "active_version")
+        else { continue }
+        try database.execute(
+          sql: "UPDATE endpoint SET previous_version = ? WHERE id = ?",
+          arguments: [Self.lastOther(before: active, of: id, database), id])
+      }
     }
     return migrator
+  }
+
+  /// The last kept config before an active one that has a model version that the active one does not have. Earlier
+  /// programs did not record whether it was ever active.
+  private static func lastOther(before active: Int64, of endpoint: String, _ database: Database) -> Int64? {
+    func models(_ version: Int64) -> Set<ModelVersionID> {
+      (try? config(version, of: endpoint, database))?.modelVersions ?? []
+    }
+    let earlier = try? Int64.fetchAll(
+      database, sql: "SELECT version FROM config WHERE endpoint_id = ? AND version < ? ORDER BY version DESC",
+      arguments: [endpoint, active])
+    let current = models(active)
+    return earlier?.first { !models($0).isSubset(of: current) }
   }
 
   private static func read(_ row: Row, into contents: inout StoreContents, _ database: Database) throws {

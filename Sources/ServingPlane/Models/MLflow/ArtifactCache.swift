@@ -103,6 +103,13 @@ struct ArtifactCache: Sendable {
     let partial = partialPath(of: file, in: version)
     // Nothing has been written of an empty file.
     if file.size == 0 { try append([], to: partial) }
+    let present = size(of: partial) ?? 0
+    guard present == file.size else {
+      // A plane that was replaced in the meantime may have written its last bytes to it.
+      remove(partial)
+      throw ModelError(
+        code: .storage, description: "\(partial) has \(present) bytes instead of \(file.size); it was removed")
+    }
     let target = folder(of: version.origin) + "/" + file.path
     guard rename(partial, target) == 0 else { throw failure("\(target) cannot be created", .last) }
   }
