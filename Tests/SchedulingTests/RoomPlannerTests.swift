@@ -224,10 +224,39 @@ private func waiting(
   @Test func `an endpoint that sleeps for another one gives its surplus up with it`() {
     var both = serving("both", places: 3)
     both.surplus = 2
+    both.surplusYielding = 2
     let plan = planner.plan([both, waiting("a", since: .zero, places: 3)], free: 0, now: .seconds(999))
     #expect(plan.givingUp == ["both"])
     let small = planner.plan([both, waiting("a", since: .zero, places: 2)], free: 0, now: .seconds(999))
     #expect(small.givingUp.isEmpty && small.shedding == ["both": 2])
+  }
+
+  @Test func `an endpoint gives up what sleeps and the surplus of what does not`() {
+    for idleFor in [Duration.seconds(9), nil] {
+      var mixed = serving("mixed", idleFor: idleFor, places: 2)
+      mixed.surplus = 1
+      mixed.yieldsLater = 3
+      let plan = planner.plan([mixed, waiting("a", since: .zero, places: 3)], free: 0, now: .seconds(999))
+      #expect(plan.givingUp == ["mixed"] && plan.shedding == ["mixed": 1])
+    }
+  }
+
+  @Test func `the surplus of a launch that may sleep is counted apart`() {
+    let set = ReplicaSet(
+      version: 1,
+      entities: [
+        EntityReplicas(entity: "m-1", launch: "one", count: 3, least: 1),
+        EntityReplicas(entity: "m-2", launch: "two", count: 2, least: 1),
+      ])
+    let replicas =
+      ["a", "b", "c"].map { Replica(id: $0, launch: "one", state: .ready) }
+      + ["d", "e"].map { Replica(id: $0, launch: "two", state: .ready) }
+    var use = RoomUse()
+    use.note([], serving: set, target: nil, replicas: replicas, now: .zero)
+    let scaling = RoomUse.Scaling(launches: ["one"], yielding: ["one"], least: ["one": 1, "two": 1])
+    let room = use.endpoint(
+      "e", replicas: replicas, scaling: scaling, isUpdating: false, idleFor: nil, servingSince: nil)
+    #expect(room.yields == 3 && room.yieldsLater == 4 && room.surplus == 3 && room.surplusYielding == 2)
   }
 
   @Test func `replicas beyond the least number are surplus, except during an update`() {

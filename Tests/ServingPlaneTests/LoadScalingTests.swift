@@ -4,11 +4,12 @@ import Testing
 
 @testable import ServingPlane
 
-/// Planes with endpoints whose number of replicas follows the load. Each replica takes one request at a time.
+/// Planes with endpoints whose number of replicas follows the load. Each replica takes one request at a time, unless a
+/// test says otherwise.
 @Suite(.serialized)
 struct LoadScalingTests {
-  private static func scaled(_ version: Int, least: Int64 = 4, most: Int64 = 8) -> JSONValue {
-    let usual = entity("hello", version, environment: ["SETPOINT_PLANE": #"{"concurrency":1}"#])
+  private static func scaled(_ version: Int, least: Int64 = 4, most: Int64 = 8, requests: Int = 1) -> JSONValue {
+    let usual = entity("hello", version, environment: ["SETPOINT_PLANE": #"{"concurrency":\#(requests)}"#])
     let concurrency: [String: JSONValue] = [
       "workload_size": "", "min_provisioned_concurrency": .int(least), "max_provisioned_concurrency": .int(most),
     ]
@@ -53,6 +54,35 @@ struct LoadScalingTests {
       let answers = try await [one, other]
       #expect(answers.map(\.sentence) == [words, words])
       _ = try await plane.wait("chat") { $0.activeEntity.deploymentMessage == single }
+      try await eventually("the surplus replica is gone") { try Self.running(data) == 1 }
+    }
+  }
+
+  @Test func `a request at a replica that the load no longer needs may take longer than an update would let it`()
+    async throws
+  {
+    let data = TestData()
+    try await withPlane(
+      data,
+      adjust: {
+        $0.scaleDownAfter = .seconds(1)
+        $0.timing.drainDeadline = .milliseconds(1)
+      }
+    ) { plane in
+      let words = (1...20).map { "w\($0)" }.joined(separator: " ")
+      _ = try await plane.register("hello", try data.model(say: words, switches: ["token_ms": 2000]))
+      _ = try await plane.create("chat", [Self.scaled(1)])
+      _ = try await plane.waitUntilSettled("chat")
+      async let one = plane.chat("chat")
+      async let other = plane.chat("chat")
+      _ = try await plane.wait("chat") { $0.activeEntity.deploymentMessage.hasPrefix("2 replicas are ready") }
+      // From now on, one replica would take both.
+      let changed = try await plane.put("chat", [Self.scaled(1, requests: 2)])
+      #expect(changed.status == 200, "\(changed.text)")
+      _ = try await plane.wait("chat") { $0.activeEntity.deploymentMessage.hasPrefix("1 replica is ready") }
+      try await Self.setPause(0, plane, data)
+      let answers = try await [one, other]
+      #expect(answers.map(\.sentence) == [words, words])
       try await eventually("the surplus replica is gone") { try Self.running(data) == 1 }
     }
   }

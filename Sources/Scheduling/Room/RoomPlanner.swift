@@ -21,6 +21,8 @@ package struct EndpointRoom: Hashable, Sendable, Identifiable {
   package var yieldsLater = 0
   /// Places of replicas that it has beyond its least number, for its load; it would give them up now if it had to.
   package var surplus = 0
+  /// Those of them that it would also give up by sleeping.
+  package var surplusYielding = 0
   /// How long it has had no request; nil while it has one.
   package var idleFor: Duration?
   /// When its config was activated or it was woken for the last time.
@@ -162,6 +164,8 @@ package struct RoomPlan: Sendable {
   private struct Source {
     let id: String
     var places: Int
+    /// Those that it gives up in either way.
+    let shared: Int
     let sleeps: Bool
   }
 
@@ -178,9 +182,9 @@ package struct RoomPlan: Sendable {
       else { return false }
       return now - since >= swapEvery
     }.sorted { ($0.servingSince ?? now, $0.id) < ($1.servingSince ?? now, $1.id) }
-    var sources = idle.map { Source(id: $0.id, places: $0.yields, sleeps: true) }
-    sources += surplus.map { Source(id: $0.id, places: $0.surplus, sleeps: false) }
-    sources += busy.map { Source(id: $0.id, places: $0.yields, sleeps: true) }
+    var sources = idle.map { Source(id: $0.id, places: $0.yields, shared: $0.surplusYielding, sleeps: true) }
+    sources += surplus.map { Source(id: $0.id, places: $0.surplus, shared: $0.surplusYielding, sleeps: false) }
+    sources += busy.map { Source(id: $0.id, places: $0.yields, shared: $0.surplusYielding, sleeps: true) }
     return sources
   }
 
@@ -193,13 +197,14 @@ package struct RoomPlan: Sendable {
       var taken: [Source] = []
       var found = places
       for candidate in candidates where candidate.id != endpoint.id && found < endpoint.lacking {
-        // Whoever sleeps gives up its surplus too.
+        // What sleeps gives up its surplus too.
         let already = (chosen + taken).reduce(0) { $0 + ($1.id == candidate.id ? $1.places : 0) }
-        guard candidate.places > already else { continue }
+        let further = candidate.places - min(already, candidate.shared)
+        guard further > 0 else { continue }
         var source = candidate
-        if !source.sleeps { source.places = min(source.places, endpoint.lacking - found) }
+        if !source.sleeps { source.places = min(further, endpoint.lacking - found) }
         taken.append(source)
-        found += source.places - (source.sleeps ? already : 0)
+        found += source.sleeps ? further : source.places
       }
       // No endpoint stops for one that still could not start, and none behind it in line gets the places.
       guard found >= endpoint.lacking else { break }

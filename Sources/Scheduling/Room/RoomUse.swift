@@ -83,8 +83,9 @@ package struct RoomUse: Hashable, Sendable {
       yields: scaling.yielding.isEmpty ? 0 : Self.standing(replicas, of: scaling.yielding) + spare,
       yieldsLater: Self.standing(replicas, of: scaling.launches) + (scaling.isComplete ? vacant : 0)
         + surplus(replicas, beyond: awake),
-      surplus: isUpdating ? 0 : surplus(replicas, beyond: scaling.least), idleFor: idleFor,
-      servingSince: servingSince, wokenAt: wokenAt)
+      surplus: isUpdating ? 0 : surplus(replicas, beyond: scaling.least),
+      surplusYielding: surplus(replicas, beyond: scaling.least.filter { scaling.yielding.contains($0.key) }),
+      idleFor: idleFor, servingSince: servingSince, wokenAt: wokenAt)
   }
 
   /// The places of replicas that serve or are about to.

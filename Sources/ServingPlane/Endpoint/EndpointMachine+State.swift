@@ -75,6 +75,12 @@ extension EndpointMachine {
     return others >= least
   }
 
+  /// Whether a launch goes on serving: a replica of it that is drained is one that the load no longer needs.
+  func keepsServing(_ launch: String) -> Bool {
+    guard record.update.target == nil, let active = record.active else { return false }
+    return active.entities.contains { $0.launch.key == launch && sleep(of: $0) == nil }
+  }
+
   /// The number of an entity's replicas that can answer requests.
   func readyCount(_ entity: PlaneEntity) -> Int {
     replicas.values.count { $0.launch == entity.launch.key && $0.state == .ready }

@@ -34,6 +34,15 @@ extension ServingEndpoints {
     for id in plan.givingUp.union(plan.shedding.keys).sorted() { await act(on: id) { $0.tick($1) } }
   }
 
+  /// How long requests may continue at a replica that is drained. Asked again at each tick, so that the replica ends
+  /// sooner once its places are needed.
+  func drainTime(of replica: String, in endpoint: String) -> Duration {
+    guard let launch = replicas[replica]?.launch.key, machines[endpoint]?.keepsServing(launch) == true,
+      waitingForRoom.isEmpty
+    else { return settings.timing.drainDeadline }
+    return max(settings.timing.surplusDrainDeadline, settings.timing.drainDeadline)
+  }
+
   /// The endpoints that wait for places.
   private var waitingForRoom: [String] {
     machines.filter { $0.value.roomUse.waitingSince != nil }.keys.sorted()

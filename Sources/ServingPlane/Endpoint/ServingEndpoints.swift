@@ -264,7 +264,7 @@ actor ServingEndpoints {
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
         gateway.drain(replica, of: id)
-        supervisor.stop(replica, .drain(settings.timing.drainDeadline))
+        supervisor.stop(replica, .drain(drainTime(of: replica, in: id)))
       case .stop(let replica): supervisor.stop(replica, .now)
       }
     }

@@ -17,6 +17,8 @@ package struct ReplicaTiming: Sendable {
   package var patience: Duration = .seconds(120)
   /// How long requests in flight may continue at a replica that is drained for a new version.
   package var drainDeadline: Duration = .seconds(600)
+  /// The same at a replica that the load no longer needs, while no endpoint waits for its places.
+  package var surplusDrainDeadline: Duration = .seconds(24 * 3600)
   /// From the request to shut down (SIGTERM) to the end by force (SIGKILL); an idle vLLM needs about half a second.
   package var terminationGrace: Duration = .seconds(5)
 
