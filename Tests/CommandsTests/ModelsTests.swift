@@ -170,12 +170,13 @@ import Testing
     #expect(sent == ["hf": "acme/tiny", "revision": "v1", "background": true])
   }
 
-  @Test(arguments: [
-    (["m"], "error: no folder is specified; pass DIR or --hf ORG/MODEL\n"),
-    (["m", "/src", "--hf", "a/b"], "error: DIR and --hf cannot be combined\n"),
-    (["m", "/src", "--revision", "v1"], "error: --revision requires --hf ORG/MODEL\n"),
-    (["m", "--hf", "a/b", "--follow-links"], "error: --follow-links requires DIR\n"),
-  ] as [([String], String)])
+  @Test(
+    arguments: [
+      (["m"], "error: no folder is specified; pass DIR or --hf ORG/MODEL\n"),
+      (["m", "/src", "--hf", "a/b"], "error: DIR and --hf cannot be combined\n"),
+      (["m", "/src", "--revision", "v1"], "error: --revision requires --hf ORG/MODEL\n"),
+      (["m", "--hf", "a/b", "--follow-links"], "error: --follow-links requires DIR\n"),
+    ] as [([String], String)])
   func `a registration needs a folder or a model of a hub`(_ arguments: [String], _ says: String) async {
     let run = await CommandRun(["models", "register"] + arguments)
     #expect(run.code == 64, "\(run)")

@@ -150,7 +150,9 @@ import Testing
       (["apply", "--timeout"], #"missing value for "--timeout <TIME>""#, #"next:  "setpoint apply --help""#),
       (["version", "it's"], #"unexpected argument "it's""#, #"next:  "setpoint version --help""#),
       (["version", "a", "b"], #"2 unexpected arguments: "a", "b""#, #"next:  "setpoint version --help""#),
-      (["completion", "ksh"], #"the value "ksh" is invalid for "<shell>""#, #"use "bash", "zsh" or "fish"; "setpoint"#),
+      (
+        ["completion", "ksh"], #"the value "ksh" is invalid for "<shell>""#, #"use "bash", "zsh" or "fish"; "setpoint"#
+      ),
       (["apply"], "no manifests are specified; use -f FILE, -f DIR, or -f - for standard input", ""),
       (["run", "--fleet", "a"], "no manifests are specified; use -f DIR or --git URL", ""),
       (["run", "-f", ".", "--git", "u", "--fleet", "a"], "-f and --git cannot be combined", ""),

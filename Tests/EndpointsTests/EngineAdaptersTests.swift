@@ -35,7 +35,8 @@ import Testing
     }
     let (a, b) = ("{name: a, model: x, version: 1}", "{name: b, model: y, version: 1}")
     #expect(try digest("\(a), \(b)") == digest("\(b), \(a)"))
-    #expect(try Set([digest(a), digest(b), digest("\(a), \(b)"), digest("{name: a, model: x, version: 2}")]).count == 4)
+    #expect(
+      try Set([digest(a), digest(b), digest("\(a), \(b)"), digest("{name: a, model: x, version: 2}")]).count == 4)
   }
 
   private static let names = "an adapter's name may contain lowercase letters, digits and \"-\""

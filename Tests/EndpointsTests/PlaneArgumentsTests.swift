@@ -142,10 +142,11 @@ import Testing
     #expect(ByteCountText.bytes(text) == bytes)
   }
 
-  @Test(arguments: [
-    (-1, "0"), (0, "0"), (1023, "1023"), (1024, "1Ki"), (1100, "1Ki"), (1536, "1.5Ki"), ((1 << 30) - 1, "1023Mi"),
-    (16_320_875_725, "15.2Gi"), (812 << 20, "812Mi"), (100 << 30, "100Gi"), (Int.max, "8388607Ti"),
-  ] as [(Int, String)])
+  @Test(
+    arguments: [
+      (-1, "0"), (0, "0"), (1023, "1023"), (1024, "1Ki"), (1100, "1Ki"), (1536, "1.5Ki"), ((1 << 30) - 1, "1023Mi"),
+      (16_320_875_725, "15.2Gi"), (812 << 20, "812Mi"), (100 << 30, "100Gi"), (Int.max, "8388607Ti"),
+    ] as [(Int, String)])
   func `a number of bytes for people has at most one decimal`(bytes: Int, text: String) {
     #expect(ByteCountText.rounded(bytes: bytes) == text)
   }

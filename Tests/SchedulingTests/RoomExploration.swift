@@ -14,9 +14,11 @@ import Testing
 
   /// In the last three, the load decides how many replicas the first endpoint has, or each of them.
   private static let worlds: [(slots: Int, scales: [Bool], counts: [Int], leasts: [Int], crashes: Int)] = [
-    (1, [true, true], [1, 1], [1, 1], 1), (1, [true, false], [1, 1], [1, 1], 1), (2, [true, true], [1, 1], [1, 1], 0),
+    (1, [true, true], [1, 1], [1, 1], 1), (1, [true, false], [1, 1], [1, 1], 1),
+    (2, [true, true], [1, 1], [1, 1], 0),
     (2, [false, true], [1, 1], [1, 1], 1), (2, [true, true], [2, 1], [2, 1], 0),
-    (2, [true, true], [2, 1], [1, 1], 0), (2, [false, true], [2, 1], [1, 1], 1), (2, [false, false], [2, 2], [1, 1], 0),
+    (2, [true, true], [2, 1], [1, 1], 0), (2, [false, true], [2, 1], [1, 1], 1),
+    (2, [false, false], [2, 2], [1, 1], 0),
   ]
 
   @Test(arguments: worlds, [true, false])

@@ -123,12 +123,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (["hf": "--token/x"], "not the name of a model"), (["hf": "../x"], "not the name of a model"),
-    (["hf": "a/b/c"], "not the name of a model"), (["hf": "a/b", "revision": "-x"], "not a valid revision"),
-    (["hf": "a/b", "revision": "../x"], "not a valid revision"), (["hf": "a/b", "source": "/x"], "not both"),
-    ([:], "source must be a folder"),
-  ] as [(JSONValue, String)])
+  @Test(
+    arguments: [
+      (["hf": "--token/x"], "not the name of a model"), (["hf": "../x"], "not the name of a model"),
+      (["hf": "a/b/c"], "not the name of a model"), (["hf": "a/b", "revision": "-x"], "not a valid revision"),
+      (["hf": "a/b", "revision": "../x"], "not a valid revision"), (["hf": "a/b", "source": "/x"], "not both"),
+      ([:], "source must be a folder"),
+    ] as [(JSONValue, String)])
   func `a name that is not a model's is refused, and nothing is started`(_ body: JSONValue, _ says: String) async throws
   {
     try await withPlane(data, adjust: adjust) { plane in
