@@ -12,7 +12,7 @@ import Testing
 
   /// `` `File` *name* (Q1, Q2) ``
   private func claims(in text: String) -> [(file: String, name: String, quirks: [Int])] {
-    text.matches(of: /`([A-Za-z]+Tests\/[A-Za-z\/]+)` \*([^*]+)\*(?: \(([Q0-9, ]+)\))?/).map { match in
+    text.matches(of: /`([A-Za-z]+Tests\/[A-Za-z+\/]+)` \*([^*]+)\*(?: \(([Q0-9, ]+)\))?/).map { match in
       let quirks = (match.3 ?? "").split(separator: ", ").compactMap { Int($0.dropFirst()) }
       return (String(match.1), String(match.2), quirks)
     }
