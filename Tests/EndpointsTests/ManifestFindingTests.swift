@@ -172,6 +172,17 @@ import Testing
       ]
     ),
     (
+      "tags: {\"a,b\": x, a=b: y, \"a:b\": z}",
+      [
+        "8:10: error: spec.tags.\"a,b\": \"a,b\" contains \",\"; a workspace refuses tag keys with . , = / "
+          + "and :; for example \"a-b\"",
+        "8:20: error: spec.tags.\"a=b\": \"a=b\" contains \"=\"; a workspace refuses tag keys with . , = / "
+          + "and :; for example \"a-b\"",
+        "8:28: error: spec.tags.\"a:b\": \"a:b\" contains \":\"; a workspace refuses tag keys with . , = / "
+          + "and :; for example \"a-b\"",
+      ]
+    ),
+    (
       "tags: {\"..a\": x, .setpoint-x: y}",
       [
         "8:10: error: spec.tags.\"..a\": \"..a\" contains \".\"; a workspace refuses tag keys with . , = / and :; "
