@@ -33,7 +33,7 @@ import Testing
       let text = manifest("model: m\nentityVersion: 7\nengine: {adapters: [\(adapters)]}")
       return try #require(read(text).manifests.first).desired().config.digest
     }
-    let (a, b) = ("{name: a, model: x, version: 1}", "{name: b, model: y, version: 1}")
+    let (a, b) = ("{name: a, model: x, version: 1}", "{name: b, model: z, version: 1}")
     #expect(try digest("\(a), \(b)") == digest("\(b), \(a)"))
     #expect(
       try Set([digest(a), digest(b), digest("\(a), \(b)"), digest("{name: a, model: x, version: 2}")]).count == 4)
@@ -92,7 +92,7 @@ import Testing
       ]
     ),
     (
-      "{name: a, model: m, version: 1}, {name: a, model: n, version: 1}",
+      "{name: a, model: m, version: 1}, {name: a, model: k, version: 1}",
       [
         "8:63: error: spec.engine.adapters[1].name: the name \"a\" is already used by spec.engine.adapters[0]; choose "
           + "another"
