@@ -125,28 +125,28 @@ import Testing
   @Test(
     arguments: [
       (
-        nil, #"[{"model":"a.t","name":"tone","version":"3"}]"#,
-        ["spec.engine.adapters[name=tone]: - -> a.t version 3 (rolling)"]
+        nil, #"[{"model":"a.s.t","name":"tone","version":"3"}]"#,
+        ["spec.engine.adapters[name=tone]: - -> a.s.t version 3 (rolling)"]
       ),
       (
-        #"[{"model":"a.b","name":"brief","version":"1"},{"model":"a.t","name":"tone","version":"3"}]"#,
-        #"[{"model":"a.n","name":"new","version":"1"},{"model":"a.t","name":"tone","version":"4"}]"#,
+        #"[{"model":"a.s.b","name":"brief","version":"1"},{"model":"a.s.t","name":"tone","version":"3"}]"#,
+        #"[{"model":"a.s.n","name":"new","version":"1"},{"model":"a.s.t","name":"tone","version":"4"}]"#,
         [
-          "spec.engine.adapters[name=brief]: a.b version 1 -> - (rolling)",
-          "spec.engine.adapters[name=new]: - -> a.n version 1 (rolling)",
-          "spec.engine.adapters[name=tone]: a.t version 3 -> a.t version 4 (rolling)",
+          "spec.engine.adapters[name=brief]: a.s.b version 1 -> - (rolling)",
+          "spec.engine.adapters[name=new]: - -> a.s.n version 1 (rolling)",
+          "spec.engine.adapters[name=tone]: a.s.t version 3 -> a.s.t version 4 (rolling)",
         ]
       ),
       (
-        #"[{"name":"tone","model":"a.t","version":"3"}]"#, #"[{"model":"a.t","name":"tone","version":"3"}]"#,
+        #"[{"name":"tone","model":"a.s.t","version":"3"}]"#, #"[{"model":"a.s.t","name":"tone","version":"3"}]"#,
         [
-          #"spec.engine.adapters: [{"name":"tone","model":"a.t","version":"3"}] -> "#
-            + #"[{"model":"a.t","name":"tone","version":"3"}] (rolling)"#
+          #"spec.engine.adapters: [{"name":"tone","model":"a.s.t","version":"3"}] -> "#
+            + #"[{"model":"a.s.t","name":"tone","version":"3"}] (rolling)"#
         ]
       ),
       (
-        "s3cret", #"[{"model":"a.t","name":"tone","version":"3"}]"#,
-        [#"spec.engine.adapters: (hidden) -> [{"model":"a.t","name":"tone","version":"3"}] (rolling)"#]
+        "s3cret", #"[{"model":"a.s.t","name":"tone","version":"3"}]"#,
+        [#"spec.engine.adapters: (hidden) -> [{"model":"a.s.t","name":"tone","version":"3"}] (rolling)"#]
       ),
     ] as [(String?, String, [String])])
   func `each changed adapter is shown with its model and version, and starts new replicas`(

@@ -144,7 +144,7 @@ import Testing
       #expect(list.map { $0["name"]?.stringValue } == ["chat"])
       let gone = try await plane.get("wiki")
       #expect(gone.status == 404)
-      #expect(gone.message.contains("'wiki'") && gone.message.contains("damaged"), "\(gone.message)")
+      #expect(gone.message.contains("\"wiki\"") && gone.message.contains("damaged"), "\(gone.message)")
       #expect(try await plane.call("POST", "/api/2.0/serving-endpoints", ["name": "wiki"]).status == 200)
       #expect(try await plane.get("wiki").status == 200)
     }
