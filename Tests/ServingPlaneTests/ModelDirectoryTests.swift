@@ -114,6 +114,7 @@ struct ModelDirectoryTests {
   }
 
   @Test func `of several registrations of one number, one succeeds`() async throws {
+    let directory = directory
     try write("x", "src/f")
     let numbers = await withTaskGroup(of: Int?.self) { group in
       for _ in 0..<8 {
@@ -126,6 +127,7 @@ struct ModelDirectoryTests {
   }
 
   @Test func `concurrent registrations each get their own number`() async throws {
+    let directory = directory
     try write("x", "src/f")
     let numbers = try await withThrowingTaskGroup(of: Int.self) { group in
       for _ in 0..<8 {
