@@ -159,13 +159,21 @@ struct ReplicaLifecycle: Sendable {
     let begun = clock.now
     var phase = record.startPhase
     var refusal: ReplicaFailure?
+    // Requests may be waiting, so the engine's health is checked often; its log, and a token after one that failed, less
+    // so.
+    let healthEvery = timing.pollEvery / 2
     var wait = timing.pollEvery
+    var logDue = begun
     while clock.now - begun < timing.startDeadline {
-      if phase < .warming {
-        let seen = StartPhase.shown(by: await logEnd())
-        await advance(&phase, to: seen)
+      if clock.now >= logDue {
+        logDue = clock.now + timing.pollEvery * 5
+        if phase < .warming {
+          let seen = StartPhase.shown(by: await logEnd())
+          await advance(&phase, to: seen)
+        }
+        await note(replica)
       }
-      await note(replica)
+      var pauseNow = healthEvery
       if await probe.isHealthy() {
         await advance(&phase, to: .warming)
         do {
@@ -180,9 +188,10 @@ struct ReplicaLifecycle: Sendable {
         } catch {
           // The response was late or broke off; the deadline decides.
         }
+        pauseNow = wait
+        wait = min(wait * 2, .seconds(1))
       }
-      guard await pause(wait) else { return .abandoned }
-      wait = min(wait * 2, .seconds(1))
+      guard await pause(pauseNow) else { return .abandoned }
     }
     let log = await logEnd()
     let cause = refusal ?? StartFailure.cause(log: log, exit: nil, program: program, engine: engine)
