@@ -1,6 +1,5 @@
 import CanonicalJSON
 import Endpoints
-import FoundationEssentials
 import Scheduling
 import ServingAPI
 
@@ -166,18 +165,11 @@ struct EndpointView {
       case .loading: "vLLM is loading the model"
       case .warming: "vLLM is warming up"
       }
-    guard let start = starts[furthest.replica], let current = start.current, current.phase == furthest.phase else {
+    // Not how long it has lasted: a message that changes all the time looks like progress.
+    guard let start = starts[furthest.replica], start.current?.phase == furthest.phase, !start.text.isEmpty else {
       return words
     }
-    // Not how long it has lasted: a message that changes all the time looks like progress.
-    let times = ["since \(Self.instant(current.since))", start.text].filter { !$0.isEmpty }.joined(separator: "; ")
-    return "\(words) (\(times))"
-  }
-
-  /// An instant as RFC 3339 in UTC. `milliseconds` is counted from 1970.
-  private static func instant(_ milliseconds: Int64) -> String {
-    let seconds = min(max(0, milliseconds / 1000), 253_402_300_799)
-    return Date.ISO8601FormatStyle().format(Date(timeIntervalSince1970: Double(seconds)))
+    return "\(words) (\(start.text))"
   }
 
   private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {
