@@ -88,8 +88,8 @@ extension QueryExchange {
       reuseBodyBuffer()
       if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers)))) }
     case (.piece(let bytes), .streaming(let stream, _)):
-      if stream.append(bytes) { record.timeToFirstToken = elapsed }
-      let written = stream.rewritten(bytes)
+      let (written, isFirstData) = stream.relay(bytes)
+      if isFirstData { record.timeToFirstToken = elapsed }
       if written.readableBytes > 0 { client.write(.body(.byteBuffer(written))) }
     case (.readComplete, .streaming(_, let exchange)):
       client.flush()

@@ -11,7 +11,7 @@ extension QueryExchange {
     let body: ByteBuffer
     if status == 200 {
       record.timeToFirstToken = elapsed
-      _ = stream.append(bytes)
+      stream.note(bytes)
       (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
       guard let written = target.isGenerate ? generated(bytes, stream) : stream.rewritten(bytes) else {
         return refuse(.unusableAnswer("it is not a chat completion", endpoint: model.endpoint.name))

@@ -28,16 +28,23 @@ final class StreamedResponse: @unchecked Sendable {
   /// Whether it is a stream whose events are those of a `generate` route.
   var isTranslated: Bool { translation != nil }
 
-  /// Takes note of a piece. Returns whether it is the first with data: a comment is not data, and vLLM sends comments
-  /// while a request waits.
-  func append(_ piece: ByteBuffer) -> Bool {
-    tail.append(piece)
-    guard !hasData, piece.getInteger(at: piece.readerIndex, as: UInt8.self) != UInt8(ascii: ":") else { return false }
-    hasData = true
-    return true
+  /// Takes note of a whole response.
+  func note(_ whole: ByteBuffer) { tail.append(whole) }
+
+  /// Takes note of a piece of a stream, and returns it as the client gets it, which may be empty, and whether it is the
+  /// first with data: a comment is not data, and vLLM sends comments while a request waits. To be called once for each
+  /// piece, in order.
+  func relay(_ piece: ByteBuffer) -> (written: ByteBuffer, isFirstData: Bool) {
+    let written = rewritten(piece)
+    // A piece shares the connection's read buffer, which is used again only if nothing refers to it.
+    let kept = isTranslated ? piece : written
+    if kept.readableBytes > 0 { tail.append(kept) }
+    let isData = piece.getInteger(at: piece.readerIndex, as: UInt8.self) != UInt8(ascii: ":")
+    defer { hasData = hasData || isData }
+    return (written, isData && !hasData)
   }
 
-  /// The piece as the client gets it; may be empty. To be called once for each piece, in order.
+  /// The response, or its next piece, as the client gets it.
   func rewritten(_ piece: ByteBuffer) -> ByteBuffer {
     translation?.translated(piece) ?? modelName?.rewritten(piece) ?? piece
   }
