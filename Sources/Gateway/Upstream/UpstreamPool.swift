@@ -50,9 +50,6 @@ final class UpstreamPool: Sendable {
     let bootstrap = ClientBootstrap(group: exchange.eventLoop)
       .connectTimeout(.nanoseconds(limits.connectTimeout.nanoseconds))
       .channelOption(.autoRead, value: false)
-      // The connection keeps its buffer while it is open, also behind a stream that is idle.
-      .channelOption(
-        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 64 << 10))
       // The replica's end of the connection is inspected before ours is closed.
       .channelOption(.allowRemoteHalfClosure, value: true)
       .channelInitializer { channel in

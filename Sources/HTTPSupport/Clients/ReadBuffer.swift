@@ -19,7 +19,7 @@ enum ReadBuffer: Hashable {
   func apply(to channel: any Channel) {
     switch self {
     case .small:
-      set(AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 1024, maximum: 4096), on: channel)
+      set(AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 4096), on: channel)
     case .large:
       set(FixedSizeRecvByteBufferAllocator(capacity: 32 << 10), on: channel)
     }
