@@ -23,7 +23,7 @@ import Testing
   }
 
   private static let swap =
-    "effect: no room for both versions: requests wait about 40 s (last start took 38 s) while replicas are replaced"
+    "effect: no room for both versions: requests wait about 40s (last start took 38s) while replicas are replaced"
   private static let usual =
     "effect: new replicas start beside the old ones; traffic switches when they are ready"
 
@@ -56,7 +56,7 @@ import Testing
 
   @Test(arguments: [
     ScriptedTransport.ScriptedResponse.error(404, "ENDPOINT_NOT_FOUND", "No API found."),
-    .error(500, "INTERNAL_ERROR", "broken"), .json(["room": "sideways"]),
+    .error(500, "INTERNAL_ERROR", "broken"),
   ])
   func `a plane that gives no forecast causes no line and no error`(answer: ScriptedTransport.ScriptedResponse)
     async throws
@@ -68,6 +68,24 @@ import Testing
       let diff = await run(["diff"], harness, forecast: ScriptedTransport([answer]))
       #expect(diff.code == 1 && diff.output.contains(Self.usual), "\(diff)")
       #expect(!diff.notes.contains("error") && !diff.output.contains("requests wait"), "\(diff)")
+    }
+  }
+
+  @Test func `a plan says no more than the forecast, and marks nothing as rolling that restarts nothing`()
+    async throws
+  {
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      try harness.write(Manifests.chat(version: "2"))
+      for answer: JSONValue in [[:], ["room": "sideways"]] {
+        let diff = await run(["diff"], harness, forecast: ScriptedTransport([.json(answer)]))
+        #expect(diff.code == 1 && !diff.output.contains("effect:"), "\(diff)")
+        #expect(diff.output.contains("[rolling]") && !diff.notes.contains("error"), "\(diff)")
+      }
+      let kept = await run(["diff"], harness, forecast: ScriptedTransport([.json(["room": "kept"])]))
+      #expect(kept.output.contains("effect: no replica is restarted"), "\(kept)")
+      #expect(!kept.output.contains("[rolling]"), "\(kept)")
     }
   }
 

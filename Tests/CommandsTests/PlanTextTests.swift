@@ -90,6 +90,7 @@ import Testing
     let lines = PlanText.lines(plan(isReady: false))
     #expect(lines.first == "~ chat: update (updating)")
     #expect(lines.contains("    waits for: an update to config version 2 in progress"), "\(lines)")
+    #expect(!lines.contains { $0.hasPrefix("    effect: ") }, "\(lines)")
     #expect(lines.contains(sent), "\(lines)")
     #expect(lines.contains("    next: wait until revision 2 is ready, then record it as good"), "\(lines)")
     let checked = PlanText.lines(plan(isReady: false, checks: [VerificationCheck(prompt: "Say hello.")]))

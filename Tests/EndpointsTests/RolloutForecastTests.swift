@@ -6,19 +6,19 @@ import Testing
     (nil, "no room for both versions: requests wait while replicas are replaced"),
     (
       .milliseconds(300),
-      "no room for both versions: requests wait about 5 s (last start took 1 s) while replicas are replaced"
+      "no room for both versions: requests wait about 5s (last start took 1s) while replicas are replaced"
     ),
     (
       .seconds(38),
-      "no room for both versions: requests wait about 40 s (last start took 38 s) while replicas are replaced"
+      "no room for both versions: requests wait about 40s (last start took 38s) while replicas are replaced"
     ),
     (
       .milliseconds(61_500),
-      "no room for both versions: requests wait about 70 s (last start took 62 s) while replicas are replaced"
+      "no room for both versions: requests wait about 1m10s (last start took 1m2s) while replicas are replaced"
     ),
     (
       .seconds(250),
-      "no room for both versions: requests wait about 5 min (last start took 4 min 10 s) while replicas are replaced"
+      "no room for both versions: requests wait about 5m (last start took 4m10s) while replicas are replaced"
     ),
   ]
 
@@ -31,7 +31,7 @@ import Testing
     for room in RolloutForecast.Room.allCases {
       let forecast = RolloutForecast(room: room, lastStart: .seconds(38))
       #expect((forecast.expectedWaitSeconds == 40) == (room == .swap))
-      #expect(forecast.effect?.contains("40 s") == (room == .swap))
+      #expect(forecast.effect?.contains("40s") == (room == .swap))
     }
   }
 
@@ -41,5 +41,8 @@ import Testing
         == "none: the plane refuses the config: it is too large")
     #expect(RolloutForecast(lastStart: .seconds(38)).effect == nil)
     #expect(RolloutForecast(room: .both).refusedEffect == nil)
+    #expect(
+      RolloutForecast(refusal: "it is too large.", failsAtOnce: true).effect
+        == "none: the plane accepts the config, but its rollout fails at once: it is too large")
   }
 }

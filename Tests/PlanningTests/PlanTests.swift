@@ -116,7 +116,7 @@ import Testing
     let words = plan.changes.map(\.consequence)
     #expect(
       words == [
-        "no room for both versions: requests wait about 40 s (last start took 38 s) while replicas are replaced",
+        "no room for both versions: requests wait about 40s (last start took 38s) while replicas are replaced",
         "new replicas start beside the old ones; traffic switches when they are ready",
         "none: the plane refuses the config: it does not fit",
       ])
@@ -125,6 +125,22 @@ import Testing
     #expect(json.first?["rollout"] == ["room": "swap", "lastStartSeconds": 38.0, "expectedWaitSeconds": 40])
     #expect(json.dropFirst().first?["rollout"] == nil)
     #expect(json.last?["rollout"] == ["refusal": "it does not fit"])
+  }
+
+  @Test func `a plan says nothing of replicas of which the plane knows nothing yet`() {
+    let plan = plan([item("a", v2, v1), item("b", v2, nil), item("c", v2, nil), item("d", v2, v1)]).with([
+      "a": RolloutForecast(), "b": RolloutForecast(room: .wait), "c": RolloutForecast(room: .start),
+      "d": RolloutForecast(room: .kept),
+    ])
+    let words = plan.changes.map(\.consequence)
+    #expect(
+      words == [
+        "",
+        "no room yet: the new replicas wait until other endpoints free some, for which idle ones that scale to zero "
+          + "stop; until then, this endpoint does not change",
+        "new replicas start; nothing that is serving changes",
+        "no replica is restarted; replicas are added or removed if their number changes",
+      ])
   }
 
   @Test func `moving traffic and changing tags restart nothing`() {

@@ -49,7 +49,8 @@ package enum PlanText {
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
     // A new endpoint has no previous values.
     let isNew = change.action == .create || change.base == .absent || change.isWithoutConfig
-    lines += fields(change.fields, palette, isNew: isNew, showsEffects: !isNew && change.action != .hold)
+    let showsEffects = !isNew && change.action != .hold && change.forecast?.room != .kept
+    lines += fields(change.fields, palette, isNew: isNew, showsEffects: showsEffects)
     if !change.consequence.isEmpty { lines.append("    effect: \(change.consequence)") }
     lines += indented(change.blockedBy ?? "", label: "waits for: ")
     if let degraded = change.degraded, !change.reason.detail.contains(degraded) {

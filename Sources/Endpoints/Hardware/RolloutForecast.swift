@@ -1,3 +1,5 @@
+internal import Durations
+
 /// What a serving plane says about a config before it is sent: whether it accepts it, and whether its machine has room
 /// for the new replicas beside the old ones. Valid only for the moment at which it was requested.
 package struct RolloutForecast: Hashable, Sendable {
@@ -9,19 +11,26 @@ package struct RolloutForecast: Hashable, Sendable {
     case part
     /// All old replicas stop before the new ones start, so requests wait.
     case swap
-    /// The new replicas wait for room that other endpoints free; the old ones serve in the meantime.
+    /// The new replicas wait for room that other endpoints free. If old ones serve, they do so in the meantime.
     case wait
+    /// No replica serves, and the new ones start at once.
+    case start
+    /// No replica is replaced.
+    case kept
   }
 
   /// Why the plane does not accept the config, or why its rollout would fail at once; nil if neither.
   package var refusal: String?
-  /// Nil if no replica that serves is replaced, or if an update is in progress.
+  /// Whether the plane accepts the config, and its rollout then fails at once because of ``refusal``.
+  package var failsAtOnce: Bool
+  /// Nil if it is not known, as while an update is in progress.
   package var room: Room?
   /// The time that the endpoint's last start took until its replica was ready; nil if unknown.
   package var lastStart: Duration?
 
-  package init(refusal: String? = nil, room: Room? = nil, lastStart: Duration? = nil) {
+  package init(refusal: String? = nil, failsAtOnce: Bool = false, room: Room? = nil, lastStart: Duration? = nil) {
     self.refusal = refusal
+    self.failsAtOnce = failsAtOnce
     self.room = room
     self.lastStart = lastStart
   }
@@ -49,22 +58,26 @@ package struct RolloutForecast: Hashable, Sendable {
         + "ones are ready"
     case .swap: return "no room for both versions: requests wait\(waitText) while replicas are replaced"
     case .wait:
-      return "no room for both versions yet: the new replicas wait until other endpoints free some, and the old ones "
-        + "serve until then"
+      return "no room yet: the new replicas wait until other endpoints free some, for which idle ones that scale to "
+        + "zero stop; until then, this endpoint does not change"
+    case .start: return "new replicas start; nothing is serving at present"
+    case .kept: return "no replica is restarted; replicas are added or removed if their number changes"
     case nil: return nil
     }
   }
 
-  /// The effect of a config that the plane does not accept; nil if it accepts it.
-  package var refusedEffect: String? { refusal.map { "none: the plane refuses the config: \($0.clause)" } }
+  /// Why the config does not become the one that serves, with who says so; nil if it may.
+  package var refusalText: String? {
+    guard let refusal else { return nil }
+    if failsAtOnce { return "the plane accepts the config, but its rollout fails at once: \(refusal.clause)" }
+    return "the plane refuses the config: \(refusal.clause)"
+  }
+
+  /// The effect of a config that does not become the one that serves; nil if it may.
+  package var refusedEffect: String? { refusalText.map { "none: \($0)" } }
 
   private var waitText: String {
     guard let wait = expectedWaitSeconds, let last = lastStartSeconds else { return "" }
-    return " about \(Self.text(wait)) (last start took \(Self.text(last)))"
-  }
-
-  private static func text(_ seconds: Int64) -> String {
-    if seconds < 120 { return "\(seconds) s" }
-    return seconds.isMultiple(of: 60) ? "\(seconds / 60) min" : "\(seconds / 60) min \(seconds % 60) s"
+    return " about \(DurationText.text(seconds: wait)) (last start took \(DurationText.text(seconds: last)))"
   }
 }

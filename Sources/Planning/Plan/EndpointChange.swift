@@ -24,10 +24,12 @@ package struct EndpointChange: Hashable, Sendable {
   /// Whether the endpoint exists but has no active config, as after a creation that failed.
   package var isWithoutConfig: Bool { if case .present(_, nil, _, _) = base { true } else { false } }
 
-  /// What the change does to what is serving now, in a sentence; empty if nothing is done.
+  /// What the change does to what is serving now, in a sentence; empty if nothing is done, or if that is not known.
   package var consequence: String {
     switch action {
-    case .create: return forecast?.refusedEffect ?? "new replicas start; nothing that is serving changes"
+    case .create:
+      if let forecast, forecast.refusal != nil || forecast.room == .wait, let effect = forecast.effect { return effect }
+      return "new replicas start; nothing that is serving changes"
     case .delete: return "the endpoint, its URL and its grants are removed"
     case .hold, .none: return ""
     case .update, .rollback, .adopt:
@@ -37,9 +39,12 @@ package struct EndpointChange: Hashable, Sendable {
       switch effect {
       case .none: return action == .adopt ? "only tags the endpoint as part of this fleet" : ""
       case .inPlace: return isTrafficOnly ? "traffic only: no replica is restarted" : "in place: nothing is restarted"
-      case .rolling where isWithoutConfig: return "new replicas start; nothing is serving at present"
       case .rolling:
-        return forecast?.effect ?? "new replicas start beside the old ones; traffic switches when they are ready"
+        if let effect = forecast?.effect { return effect }
+        if isWithoutConfig { return "new replicas start; nothing is serving at present" }
+        // What becomes of the replicas depends on the update in progress, or is not known to the plane either.
+        if forecast != nil || blockedBy != nil { return "" }
+        return "new replicas start beside the old ones; traffic switches when they are ready"
       case .recreate: return "the endpoint is deleted and recreated; it is unavailable in the meantime"
       }
     }

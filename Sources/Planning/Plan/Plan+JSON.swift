@@ -56,6 +56,7 @@ extension RolloutForecast {
     guard effect != nil else { return nil }
     var members: [String: JSONValue] = [:]
     if let refusal { members["refusal"] = .string(refusal) }
+    if failsAtOnce { members["failsAtOnce"] = .bool(true) }
     if let room { members["room"] = .string(room.rawValue) }
     if let lastStart { members["lastStartSeconds"] = .double(lastStart / .seconds(1)) }
     if let expectedWaitSeconds { members["expectedWaitSeconds"] = .int(expectedWaitSeconds) }
