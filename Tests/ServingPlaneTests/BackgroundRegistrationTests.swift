@@ -54,6 +54,9 @@ import Testing
         #expect(names["registered_models"]?.arrayValue?.map { $0["full_name"] } == ["q"])
         let refused = try await plane.create("chat", [entity("q", 1)])
         #expect(refused.status == 404, "\(refused.text)")
+        let forecast = try await plane.call(
+          "POST", "/api/setpoint/serving-endpoints/chat/forecast", ["served_entities": .array([entity("q", 1)])])
+        #expect(forecast.status == 200 && forecast.json["refusal"] == nil, "it is waited for: \(forecast.text)")
         copiers.release()
         try await eventually("the version is ready") {
           try await plane.call("GET", Self.versions + "/1").json["status"] == "READY"

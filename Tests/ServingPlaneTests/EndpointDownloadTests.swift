@@ -169,6 +169,18 @@ struct EndpointDownloadTests {
     #expect(harness.forecast(served(2)).room == .swap)
   }
 
+  @Test func `an update replaces no replica while the endpoint is scaled to zero`() throws {
+    var harness = Harness()
+    try harness.put(served(1, scalesToZero: true))
+    harness.downloaded(served(1, scalesToZero: true))
+    harness.replica("r1", became: .ready)
+    harness.givesUp = true
+    harness.tick(after: .seconds(1))
+    harness.replica("r1", became: .stopped)
+    harness.givesUp = false
+    #expect(harness.forecast(served(2, scalesToZero: true)).room == .start)
+  }
+
   @Test func `a change of traffic alone downloads nothing`() throws {
     var harness = try serving()
     try harness.put(served(1, name: "other"))

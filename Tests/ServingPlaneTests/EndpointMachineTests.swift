@@ -80,14 +80,27 @@ struct EndpointMachineTests {
     #expect(forecast(2) == RolloutForecast(room: .swap, lastStart: .seconds(38)))
     harness.freeing = 1
     #expect(forecast(2) == RolloutForecast(room: .wait, lastStart: .seconds(38)))
-    #expect(forecast(1) == RolloutForecast(lastStart: .seconds(38)), "it replaces no replica")
+    #expect(forecast(1) == RolloutForecast(room: .kept, lastStart: .seconds(38)), "it replaces no replica")
     harness.freeing = 0
     harness.places = 3
     let reason = forecast(2).refusal ?? ""
     #expect(reason.hasPrefix("served entity \"main\": not enough resources on this machine"), "\(reason)")
+    #expect(forecast(2).failsAtOnce)
     harness.places = 1
     try harness.put(served(3))
     #expect(forecast(2) == RolloutForecast(), "an update is in progress")
+  }
+
+  @Test func `a new endpoint's replicas start at once, or wait for the room that others free`() {
+    var harness = Harness()
+    let config = PlaneConfig(version: 1, startTime: 0, entities: [served(1)])
+    harness.room = 1
+    #expect(harness.machine.forecast(of: config, harness.context, lastStart: nil) == RolloutForecast(room: .start))
+    harness.room = 0
+    harness.freeing = 1
+    #expect(harness.machine.forecast(of: config, harness.context, lastStart: nil) == RolloutForecast(room: .wait))
+    harness.freeing = 0
+    #expect(harness.machine.forecast(of: config, harness.context, lastStart: nil).failsAtOnce)
   }
 
   @Test func `the reported cause is the one of the current failure`() throws {
