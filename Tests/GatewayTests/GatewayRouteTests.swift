@@ -183,7 +183,8 @@ import Testing
 
   @Test(arguments: [(16 << 20, "16 MiB"), (1000, "1000 bytes")])
   func `a refusal of a large body names the limit`(limit: Int, words: String) {
-    #expect(GatewayError.tooLarge(limit).message == "the request body is larger than \(words), the limit of this server")
+    let message = "the request body is larger than \(words), the limit of this server"
+    #expect(GatewayError.tooLarge(limit).message == message)
   }
 
   @Test func `a large body arrives whole`() async throws {
