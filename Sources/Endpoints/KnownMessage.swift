@@ -42,8 +42,11 @@ package struct KnownMessage: Hashable, Sendable {
   /// What the user can do about a failed change of an endpoint, and whether it is retried without the user: unlike a
   /// change, a failed read is not.
   package var advice: String? {
-    remedy.map { cause == .theirs ? $0 + "; the change is retried automatically" : $0 }
+    remedy.map { cause == .theirs ? $0 + Self.retryPromise : $0 }
   }
+
+  /// The end of ``advice`` on a failure that is retried.
+  package static let retryPromise = "; the change is retried automatically"
 
   /// Returns the known failure that a message reports, or nil.
   ///
@@ -143,6 +146,10 @@ package struct KnownMessage: Hashable, Sendable {
       .theirs, "a secret is missing", remedy: "create the secret", isAbsence: true,
       equivalents: ["no secret", "secret does not exist"],
       [["secret", "does not exist"], ["secret", "not found"], ["there is no secret"], ["no such secret"]]),
+    // A plane's own message says how to register the model.
+    KnownMessage(
+      .theirs, "the model version is not registered", isAbsence: true, equivalents: ["has no version"],
+      [["has no version", "the plane has no model with that name"]]),
     KnownMessage(
       .theirs, "the model version is not registered",
       remedy: "register it, or use one that exists", isAbsence: true,

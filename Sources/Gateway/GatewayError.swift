@@ -54,7 +54,7 @@ extension GatewayError {
   static func malformed(_ error: QueryBody.Malformed) -> GatewayError {
     GatewayError(
       400, "BAD_REQUEST", "invalid_request_error",
-      "the request body is not valid JSON: \(error.message), at byte \(error.offset)")
+      "the request body cannot be read: \(error.message), at byte \(error.offset)")
   }
 
   /// - Parameter findings: what is wrong with the fields of a `generate` request; each names its field.
@@ -71,9 +71,9 @@ extension GatewayError {
   }
 
   static func tooLarge(_ limit: Int) -> GatewayError {
-    GatewayError(
-      413, "BAD_REQUEST", "invalid_request_error",
-      "the request body is larger than \(limit) bytes, the limit of this server")
+    let size = limit.isMultiple(of: 1 << 20) ? "\(limit >> 20) MiB" : "\(limit) bytes"
+    return GatewayError(
+      413, "BAD_REQUEST", "invalid_request_error", "the request body is larger than \(size), the limit of this server")
   }
 
   /// - Parameter startPhase: the phase of the starting replica, if there is one.
@@ -88,14 +88,14 @@ extension GatewayError {
     case .timedOut(let wait, let waiting, true, let time):
       GatewayError(
         429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
-        "the endpoint \"\(endpoint)\" had no free replica for \(DurationText.text(wait)), and \(waiting) more requests are "
-          + "waiting; retry later, or add replicas",
+        lacking("free", endpoint: endpoint, after: wait)
+          + ", and \(waiting) more requests are waiting; retry later, or add replicas",
         retryAfter: seconds(time) ?? 1)
     case .timedOut(let wait, let waiting, false, _):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no ready replica for \(DurationText.text(wait))"
-          + (startPhase.map { " (\($0))" } ?? "") + ", and \(waiting) more requests are waiting; retry later",
+        lacking("ready", endpoint: endpoint, after: wait) + (startPhase.map { " (\($0))" } ?? "")
+          + ", and \(waiting) more requests are waiting; retry later",
         retryAfter: 5)
     case .unavailable(let reason):
       GatewayError(
@@ -118,6 +118,14 @@ extension GatewayError {
           + "retry later",
         retryAfter: 5)
     }
+  }
+
+  /// - Parameter wait: zero if the request was not to wait.
+  private static func lacking(_ what: String, endpoint: String, after wait: Duration) -> String {
+    let time = DurationText.text(wait)
+    return time == "0s"
+      ? "the endpoint \"\(endpoint)\" has no \(what) replica"
+      : "the endpoint \"\(endpoint)\" had no \(what) replica for \(time)"
   }
 
   private static func full(_ bound: QueueBound, waiting: Int, endpoint: String) -> String {
@@ -145,7 +153,8 @@ extension GatewayError {
   static func invalidMaxWait(_ text: String) -> GatewayError {
     GatewayError(
       400, "INVALID_PARAMETER_VALUE", "invalid_request_error",
-      "\"\(text)\" is not a valid X-Setpoint-Max-Wait; write a time such as 2s or 500ms, or 0 for no wait",
+      "\"\(text)\" is not a valid X-Setpoint-Max-Wait; write a time such as 2s or 500ms, in ms, s, m or h and with at "
+        + "most 9 digits, or 0 for no wait",
       param: "X-Setpoint-Max-Wait")
   }
 

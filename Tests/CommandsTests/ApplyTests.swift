@@ -158,7 +158,7 @@ import Testing
       let run = await harness.apply("--no-wait")
       #expect(run.code == 1, "\(run)")
       #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("chat: in progress"), "\(run)")
-      #expect(!run.output.contains("will be retried"), "\(run)")
+      #expect(run.output.contains("(create the secret)") && !run.output.contains("retried automatically"), "\(run)")
       let late = await harness.apply("--timeout", "30s")
       let words = "support-chat: timed out after 30s while waiting to retry: the provider's last response was: "
       #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")
@@ -224,6 +224,7 @@ import Testing
       let back = await harness.run("rollback", "support-chat", "--to", "1", "--no-wait")
       #expect(back.notes.contains("< support-chat: rollback (requested)"), "\(back)")
       #expect(back.notes.contains("revision 1 is sent when the update to config version "), "\(back)")
+      #expect(back.output.contains("    next: the config is not sent yet: the next apply or a controller "), "\(back)")
       #expect(back.notes.contains("spec.entityVersion  2 → 1"), "\(back)")
       #expect(back.notes.contains("calls: PUT /api/2.0/serving-endpoints/support-chat/config"), "\(back)")
       let planned = await harness.diff()

@@ -83,6 +83,22 @@ import Testing
     _ = board.note(waiting("chat", String(repeating: "long ", count: 50)), now: 0)
     let lines = board.lines(now: 0, size: TerminalSize(columns: 40, rows: 24), palette: .plain)
     #expect(lines.allSatisfy { $0.count < 40 })
+    #expect(lines == ["· chat  updating  0s      long long lo…"])
+  }
+
+  @Test func `a line that fits is not cut`() {
+    var board = ProgressBoard()
+    _ = board.note(waiting("chat", "replica 1 loads"), now: 0)
+    let width = "chat  updating  0s      replica 1 loads".count + 3
+    let lines = board.lines(now: 0, size: TerminalSize(columns: width, rows: 24), palette: .plain)
+    #expect(lines == ["· chat  updating  0s      replica 1 loads"])
+  }
+
+  @Test func `without a terminal, no message is cut`() {
+    var board = ProgressBoard()
+    let detail = String(repeating: "long ", count: 50) + "end"
+    #expect(board.note(waiting("chat", detail), now: 0) == "chat: updating: \(detail)")
+    #expect(board.reminder(now: 12_000) == "chat: still updating: \(detail) (12s)")
   }
 
   @Test func `with more endpoints than rows, the active ones are shown and the rest counted`() {

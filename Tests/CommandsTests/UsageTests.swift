@@ -125,6 +125,8 @@ import Testing
       (["apply", "-f", "x", "--timeout", "-5s"], #"the value "-5s" is invalid for "--timeout <TIME>""#, "90s"),
       (["rollback", "chat", "--to", "-1"], #"the value "-1" is invalid for "--to <N>""#, "write a whole number"),
       (["models", "alias", "m", "a", "x"], "<version>", "write a whole number"),
+      (["serve", "--slots", "-1"], #"the value "-1" is invalid for "--slots <N>""#, "without a sign"),
+      (["serve", "--slots", "99999999999999999999"], "--slots <N>", "at most 9223372036854775807"),
       (["apply", "-f", "x", "--write-budget", "0/m"], "--write-budget", "write a budget like 50/5m, or off"),
       (["serve", "--port", "99999"], "--port", "write a port from 0 to 65535"),
       (["serve", "--request-memory", "much"], "--request-memory", "write a number of bytes like 64Mi"),

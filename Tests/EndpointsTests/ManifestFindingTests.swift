@@ -84,8 +84,13 @@ import Testing
     ),
     (
       "rollout: {deadline: 0s}",
-      ["8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found the text \"0s\""]
+      ["8:23: error: spec.rollout.deadline: expected a duration from 1s to 1000h, found the text \"0s\""]
     ),
+    (
+      "rollout: {deadline: 1001h}",
+      ["8:23: error: spec.rollout.deadline: expected a duration from 1s to 1000h, found the text \"1001h\""]
+    ),
+    ("rollout: {deadline: 1000h}", []),
     // Engine
     (
       "engine: {gpuMemoryUtilization: 1.5}",
@@ -125,6 +130,15 @@ import Testing
       [
         "8:24: error: spec.engine.extraArgs[0]: --port is set by the plane, which must be able to reach the replica; "
           + "remove it"
+      ]
+    ),
+    (
+      "engine: {extraArgs: [--model=x, --served-model-name, m]}",
+      [
+        "8:24: error: spec.engine.extraArgs[0]: --model is not allowed: model and entityVersion say what is served; "
+          + "remove it",
+        "8:35: error: spec.engine.extraArgs[1]: --served-model-name is not allowed: requests use the endpoint's name "
+          + "as model; remove it",
       ]
     ),
     (

@@ -18,8 +18,7 @@ import Testing
     (
       "concurrency: {min: 0, max: 8}",
       [
-        "8:22: warning: spec.concurrency.min: no replica is kept ready, but scaleToZero is false; "
-          + "write scaleToZero: true, or min: 4"
+        "8:22: error: spec.concurrency.min: 0 requires scaleToZero: true; write scaleToZero: true, or min: 4"
       ]
     ),
     ("scaleToZero: true\nconcurrency: {min: 0, max: 8}", []),

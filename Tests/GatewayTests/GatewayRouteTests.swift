@@ -133,7 +133,9 @@ import Testing
       code: "RESOURCE_DOES_NOT_EXIST", words: "does not serve a model or adapter named \"tone\""),
     Refusal(body: #"{"messages":[]}"#, status: 400, code: "INVALID_PARAMETER_VALUE", words: "\"model\" is missing"),
     Refusal(body: #"{"model":"#, status: 400, code: "BAD_REQUEST", words: "at byte 9"),
-    Refusal(body: "hello", status: 400, code: "BAD_REQUEST", words: "the request body must be a JSON object"),
+    Refusal(
+      body: "hello", status: 400, code: "BAD_REQUEST",
+      words: "the request body cannot be read: it must be a JSON object, at byte 0"),
   ])
   func `a refusal explains the problem in the form of both clients`(refusal: Refusal) async throws {
     let harness = GatewayHarness()
@@ -177,6 +179,12 @@ import Testing
       }
       #expect(chunked.status == 413)
     }
+  }
+
+  @Test(arguments: [(16 << 20, "16 MiB"), (1000, "1000 bytes")])
+  func `a refusal of a large body names the limit`(limit: Int, words: String) {
+    let message = "the request body is larger than \(words), the limit of this server"
+    #expect(GatewayError.tooLarge(limit).message == message)
   }
 
   @Test func `a large body arrives whole`() async throws {

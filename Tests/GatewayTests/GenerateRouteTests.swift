@@ -73,9 +73,13 @@ import Testing
     (#"{"prompt":""}"#, #""prompt" must be a non-empty string"#),
     (#"{"prompt":["Hello"]}"#, #""prompt" must be a non-empty string"#),
     (#"{"prompt":"x","system_message":1}"#, #""system_message" must be a string"#),
-    (#"{"prompt":"x","max_tokens":0}"#, #""max_tokens" must be an integer of at least 1"#),
-    (#"{"prompt":"x","max_tokens":1.5}"#, #""max_tokens" must be an integer of at least 1"#),
-    (#"{"prompt":"x","max_tokens":"8"}"#, #""max_tokens" must be an integer of at least 1"#),
+    (#"{"prompt":"x","max_tokens":0}"#, #""max_tokens" must be an integer from 1 to 9223372036854775807"#),
+    (
+      #"{"prompt":"x","max_tokens":99999999999999999999999}"#,
+      #""max_tokens" must be an integer from 1 to 9223372036854775807"#
+    ),
+    (#"{"prompt":"x","max_tokens":1.5}"#, #""max_tokens" must be an integer from 1 to 9223372036854775807"#),
+    (#"{"prompt":"x","max_tokens":"8"}"#, #""max_tokens" must be an integer from 1 to 9223372036854775807"#),
     (#"{"prompt":"x","temperature":-0.1}"#, #""temperature" must be a number from 0 to 2"#),
     (#"{"prompt":"x","temperature":2.1}"#, #""temperature" must be a number from 0 to 2"#),
     (#"{"prompt":"x","temperature":"hot"}"#, #""temperature" must be a number from 0 to 2"#),
@@ -89,8 +93,8 @@ import Testing
     (#"{"prompt":"x","model":"m"}"#, #"unknown field "model"; known fields: "prompt", "system_message", "max_tokens""#),
     (
       #"{"messages":[],"max_tokens":0,"top_p":1}"#,
-      #""prompt" is missing: it must be a non-empty string; "max_tokens" must be an integer of at least 1; "#
-        + #"unknown fields "messages", "top_p"; known fields: "prompt""#
+      #""prompt" is missing: it must be a non-empty string; "max_tokens" must be an integer from 1 to "#
+        + #"9223372036854775807; unknown fields "messages", "top_p"; known fields: "prompt""#
     ),
   ]
 

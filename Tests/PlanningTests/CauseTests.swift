@@ -145,6 +145,7 @@ import Testing
     (CallResult.Failure.notFound, "Model version 'main.support.qwen3' 2 does not exist."),
     (.notFound, "Registered model 'main.support.qwen3' does not exist."),
     (.notFound, "model \"hello\" has no version 2: it has 1"),
+    (.notFound, "model \"hello\" has no version 2: the plane has no model with that name; register it with \"x\""),
     (.refused, "main.support.qwen3 version 2 does not exist"),
     (.refused, "environment_vars: no secret llm/hf on this plane; write its value to /d/secrets/llm/hf"),
     (.refused, "environment_vars: there is no secret llm/hf on this plane; write it"),

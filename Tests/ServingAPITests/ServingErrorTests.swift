@@ -217,6 +217,15 @@ import Testing
     #expect(change?.advice == advice + "; the change is retried automatically")
   }
 
+  @Test func `a plane's message that says how to register a model comes without further advice`() async {
+    let words =
+      "model \"m\" has no version 1: the plane has no model with that name; register it with "
+      + "\"setpoint models register m DIR\""
+    let missing = ScriptedTransport.ScriptedResponse.error(404, "RESOURCE_DOES_NOT_EXIST", words)
+    let change = await error(missing, APICall("PUT", "/api/2.0/serving-endpoints/\("x")/config"))
+    #expect(change?.serverMessage == words && change?.advice == nil, "\(change?.advice ?? "")")
+  }
+
   @Test(arguments: [
     (HTTPClientError.Code.connect, ServingError.Kind.network), (.resolve, .network), (.connectionLost, .network),
     (.timeout(.idle), .timeout), (.timeout(.connect), .timeout), (.tls, .untrustedServer),

@@ -93,6 +93,12 @@ struct EngineFlagRuleTests {
   ])
   func `other flags are accepted`(_ words: [String]) { #expect(EngineFlagRule.finding(words) == nil) }
 
+  @Test func `the model is refused as the version's own`() {
+    #expect(
+      EngineFlagRule.finding(["--model", "/x"])
+        == "the engine flag --model is not allowed: the model version says which model the engine loads; remove it")
+  }
+
   @Test func `a variable that belongs to the plane is refused without advice to rename it`() {
     #expect(
       EnvironmentRule.finding(["TMPDIR": "/x"], isAdministrator: true)

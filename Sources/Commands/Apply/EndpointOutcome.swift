@@ -64,17 +64,13 @@ struct EndpointOutcome: Sendable {
       (why, next, done) = (waiting.why, waiting.next, nil)
     case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
       title = "failed"
-      why = result.last?.decision.degraded ?? reason.detail
+      why = Self.lastFailure(reason, result)
       next = Self.nextAfterFailure(result) ?? "the call is not retried; fix the cause, then run the command again"
       done = nil
     case .underWay(let reason, timeIsOver: false):
       title = "in progress"
       why = reason.detail.isEmpty ? reason.code.text : reason.detail
-      // Only `apply` has manifests to suggest.
-      next =
-        request == .plan
-        ? "\"setpoint apply -f ...\" waits for it and records the result, unless a controller does"
-        : "\"setpoint wait \(result.name)\" waits for it; the next apply or a controller records the result"
+      next = Self.nextInProgress(result, request)
       done = nil
     case .interrupted:
       title = "interrupted"
@@ -114,7 +110,7 @@ struct EndpointOutcome: Sendable {
     let goOn = "run the same command to resume"
     switch reason.code {
     case .retrying:
-      let words = result.last?.decision.degraded ?? reason.detail
+      let words = lastFailure(reason, result)
       let isAnswer = result.last?.recorded.memory.attempt?.refusal != nil
       return (
         "waiting to retry",
@@ -134,6 +130,26 @@ struct EndpointOutcome: Sendable {
         "it continues at the provider; \(goOn)"
       )
     }
+  }
+
+  /// Returns the last failure's message. It does not promise a retry: the command ends.
+  private static func lastFailure(_ reason: Reason, _ result: ConvergenceResult) -> String {
+    (result.last?.decision.degraded ?? reason.detail).replacing(KnownMessage.retryPromise, with: "")
+  }
+
+  /// Returns what to do about a change that continues after the command.
+  private static func nextInProgress(_ result: ConvergenceResult, _ request: RequestedChange) -> String {
+    // Only `apply` has manifests to suggest.
+    guard request != .plan else {
+      return "\"setpoint apply -f ...\" waits for it and records the result, unless a controller does"
+    }
+    if let decision = result.last?.decision, decision.blockedBy != nil,
+      decision.operations.contains(where: { $0.kind == .config })
+    {
+      return "the config is not sent yet: the next apply or a controller sends it after the update, and "
+        + "\"setpoint wait \(result.name)\" does not"
+    }
+    return "\"setpoint wait \(result.name)\" waits for it; the next apply or a controller records the result"
   }
 
   /// Returns what to do after a failed call if something may still be in progress; nil: nothing is.

@@ -22,7 +22,7 @@ extension UsageProblem {
     case "N/TIME": "write a budget like 50/5m, or off"
     case "BYTES": "write a number of bytes like 64Mi or 1G"
     case "PORT": "write a port from 0 to 65535"
-    case "N", "version": "write a whole number"
+    case "N", "version": "write a whole number without a sign, at most \(Int.max)"
     case "HOST:PORT", "HOST[:PORT]": "write an address like 127.0.0.1:7387"
     default: nil
     }

@@ -25,7 +25,7 @@ struct GenerateRequest: Hashable, Sendable {
     do throws(QueryBody.Malformed) { reader = try FieldReader(bytes) } catch { throw .malformed(error) }
     let text = reader.read(.prompt, "a non-empty string", isRequired: true, \.stringValue) { !$0.isEmpty }
     systemMessage = reader.read(.systemMessage, "a string", \.stringValue)
-    maxTokens = reader.read(.maxTokens, "an integer of at least 1", \.intValue) { $0 >= 1 }
+    maxTokens = reader.read(.maxTokens, Self.maxTokensRule, \.intValue) { $0 >= 1 }
     temperature = reader.read(.temperature, "a number from 0 to 2", \.doubleValue) { $0 >= 0 && $0 <= 2 }
     metadata = reader.read(.metadata, Self.metadataRule, Self.shortTexts) ?? [:]
     isStream = reader.read(.stream, "true or false", \.boolValue) ?? false
@@ -48,6 +48,8 @@ struct GenerateRequest: Hashable, Sendable {
     }
     return .object(members)
   }
+
+  private static let maxTokensRule = "an integer from 1 to \(Int64.max)"
 
   /// The bounds of OpenAI's `metadata`, in bytes: it is kept in the request's record.
   private static let maxMetadata = (count: 16, key: 64, value: 512)

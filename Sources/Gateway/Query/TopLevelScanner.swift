@@ -18,7 +18,7 @@ struct TopLevelScanner {
   mutating func object() throws(QueryBody.Malformed) -> [(key: String, QueryBody.Member)] {
     var members: [(key: String, QueryBody.Member)] = []
     skipSpace()
-    guard take(UInt8(ascii: "{")) else { throw failure("the request body must be a JSON object") }
+    guard take(UInt8(ascii: "{")) else { throw failure("it must be a JSON object") }
     skipSpace()
     if !take(UInt8(ascii: "}")) {
       repeat {

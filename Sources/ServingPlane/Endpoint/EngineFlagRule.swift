@@ -42,6 +42,7 @@ enum EngineFlagRule {
   }
 
   private static func reason(_ flag: Flag, value: String) -> String? {
+    if flag.isMeant("--model") { return "the model version says which model the engine loads" }
     if planes.contains(where: flag.isMeant) { return "the serving plane sets it to reach the replica" }
     if flag.isMeant("--device-ids") { return "the serving plane assigns the devices of a replica" }
     if loadsCode.contains(where: flag.isMeant) {
@@ -77,7 +78,7 @@ enum EngineFlagRule {
   }
 
   private static let planes = [
-    "--host", "--port", "--uds", "--api-key", "--model", "--root-path", "--headless", "--grpc", "--grpc-port",
+    "--host", "--port", "--uds", "--api-key", "--root-path", "--headless", "--grpc", "--grpc-port",
     "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--enable-ssl-refresh", "--ssl-cert-reqs", "--ssl-ciphers",
     "--data-parallel-supervisor-port", "--api-server-count",
   ]

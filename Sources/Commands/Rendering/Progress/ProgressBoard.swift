@@ -111,7 +111,7 @@ package struct ProgressBoard: Sendable {
         "\(progress.endpoint.padded(to: nameWidth))  \(progress.state.padded(to: stateWidth))  "
         + "\(elapsed.padded(to: 6))  \(progress.detail)"
       let mark = palette.paint(progress.phase.mark.text, progress.phase.mark.style)
-      return mark + " " + String(text.prefix(max(10, size.columns - 3))).trimmedEnd
+      return mark + " " + Self.cut(text.trimmedEnd, to: max(10, size.columns - 3))
     }
     if rows.count > shown.count { lines.append(palette.paint("  and \(rows.count - shown.count) more", .muted)) }
     return lines
@@ -123,7 +123,7 @@ package struct ProgressBoard: Sendable {
     guard let first = waiting.first, now - lastSaid >= Self.quiet else { return nil }
     lastSaid = now
     guard waiting.count > 1 else {
-      let detail = Self.shortened(first.progress.detail)
+      let detail = first.progress.detail
       return
         "\(first.progress.endpoint): still \(first.progress.state.lowercased())\(detail.isEmpty ? "" : ": \(detail)") "
         + "(\(TimeText.span(seconds: (now - first.began) / 1000)))"
@@ -135,8 +135,8 @@ package struct ProgressBoard: Sendable {
     return "still waiting for \(waiting.count) endpoints: \(named.joined(separator: ", "))\(rest)"
   }
 
-  private static func shortened(_ detail: String) -> String {
-    detail.count <= 80 ? detail : "\(detail.prefix(79))…"
+  private static func cut(_ text: String, to width: Int) -> String {
+    text.count <= width ? text : "\(String(text.prefix(width - 1)).trimmedEnd)…"
   }
 
   /// The unfinished endpoints, in the order in which they started.

@@ -37,10 +37,9 @@ struct EntityDecoder {
   }
 
   private mutating func report(
-    _ location: SourceLocation, _ path: String, severity: Finding.Severity = .error, _ message: String,
-    _ suggestion: String? = nil
+    _ location: SourceLocation, _ path: String, _ message: String, _ suggestion: String? = nil
   ) {
-    let finding = Finding(severity, at: location, path: path, message, suggestion: suggestion)
+    let finding = Finding(.error, at: location, path: path, message, suggestion: suggestion)
     // A shared field can conflict with several entities; it is reported once.
     if !findings.contains(finding) { findings.append(finding) }
   }
@@ -95,9 +94,7 @@ struct EntityDecoder {
       report(location, path, "min is \(least) and max is \(most); min must not exceed max")
     }
     if least == 0, !scaleToZero, let location = bounds.location(of: "min") {
-      report(
-        location, path + ".min", severity: .warning, "no replica is kept ready, but scaleToZero is false",
-        "write scaleToZero: true, or min: 4")
+      report(location, path + ".min", "0 requires scaleToZero: true", "write scaleToZero: true, or min: 4")
     }
     return ProvisionedConcurrency(min: least, max: most)
   }

@@ -79,7 +79,8 @@ extension RecordReader {
     if case .integer(let value) = scalar.kind, value > 0 {
       return wrong(node, expected: DurationText.expectation, suggestion: "add a unit: \(value)s or \(value)m")
     }
-    return wrong(node, expected: DurationText.expectation)
+    let isOutOfRange = scalar.kind == .string && DurationText.seconds(scalar.text) != nil
+    return wrong(node, expected: isOutOfRange ? "a duration from 1s to 1000h" : DurationText.expectation)
   }
 
   private mutating func bytes(_ scalar: YAMLScalar, _ node: YAMLNode, _ range: ClosedRange<Int>) -> FieldValue? {

@@ -65,8 +65,14 @@ package struct EngineArguments: Sendable, Hashable {
     {
       return Fault("\(flag) has its own field", suggestion: "write engine.\(field)")
     }
-    if ["--host", "--port", "--uds", "--model", "--served-model-name", "--api-key"].contains(flag) {
+    switch flag {
+    case "--host", "--port", "--uds", "--api-key":
       return Fault("\(flag) is set by the plane, which must be able to reach the replica", suggestion: "remove it")
+    case "--model":
+      return Fault("\(flag) is not allowed: model and entityVersion say what is served", suggestion: "remove it")
+    case "--served-model-name":
+      return Fault("\(flag) is not allowed: requests use the endpoint's name as model", suggestion: "remove it")
+    default: break
     }
     if argument.contains(where: \.isWhitespace), !argument.contains("=") {
       return Fault("\(flag.prefix { !$0.isWhitespace }) and its value are in one item", suggestion: "write two items")
