@@ -104,8 +104,8 @@ package struct Preflight: Sendable {
   /// Returns why a plane would not accept the config; nil if it would, or is not asked.
   private func acceptance(_ name: String, _ config: EndpointConfig) async throws -> PreflightFinding? {
     do {
-      guard let refusal = try await sources.forecast(name, config)?.refusal else { return nil }
-      return rules.preflight(.planeAccepts, "the plane refuses the config: \(refusal.clause)")
+      guard let text = try await sources.forecast(name, config)?.refusalText else { return nil }
+      return rules.preflight(.planeAccepts, text)
     } catch {
       return try notChecked(.planeAccepts, error)
     }
