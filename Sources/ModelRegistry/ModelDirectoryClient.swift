@@ -84,3 +84,8 @@ package struct ModelDirectoryClient: Sendable {
     _ = try await client.json(call)
   }
 }
+
+extension ServingError {
+  /// Whether a registration was canceled while its caller waited for it.
+  package var isCanceledRegistration: Bool { errorCode == "ABORTED" }
+}

@@ -156,6 +156,41 @@ import Testing
     for command in ["models list m", "models delete m --version 3", "models alias m champion 3"] {
       #expect(run.notes.contains("\"setpoint \(command)\""), "\(run)")
     }
+    #expect(run.notes.contains("once it is READY, run \"setpoint models alias"), "\(run)")
+  }
+
+  @Test func `on a terminal, the message of an interrupted register stays`() async {
+    let network = ScriptedTransport([Self.pending(5)])
+    let run = await CommandRun(
+      ["models", "register", "m", "/src"], transport: network.transport, isLive: true,
+      interruption: {
+        // The progress line has been drawn by then.
+        while network.requests.count < 3 { await Task.yield() }
+        return true
+      })
+    #expect(run.code == 130, "\(run)")
+    let message = run.notes.firstRange(of: "interrupted; the registration of m version 3")
+    let rest = message.map { run.notes[$0.lowerBound...] } ?? ""
+    #expect(!rest.isEmpty && !rest.contains("\u{1B}"), "\(run)")
+  }
+
+  @Test func `a registration that is canceled while its first response is awaited is not sent again`() async {
+    let network = ScriptedTransport([.error(409, "ABORTED", "the registration was canceled; nothing was kept")])
+    let run = await CommandRun(["models", "register", "m", "/src"], transport: network.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("error: the registration of m was canceled\n"), "\(run)")
+    #expect(network.requests.count == 1)
+  }
+
+  @Test func `a number that is being registered is not called taken`() async {
+    let network = ScriptedTransport([
+      .error(409, "RESOURCE_CONFLICT", "version 1 of model \"m\" is being registered")
+    ])
+    let run = await CommandRun(["models", "register", "m", "/src", "--version", "1"], transport: network.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("error: m cannot be registered now\n"), "\(run)")
+    #expect(run.notes.contains("why:   version 1 of model \"m\" is being registered\n"), "\(run)")
+    #expect(!run.notes.contains("already has version"), "\(run)")
   }
 
   @Test func `a model of a hub is registered by its name`() async {
@@ -198,6 +233,17 @@ import Testing
       ["models", "delete", "m", "--version", "3", "-o", "json"],
       transport: ScriptedTransport([Self.plane, .json(answer)]).transport)
     #expect((try? JSONValue(parsing: json.output))?["freedBytes"] == 2_147_483_648, "\(json)")
+  }
+
+  @Test func `the deletion of a version that is being registered is reported as a canceled registration`() async {
+    let answer: JSONValue = [
+      "model_name": "m", "version": 3, "freed_bytes": 0, "model_deleted": true, "registration_canceled": true,
+    ]
+    let run = await CommandRun(
+      ["models", "delete", "m", "--version", "3"],
+      transport: ScriptedTransport([Self.plane, .json(answer)]).transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == "m version 3: registration canceled\n")
   }
 
   @Test func `a version that is needed is not deleted, and the endpoints are named`() async {

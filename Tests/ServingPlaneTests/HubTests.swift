@@ -14,12 +14,13 @@ import Testing
   private static let versions = "/api/2.1/unity-catalog/models/tiny/versions"
   private static let token = "hf_0123456789abcdef"
 
-  /// Downloads in two steps: the first breaks off while the file `broken` exists.
+  /// Downloads in two steps: the first breaks off while the file `broken` exists, and does not end while `stuck` does.
   private static let script = """
     #!/bin/sh
     cache="$4/models--acme--tiny"
     echo "token=$HF_TOKEN endpoint=$HF_ENDPOINT offline=$HF_HUB_OFFLINE $1 $2 $3 $5 $6" >> "$HF_DOUBLE/calls"
     mkdir -p "$cache/blobs" "$cache/refs" "$cache/snapshots/abc123"
+    if [ -e "$HF_DOUBLE/stuck" ]; then exec sleep 600; fi
     if [ -e "$HF_DOUBLE/broken" ]; then
       printf wei > "$cache/blobs/weights.incomplete"
       echo "Downloading" >&2
@@ -103,6 +104,23 @@ import Testing
       #expect(answer.json["version"] == 1)
       #expect(calls.last == "resumed", "\(calls)")
       #expect(try downloads() == [])
+    }
+  }
+
+  @Test func `a registration that is deleted while its caller waits is answered as canceled, not as to be retried`()
+    async throws
+  {
+    try Data().write(to: URL(filePath: data.path + "/stuck"))
+    try await withPlane(data, adjust: adjust) { plane in
+      async let waiting = plane.call("POST", Self.versions, ["hf": "acme/tiny"])
+      try await eventually("the registration has begun") {
+        try await plane.call("GET", Self.versions + "/1").json["status"] == "PENDING_REGISTRATION"
+      }
+      let deleted = try await plane.call("DELETE", Self.versions + "/1")
+      #expect(deleted.status == 200 && deleted.json["registration_canceled"] == true, "\(deleted.text)")
+      let answer = try await waiting
+      #expect(answer.status == 409 && answer.code == "ABORTED", "\(answer.text)")
+      #expect(try await plane.call("GET", Self.versions + "/1").status == 404)
     }
   }
 

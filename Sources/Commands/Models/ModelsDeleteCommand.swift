@@ -35,7 +35,11 @@ struct ModelsDeleteCommand: AsyncParsableCommand {
       return try console.json([
         "kind": "DeletedModelVersion", "model": .string(name), "version": .int(version),
         "freedBytes": .int(deleted.freedBytes), "modelDeleted": .bool(deleted.isModelDeleted),
+        "registrationCanceled": .bool(deleted.isRegistrationCanceled),
       ])
+    }
+    guard !deleted.isRegistrationCanceled else {
+      return try console.result("\(name) version \(version): registration canceled")
     }
     let freed = ByteCountText.rounded(bytes: Int(clamping: deleted.freedBytes))
     let last = deleted.isModelDeleted ? " (the last version, so the model too)" : ""

@@ -87,6 +87,14 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       throw ErrorReport(
         version.map { "\(name) already has version \($0)" } ?? "\(name) already has this version", place: error.call,
         why: error.serverMessage, next: version == nil ? "run the command again" : "omit --version to get the next one")
+    } catch let error as ServingError where error.isCanceledRegistration {
+      throw ErrorReport(
+        "the registration of \(name) was canceled", place: error.call, why: error.serverMessage,
+        next: "register it again if this was not intended")
+    } catch let error as ServingError where error.kind == .conflict {
+      throw ErrorReport(
+        "\(name) cannot be registered now", place: error.call, why: error.serverMessage,
+        next: "\"setpoint models list\" shows the progress of registrations")
     }
   }
 

@@ -55,6 +55,12 @@ extension WireModelVersion {
 
 /// Follows a registration that a plane carries out, until it ends or the user interrupts.
 struct RegistrationFollower: Sendable {
+  private enum Outcome: Sendable {
+    case ended(WireModelVersion)
+    case interrupted
+    case notInterrupted
+  }
+
   let model: String
   let connection: Connection
   /// The alias to set after it.
@@ -71,21 +77,25 @@ struct RegistrationFollower: Sendable {
   func finish(_ version: WireModelVersion) async throws -> WireModelVersion {
     guard version.status == .pendingRegistration, let number = version.version else { return try servable(version) }
     let context = CommandContext.current
-    return try await withThrowingTaskGroup(of: WireModelVersion?.self) { group in
-      group.addTask { try await follow(version, number, context) }
-      group.addTask {
-        if await context.interruption() {
-          context.console.note(interrupted(number))
-          throw CancellationError()
-        }
-        return nil
-      }
+    let ended = try await withThrowingTaskGroup(of: Outcome.self) { group -> WireModelVersion? in
+      group.addTask { .ended(try await follow(version, number, context)) }
+      group.addTask { await context.interruption() ? .interrupted : .notInterrupted }
       defer { group.cancelAll() }
-      while let ended = try await group.next() {
-        if let ended { return try servable(ended) }
+      while let outcome = try await group.next() {
+        switch outcome {
+        case .ended(let version): return version
+        case .interrupted: return nil
+        case .notInterrupted: continue
+        }
       }
       throw CancellationError()
     }
+    guard let ended else {
+      // The progress line has been erased by now, which would otherwise erase this message.
+      context.console.note(interrupted(number))
+      throw CancellationError()
+    }
+    return try servable(ended)
   }
 
   private func follow(
@@ -129,7 +139,8 @@ struct RegistrationFollower: Sendable {
 
   private func interrupted(_ number: Int64) -> String {
     let name = ShellWord.quoted(model)
-    let end = alias.map { "; then run \"setpoint models alias \(name) \(ShellWord.quoted($0)) \(number)\"" } ?? ""
+    let end =
+      alias.map { "; once it is READY, run \"setpoint models alias \(name) \(ShellWord.quoted($0)) \(number)\"" } ?? ""
     return "interrupted; the registration of \(model) version \(number) continues on the plane: "
       + "\"setpoint models list \(name)\" shows it, \"setpoint models delete \(name) --version \(number)\" cancels it"
       + end

@@ -4,21 +4,26 @@ package import CanonicalJSON
 package struct WireDeletedVersion: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
-  package init(modelName: String, version: Int64, freedBytes: Int64, isModelDeleted: Bool) {
+  package init(
+    modelName: String, version: Int64, freedBytes: Int64, isModelDeleted: Bool, isRegistrationCanceled: Bool = false
+  ) {
     self.members = [
       "model_name": .string(modelName), "version": .int(version), "freed_bytes": .int(freedBytes),
-      "model_deleted": .bool(isModelDeleted),
+      "model_deleted": .bool(isModelDeleted), "registration_canceled": .bool(isRegistrationCanceled),
     ]
   }
 
   package static let fields: [String: WireField] = [
     "model_name": .text, "version": .textOrNumber, "freed_bytes": .number, "model_deleted": .flag,
+    "registration_canceled": .flag,
   ]
 
   /// The number of bytes that the deletion freed: hard-linked weights free nothing while another link exists.
   package var freedBytes: Int64 { self[number: "freed_bytes"] ?? 0 }
   /// Whether it was the last version, so that the model is gone too.
   package var isModelDeleted: Bool { self[flag: "model_deleted"] ?? false }
+  /// Whether the version was being registered, and the registration was canceled.
+  package var isRegistrationCanceled: Bool { self[flag: "registration_canceled"] ?? false }
 }
 
 /// The body of `POST …/models:gc`, the plane's own call: removes files that belong to no version.

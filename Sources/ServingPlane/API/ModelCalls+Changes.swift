@@ -33,6 +33,9 @@ extension ModelCalls {
     await registration.waitUntilEnded(atMost: sent.isBackground ? Self.briefWait : nil)
     switch registration.result {
     case .success(let version)?: return .json(wire(version).json)
+    case .failure(let error)? where error.code == .cancelled && registration.isDeleted:
+      // As unavailable, the client would send it again.
+      throw APIError(status: 409, code: "ABORTED", message: error.description)
     case .failure(let error)?: throw APIError(error)
     // It takes long, or the plane is stopping.
     case nil: return .json(wire(registration).json)
@@ -135,13 +138,15 @@ extension ModelCalls {
     if let finding = ModelName.finding(name) { throw APIError.invalid(finding) }
     guard let value = Int(number) else { throw APIError.invalid("\"\(number)\" is not a valid version number") }
     if let registration = registrations.registration(name, value) {
+      let wasInProgress = registration.result == nil
       await registrations.remove(registration)
       // One that ended before it could be canceled is a version like any other.
-      if registration.failure != nil {
+      if let failure = registration.failure {
         let isModelDeleted = await BlockingWork.brief.run { [models] in models.numbers(name).isEmpty }
         return .json(
           WireDeletedVersion(
-            modelName: name, version: Int64(value), freedBytes: 0, isModelDeleted: isModelDeleted
+            modelName: name, version: Int64(value), freedBytes: 0, isModelDeleted: isModelDeleted,
+            isRegistrationCanceled: wasInProgress && failure.code == .cancelled
           ).json)
       }
     }

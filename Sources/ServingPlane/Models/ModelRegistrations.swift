@@ -74,7 +74,7 @@ final class ModelRegistrations: Sendable {
 
   /// Cancels a registration and waits for its end, or forgets a failed one.
   func remove(_ registration: ModelRegistration) async {
-    registration.cancel()
+    registration.delete()
     await registration.waitUntilEnded()
     state.withLock { state in state.listed.removeAll { $0 === registration } }
   }
@@ -98,9 +98,12 @@ final class ModelRegistrations: Sendable {
     switch result {
     case .success: log.info("model version registered", metadata: about)
     case .failure(let error):
-      log.warning(
-        "the registration of a model version failed; nothing of it was kept",
-        metadata: about.merging(["error": "\(error)"]) { $1 })
+      let facts = about.merging(["error": "\(error)"]) { $1 }
+      if error.code == .cancelled {
+        log.info("the registration of a model version was canceled", metadata: facts)
+      } else {
+        log.warning("the registration of a model version failed", metadata: facts)
+      }
     }
     models.release(registration.reservation)
     state.withLock { state in
@@ -128,6 +131,7 @@ final class ModelRegistration: Sendable {
   private let ended = Latch()
   private let outcome = Mutex<Result<ModelVersion, ModelError>?>(nil)
   private let cancellation = Atomic(false)
+  private let deletion = Atomic(false)
   private let done = Atomic<Int64>(0)
   /// -1 while it is unknown.
   private let total: Atomic<Int64>
@@ -169,9 +173,18 @@ final class ModelRegistration: Sendable {
 
   // MARK: Its end
 
-  var isCancelled: Bool { cancellation.load(ordering: .relaxed) }
+  var isCancelled: Bool { cancellation.load(ordering: .acquiring) }
 
-  func cancel() { cancellation.store(true, ordering: .relaxed) }
+  /// Whether it was canceled on request, as opposed to the end of the plane.
+  var isDeleted: Bool { deletion.load(ordering: .acquiring) }
+
+  func cancel() { cancellation.store(true, ordering: .releasing) }
+
+  /// Cancels it on request.
+  fileprivate func delete() {
+    deletion.store(true, ordering: .releasing)
+    cancel()
+  }
 
   /// The version, or why there is none; nil while the registration is in progress.
   var result: Result<ModelVersion, ModelError>? { outcome.withLock { $0 } }
