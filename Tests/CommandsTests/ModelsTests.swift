@@ -81,6 +81,16 @@ import Testing
     #expect(taken.notes.contains("next:  omit --version to get the next one"), "\(taken)")
   }
 
+  @Test func `an alias for a version that is being registered is refused with what to wait for`() async {
+    let why = "version 1 of model \"m\" is being registered; set the alias once it is READY"
+    let network = ScriptedTransport([.error(409, "RESOURCE_CONFLICT", why)])
+    let run = await CommandRun(["models", "alias", "m", "prod", "1"], transport: network.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("error: m@prod cannot be set now\n"), "\(run)")
+    #expect(run.notes.contains("why:   \(why)\n"), "\(run)")
+    #expect(run.notes.contains("next:  \"setpoint models list m\" shows the progress\n"), "\(run)")
+  }
+
   // MARK: Sizes and progress
 
   private static let plane = ScriptedTransport.ScriptedResponse.json(["served_by": "setpoint"])

@@ -57,6 +57,10 @@ import Testing
         let forecast = try await plane.call(
           "POST", "/api/setpoint/serving-endpoints/chat/forecast", ["served_entities": .array([entity("q", 1)])])
         #expect(forecast.status == 200 && forecast.json["refusal"] == nil, "it is waited for: \(forecast.text)")
+        let alias = try await plane.call("PUT", "/api/2.1/unity-catalog/models/q/aliases/prod", ["version_num": 1])
+        #expect(alias.status == 409 && alias.message.contains("set the alias once it is READY"), "\(alias.text)")
+        let again = try await plane.call("POST", Self.versions, ["source": .string(source), "version": 1])
+        #expect(again.status == 409 && again.code == "RESOURCE_CONFLICT", "\(again.text)")
         copiers.release()
         try await eventually("the version is ready") {
           try await plane.call("GET", Self.versions + "/1").json["status"] == "READY"

@@ -151,7 +151,7 @@ import Testing
     #expect(reservation.number == 1)
     #expect(try register(directory) == 2)
     let error = #expect(throws: ModelError.self) { try register(directory, as: 1) }
-    #expect(error?.code == .exists)
+    #expect(error?.code == .inUse)
     directory.release(reservation)
     #expect(try register(directory, as: 1) == 1)
   }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CanonicalJSON
+internal import Endpoints
 internal import ModelRegistry
 internal import ServingAPI
 
@@ -23,6 +24,10 @@ struct ModelsAliasCommand: AsyncParsableCommand {
         "\(name) has no version \(version)", place: error.call, why: error.serverMessage,
         next: await connection.models.suggestion(for: name)
           + "\"setpoint models list\" shows the models and their versions")
+    } catch let error as ServingError where error.kind == .conflict {
+      throw ErrorReport(
+        "\(name)@\(alias.withoutAt) cannot be set now", place: error.call, why: error.serverMessage,
+        next: "\"setpoint models list \(ShellWord.quoted(name))\" shows the progress")
     }
     let console = CommandContext.current.console
     guard output == .text else {

@@ -45,6 +45,7 @@ struct ModelCalls: Sendable {
       let sent = try await body.read(request, as: WireSetAliasRequest.self)
       guard let number = sent.versionNum else { throw APIError.invalid("version_num must be a version number") }
       return try await answer {
+        try refuseUnfinished(name, Int(clamping: number))
         try models.setAlias(name, alias, to: Int(clamping: number))
         return WireModelAlias(aliasName: alias, versionNum: number).json
       }
@@ -56,6 +57,16 @@ struct ModelCalls: Sendable {
         return [:]
       }
     }
+  }
+
+  /// Refuses an alias for a version that is not there yet.
+  private func refuseUnfinished(_ name: String, _ number: Int) throws(ModelError) {
+    guard let registration = registrations.registration(name, number), registration.result == nil,
+      !models.numbers(name).contains(number)
+    else { return }
+    throw ModelError(
+      code: .inUse,
+      description: "version \(number) of model \"\(name)\" is being registered; set the alias once it is READY")
   }
 
   /// Runs brief work that blocks on the disk where blocking is harmless.

@@ -44,7 +44,7 @@ extension ModelDirectory {
       if let number {
         try checkFree(model, number)
         guard !others.contains(number) else {
-          throw ModelError(code: .exists, description: "version \(number) of model \"\(model)\" is being registered")
+          throw ModelError(code: .inUse, description: "version \(number) of model \"\(model)\" is being registered")
         }
       }
       let highest = max(numbers(model).last ?? 0, others.max() ?? 0, highestDeleted(model))

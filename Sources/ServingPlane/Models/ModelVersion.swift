@@ -62,7 +62,7 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
     case missing
     /// The version already exists.
     case exists
-    /// Something needs what would be deleted.
+    /// Something needs what would be deleted, or is still making what is needed.
     case inUse
     /// The disk failed.
     case storage
