@@ -72,8 +72,13 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     arguments = parse_arguments()
     base: pathlib.Path = arguments.base
-    config = json.loads((base / "config.json").read_text())
-    vocabulary = json.loads((base / "tokenizer.json").read_text())["model"]["vocab"]
+    try:
+        config = json.loads((base / "config.json").read_text())
+        vocabulary = json.loads((base / "tokenizer.json").read_text())["model"]["vocab"]
+        turn = vocabulary[TURN]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"error: --base {base} is not the folder of a model of make-model.py: {error!r}", file=sys.stderr)
+        return 1
     models = make_model()
     word = vocabulary.get(models.spelled(arguments.word))
     if word is None:
@@ -81,7 +86,7 @@ def main() -> int:
         return 1
     folder: pathlib.Path = arguments.folder
     folder.mkdir(parents=True)
-    weights = models.safetensors(tensors(models, config, vocabulary[TURN], word))
+    weights = models.safetensors(tensors(models, config, turn, word))
     (folder / "adapter_model.safetensors").write_bytes(weights)
     (folder / "adapter_config.json").write_text(json.dumps(adapter_config(base), indent=1))
     print(f"{folder} makes {base} leave out {arguments.word!r}")

@@ -14,13 +14,20 @@ import Testing
   private static let versions = "/api/2.1/unity-catalog/models/tiny/versions"
   private static let token = "hf_0123456789abcdef"
 
-  /// Downloads in two steps: the first breaks off while the file `broken` exists, and does not end while `stuck` does.
+  /// Downloads in two steps: the first breaks off while the file `broken` exists, does not end while `stuck` exists,
+  /// and finds no model while `absent` exists.
   private static let script = """
     #!/bin/sh
     cache="$4/models--acme--tiny"
     echo "token=$HF_TOKEN endpoint=$HF_ENDPOINT offline=$HF_HUB_OFFLINE $1 $2 $3 $5 $6" >> "$HF_DOUBLE/calls"
     mkdir -p "$cache/blobs" "$cache/refs" "$cache/snapshots/abc123"
     if [ -e "$HF_DOUBLE/stuck" ]; then exec sleep 600; fi
+    if [ -e "$HF_DOUBLE/absent" ]; then
+      printf "\\033[1m\\033[31mError: Model '$2' not found.\\033[0m\\n" >&2
+      echo "If the repo does not exist, create it with: hf repos create $2" >&2
+      echo "Hint: Run hf skills add -g to teach your AI agents how to use the hf CLI." >&2
+      exit 1
+    fi
     if [ -e "$HF_DOUBLE/broken" ]; then
       printf wei > "$cache/blobs/weights.incomplete"
       echo "Downloading" >&2
@@ -120,8 +127,28 @@ import Testing
       #expect(deleted.status == 200 && deleted.json["registration_canceled"] == true, "\(deleted.text)")
       let answer = try await waiting
       #expect(answer.status == 409 && answer.code == "ABORTED", "\(answer.text)")
+      #expect(answer.message == "the registration was canceled; nothing was downloaded", "\(answer.text)")
       #expect(try await plane.call("GET", Self.versions + "/1").status == 404)
     }
+  }
+
+  @Test func `a model that the hub does not have is refused in plain words, and nothing of it is left`() async throws {
+    try Data().write(to: URL(filePath: data.path + "/absent"))
+    try await withPlane(data, adjust: adjust) { plane in
+      let answer = try await plane.call("POST", Self.versions, ["hf": "acme/tiny"])
+      #expect(answer.status == 404, "\(answer.text)")
+      #expect(
+        answer.message == "hf could not download hf:acme/tiny: Error: Model 'acme/tiny' not found.", "\(answer.text)")
+      #expect(try await plane.call("GET", Self.versions).status == 404)
+      #expect(try downloads() == [])
+    }
+  }
+
+  @Test func `a model that needs an approval is the caller's fault, and a network that fails is not`() {
+    #expect(HubToolErrors("Error: Access denied. Model 'a/b' requires approval.").code == .invalid)
+    #expect(HubToolErrors("Error: Revision not found in model 'a/b'.").code == .missing)
+    #expect(HubToolErrors("Error: Local entry not found. The network is down.").code == .storage)
+    #expect(HubToolErrors("\n \n").lastWords == "it failed without a message")
   }
 
   @Test func `the token may be a secret of the plane`() async throws {
@@ -146,7 +173,7 @@ import Testing
       (["hf": "--token/x"], "not the name of a model"), (["hf": "../x"], "not the name of a model"),
       (["hf": "a/b/c"], "not the name of a model"), (["hf": "a/b", "revision": "-x"], "not a valid revision"),
       (["hf": "a/b", "revision": "../x"], "not a valid revision"), (["hf": "a/b", "source": "/x"], "not both"),
-      ([:], "source must be a folder"),
+      ([:], "source must be a folder"), ([:], "for a model of a hub, use hf"),
     ] as [(JSONValue, String)])
   func `a name that is not a model's is refused, and nothing is started`(_ body: JSONValue, _ says: String) async throws
   {
@@ -167,7 +194,8 @@ import Testing
       }
     ) { plane in
       let answer = try await plane.call("POST", Self.versions, ["hf": "acme/tiny"])
-      #expect(answer.status == 500 && answer.message.contains("install huggingface_hub"), "\(answer.text)")
+      #expect(answer.status == 400 && answer.message.contains("install huggingface_hub"), "\(answer.text)")
+      #expect(try await plane.call("GET", Self.versions).status == 404)
     }
   }
 }

@@ -83,6 +83,7 @@ import Testing
     for (model, code) in [("q", ModelError.Code.missing), ("nope", .missing), ("..", .invalid)] {
       let error = #expect(throws: ModelError.self) { try directory.deleteVersion(model, 2) }
       #expect(error?.code == code)
+      #expect(error?.description.contains("register") == false, "\(String(describing: error))")
     }
     #expect(try files() == ["q"])
   }
@@ -264,6 +265,9 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: models + "/.deleted-abc") == remains)
       }
       #expect(try await plane.call("GET", "\(Self.versions)/1").json["size_bytes"] == 2000)
+      for method in ["GET", "DELETE"] {
+        #expect(try await plane.call(method, "\(Self.versions)/01").status == 400, "\(method)")
+      }
       let wrong = try await plane.call("POST", "/api/2.1/unity-catalog/models:gc", ["dry_run": "yes"])
       #expect(wrong.status == 400, "\(wrong.text)")
     }

@@ -15,6 +15,8 @@ struct ModelsAliasCommand: AsyncParsableCommand {
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
+  func validate() throws { try alias.checkAsAlias() }
+
   func run() async throws {
     let connection = try provider.connect()
     do {

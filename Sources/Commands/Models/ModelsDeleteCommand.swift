@@ -24,6 +24,7 @@ struct ModelsDeleteCommand: AsyncParsableCommand {
 
   func validate() throws {
     if version < 1 { throw ValidationError("--version must be a positive integer") }
+    for name in alias { try name.checkAsAlias() }
   }
 
   func run() async throws {

@@ -70,9 +70,19 @@ private struct ListedModel: Sendable {
     return .object(members)
   }
 
-  /// Versions that cannot be served, with the registry's reasons.
+  /// Models and versions that cannot be served, with the registry's reasons.
   var remarks: [String] {
-    ([model.comment] + versions.map { $0.status == .ready ? nil : $0.comment }).compactMap(\.self)
+    let name = model.fullName ?? "?"
+    let ofVersions = versions.compactMap { version -> String? in
+      guard version.status != .ready, let reason = version.comment else { return nil }
+      return remark(reason, about: "\(name) version \(version.version.map { String($0) } ?? "?")")
+    }
+    return (model.comment.map { [remark($0, about: name)] } ?? []) + ofVersions
+  }
+
+  /// A reason with what it is about, unless it names the model itself.
+  private func remark(_ reason: String, about name: String) -> String {
+    reason.contains("\"\(model.fullName ?? "?")\"") ? reason : "\(name): \(reason)"
   }
 
   var rows: [[Table.Cell]] {

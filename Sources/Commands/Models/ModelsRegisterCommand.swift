@@ -51,6 +51,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     if directory != nil, hub != nil { throw ValidationError("DIR and --hf cannot be combined") }
     if hub == nil, revision != nil { throw ValidationError("--revision requires --hf ORG/MODEL") }
     if hub != nil, followLinks { throw ValidationError("--follow-links requires DIR") }
+    try alias?.checkAsAlias()
   }
 
   func run() async throws {
@@ -83,6 +84,9 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       throw ErrorReport(
         "the directory cannot be registered", why: error.serverMessage,
         next: error.advice ?? Self.advice(folder, isOnThisMachine: connection.target.isLocalPlane))
+    } catch let error as ServingError where error.isAbsence {
+      guard let hub else { throw error }
+      throw ErrorReport("\(hub) cannot be downloaded", place: error.call, why: error.serverMessage)
     } catch let error as ServingError where error.isNameTaken {
       throw ErrorReport(
         version.map { "\(name) already has version \($0)" } ?? "\(name) already has this version", place: error.call,
@@ -120,4 +124,16 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
 extension String {
   /// The alias as the registry stores it; manifests write it with an `@`.
   var withoutAt: String { hasPrefix("@") ? String(dropFirst()) : self }
+
+  /// Refuses what no registry accepts as an alias.
+  func checkAsAlias() throws {
+    let name = withoutAt
+    let isName = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+    guard isName, (1...255).contains(name.utf8.count) else {
+      throw ValidationError("\"\(self)\" is not a valid alias; use letters, digits, \"-\" and \"_\"")
+    }
+    if name.lowercased() == "latest" {
+      throw ValidationError("\"\(self)\" cannot be an alias: registries reserve this name")
+    }
+  }
 }

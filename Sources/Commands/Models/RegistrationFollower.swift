@@ -26,10 +26,10 @@ struct RegistrationProgress: Hashable, Sendable {
     while samples.count > 1, now - samples[1].at >= Self.window { samples.removeFirst() }
     samples.append(Sample(bytes: done, at: now))
     var text = ByteCountText.rounded(bytes: Int(clamping: done))
-    if let total = version.bytesTotal {
-      text += " of \(ByteCountText.rounded(bytes: Int(clamping: total)))"
-      if let percent = version.percentDone { text += " (\(percent)%)" }
-    }
+    if let total = version.bytesTotal { text += " of \(ByteCountText.rounded(bytes: Int(clamping: total)))" }
+    // Larger numbers have a unit.
+    if max(done, version.bytesTotal ?? 0) < 1 << 10 { text += " bytes" }
+    if let percent = version.percentDone { text += " (\(percent)%)" }
     let first = samples[0]
     let milliseconds = Int64((now - first.at) / .milliseconds(1))
     guard milliseconds > 0, done > first.bytes else { return text }

@@ -36,7 +36,10 @@ extension ModelCalls {
     case .failure(let error)? where error.code == .cancelled && registration.isDeleted:
       // As unavailable, the client would send it again.
       throw APIError(status: 409, code: "ABORTED", message: error.description)
-    case .failure(let error)?: throw APIError(error)
+    case .failure(let error)?:
+      // The caller's own mistake is not listed: the response says everything.
+      if error.code == .invalid || error.code == .missing { await registrations.remove(registration) }
+      throw APIError(error)
     // It takes long, or the plane is stopping.
     case nil: return .json(wire(registration).json)
     }
@@ -57,10 +60,11 @@ extension ModelCalls {
     }
     do throws(ModelError) {
       if let repository = sent.hub {
-        return try beginDownload(sent, HubModel(repository, revision: sent.revision), as: reservation)
+        return try await beginDownload(sent, HubModel(repository, revision: sent.revision), as: reservation)
       }
       guard let source = sent.source else {
-        throw ModelError(code: .invalid, description: "source must be a folder on the plane's machine")
+        throw ModelError(
+          code: .invalid, description: "source must be a folder on the plane's machine; for a model of a hub, use hf")
       }
       return try await beginCopy(sent, from: source, as: reservation)
     } catch {
@@ -90,8 +94,9 @@ extension ModelCalls {
 
   private func beginDownload(
     _ sent: WireRegisterVersionRequest, _ model: HubModel, as reservation: VersionReservation
-  ) throws(ModelError) -> ModelRegistration {
+  ) async throws(ModelError) -> ModelRegistration {
     let (models, hub) = (models, hub)
+    try await BlockingWork.brief.run { () throws(ModelError) -> Void in try hub.check() }
     let cache = try models.reserveDownload(of: model)
     return registrations.begin(reservation, from: model.text, total: nil) { registration in
       defer { models.releaseDownload(cache) }
@@ -110,6 +115,10 @@ extension ModelCalls {
         }
         return .success(version)
       } catch {
+        await BlockingWork.folders.run { () -> Void in
+          // There is nothing to continue from.
+          if !model.hasFiles(in: cache) { _ = try? models.removeFolder(cache) }
+        }
         return .failure(error)
       }
     }
@@ -136,7 +145,9 @@ extension ModelCalls {
     _ number: String, of name: String, _ request: Request, by principal: String?
   ) async throws -> Response {
     if let finding = ModelName.finding(name) { throw APIError.invalid(finding) }
-    guard let value = Int(number) else { throw APIError.invalid("\"\(number)\" is not a valid version number") }
+    guard let value = versionNumber(number) else {
+      throw APIError.invalid("\"\(number)\" is not a valid version number")
+    }
     if let registration = registrations.registration(name, value) {
       let wasInProgress = registration.result == nil
       await registrations.remove(registration)

@@ -78,6 +78,9 @@ struct ModelCalls: Sendable {
     }
   }
 
+  /// The number in a path; nil unless it is written in its one form.
+  func versionNumber(_ text: String) -> Int? { Int(text).flatMap { String($0) == text ? $0 : nil } }
+
   private func includesAliases(_ request: Request) -> Bool {
     request.uri.queryParameters.get("include_aliases") == "true"
   }
@@ -122,7 +125,7 @@ struct ModelCalls: Sendable {
   }
 
   private func version(_ name: String, _ number: String, withAliases: Bool) throws(ModelError) -> WireModelVersion {
-    guard let value = Int(number) else {
+    guard let value = versionNumber(number) else {
       throw ModelError(code: .invalid, description: "\"\(number)\" is not a valid version number")
     }
     if let registration = registrations.registration(name, value), !models.numbers(name).contains(value) {

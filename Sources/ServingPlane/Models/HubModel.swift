@@ -52,11 +52,18 @@ struct HubModel: Hashable, Sendable {
     ["download", repository, "--cache-dir", cache] + (revision.map { ["--revision", $0] } ?? [])
   }
 
+  private func folder(in cache: String) -> String { "\(cache)/models--\(fileName)" }
+
+  /// Whether something of the model has been downloaded. Blocks on the disk.
+  ///
+  /// - Parameter cache: the folder of the cache.
+  func hasFiles(in cache: String) -> Bool { FolderSize(of: folder(in: cache) + "/blobs").bytes > 0 }
+
   /// The downloaded files and their commit.
   ///
   /// - Parameter cache: the folder of the cache.
   func snapshot(in cache: String) throws(ModelError) -> HubSnapshot {
-    let folder = "\(cache)/models--\(fileName)"
+    let folder = folder(in: cache)
     let revision = self.revision ?? "main"
     // A commit has no entry of its own.
     let entry = try? String(contentsOfFile: "\(folder)/refs/\(revision)", encoding: .utf8)

@@ -47,32 +47,47 @@ struct HubTool: Sendable {
     } catch let error as SubprocessError {
       throw failure(error)
     } catch {
-      throw canceled(model)
+      throw await canceled(model, in: cache)
     }
-    guard let outcome, !registration.isCancelled else { throw canceled(model) }
+    guard let outcome, !registration.isCancelled else { throw await canceled(model, in: cache) }
     guard outcome.isSuccess else {
-      let errors = Redaction([variables[Self.variable]].compactMap(\.self)).applied(to: outcome.errors)
+      let errors = HubToolErrors(
+        Redaction([variables[Self.variable]].compactMap(\.self)).applied(to: outcome.errors))
+      let kept =
+        await hasFiles(model, in: cache)
+        ? "; what was downloaded is kept, so registering it again continues from there" : ""
       throw ModelError(
-        code: .storage,
-        description: "hf could not download \(model.text): \(Self.lastWords(errors)); what was downloaded is kept, so "
-          + "registering it again continues from there")
+        code: errors.code, description: "hf could not download \(model.text): \(errors.lastWords)\(kept)")
     }
     return try model.snapshot(in: cache)
   }
 
-  private func canceled(_ model: HubModel) -> ModelError {
-    ModelError(
-      code: .cancelled,
-      description: "the registration was canceled; what was downloaded of \(model.text) is kept: registering it again "
-        + "continues from there, and \"setpoint models gc\" removes it")
+  /// Refuses a download if there is no tool. Blocks on the disk.
+  func check() throws(ModelError) {
+    let path = try variables()["PATH"] ?? ""
+    guard ProcessSpawn.find("hf", path: path, directory: "/") != nil else { throw Self.missingTool }
+  }
+
+  private static let missingTool = ModelError(
+    code: .invalid,
+    description: "hf is neither next to the plane's Python nor on PATH; install huggingface_hub in the environment of "
+      + "vLLM")
+
+  private func hasFiles(_ model: HubModel, in cache: String) async -> Bool {
+    await BlockingWork.folders.run { model.hasFiles(in: cache) }
+  }
+
+  private func canceled(_ model: HubModel, in cache: String) async -> ModelError {
+    let kept =
+      await hasFiles(model, in: cache)
+      ? "what was downloaded of \(model.text) is kept: registering it again continues from there, and "
+        + "\"setpoint models gc\" removes it" : "nothing was downloaded"
+    return ModelError(code: .cancelled, description: "the registration was canceled; \(kept)")
   }
 
   private func failure(_ error: SubprocessError) -> ModelError {
-    ModelError(
-      code: .storage,
-      description: error.code == .executableNotFound
-        ? "hf is neither next to the plane's Python nor on PATH; install huggingface_hub in the environment of vLLM"
-        : "hf cannot be run: \(error)")
+    error.code == .executableNotFound
+      ? Self.missingTool : ModelError(code: .storage, description: "hf cannot be run: \(error)")
   }
 
   private static func launch(_ arguments: [String], _ environment: [String: String]) async throws -> Outcome {
@@ -93,6 +108,8 @@ struct HubTool: Sendable {
     // Replicas may be told to stay offline; this is a request to download.
     variables["HF_HUB_OFFLINE"] = nil
     variables["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    variables["HF_HUB_DISABLE_UPDATE_CHECK"] = "1"
+    variables["NO_COLOR"] = "1"
     variables[Self.variable] = try token()
     let path = environment["PATH"] ?? "/usr/bin:/bin"
     let neighbors = [interpreter, "vllm"].compactMap { program -> String? in
@@ -111,11 +128,5 @@ struct HubTool: Sendable {
       guard !error.isMissing else { return nil }
       throw ModelError(code: .invalid, description: error.description)
     }
-  }
-
-  /// The end of the tool's messages, in one line.
-  private static func lastWords(_ text: String) -> String {
-    let lines = text.split(whereSeparator: \.isNewline).map { $0.trimming(" \t") }.filter { !$0.isEmpty }
-    return lines.isEmpty ? "it failed without a message" : String(lines.suffix(4).joined(separator: "; ").suffix(2000))
   }
 }

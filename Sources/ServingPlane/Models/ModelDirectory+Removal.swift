@@ -26,6 +26,7 @@ extension ModelDirectory {
     let aside = path + "/" + Self.deletedPrefix + (try randomName())
     try registrations.withLock { _ throws(ModelError) in
       let present = numbers(model)
+      if present.isEmpty { throw ModelError(code: .missing, description: "model \"\(model)\" does not exist") }
       guard present.contains(number) else { throw missing(model, number) }
       try refuseAliases(model, number, except: named)
       // Anything else in the folder is somebody else's, and stays.
