@@ -16,7 +16,9 @@ struct HubToolErrors: Hashable, Sendable {
 
   /// Whose failure it is, by the words of the tool.
   var code: ModelError.Code {
-    if contain(["' not found.", "Revision not found", "Repository Not Found", "Revision Not Found"]) { return .missing }
+    if contain(["' not found.", "Revision not found", "Repository Not Found", "Revision Not Found"]) {
+      return .missing
+    }
     return contain(["Access denied."]) ? .invalid : .storage
   }
 
