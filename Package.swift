@@ -54,6 +54,8 @@ let package = Package(
     .target(name: "Planning", dependencies: ["Endpoints", "LibCrypto", "CanonicalJSON", "Durations"]),
     .target(name: "Scheduling"),
     .target(name: "PrometheusMetrics", dependencies: [coreMetrics]),
+    .target(name: "Charts"),
+    .target(name: "Diagnosis", dependencies: ["Durations"]),
 
     // Wire and storage
     .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "Durations", "FileSystem"]),
@@ -62,6 +64,9 @@ let package = Package(
     .target(
       name: "History",
       dependencies: ["Storage", "FileSystem", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
+    .target(
+      name: "Telemetry",
+      dependencies: ["Storage", "FileSystem", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", grdb, logging]),
     .target(
       name: "HTTPSupport",
       dependencies: [
@@ -88,9 +93,9 @@ let package = Package(
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "HTTPSupport", "ServingAPI", "ModelRegistry", "Storage", "FileSystem", "Scheduling", "Endpoints",
-        "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", "CSpawn", hummingbird, grdb, nioCore, nioPosix,
-        serviceLifecycle, logging,
+        "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "Storage",
+        "FileSystem", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
+        "CSpawn", hummingbird, grdb, nioCore, nioPosix, httpTypes, serviceLifecycle, logging, coreMetrics,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -100,7 +105,8 @@ let package = Package(
       dependencies: [
         "Controller", "ServingPlane", "HTTPSupport", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "History",
         "Storage", "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
-        "FileSystem", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle, logging, coreMetrics,
+        "FileSystem", "CSpawn", "CMalloc", "Scheduling", "Telemetry", "Charts", "Diagnosis", serviceLifecycle, logging,
+        coreMetrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -160,6 +166,9 @@ let package = Package(
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
     .testTarget(
       name: "HistoryTests", dependencies: ["History", "Storage", "Planning", "Endpoints", "CanonicalJSON", grdb]),
+    .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "Storage", "CanonicalJSON", "LibCurl", grdb]),
+    .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
+    .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis"]),
     .testTarget(
       name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes, nioCore, nioEmbedded]),
     .testTarget(
@@ -185,8 +194,9 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "HTTPSupport", "ServingAPI", "ModelRegistry", "Endpoints", "Scheduling", "LibCurl",
-        "CanonicalJSON", serviceLifecycle, logging, grdb, hummingbird, nioCore, httpTypes,
+        "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry",
+        "Endpoints", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb, hummingbird, nioCore,
+        httpTypes,
       ]),
     .testTarget(
       name: "CommandsTests",

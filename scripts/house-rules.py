@@ -20,7 +20,7 @@ REFUSED = {
 }
 
 # Pure targets (values in, values out), and what they may not import.
-PURE = ("Endpoints", "Planning", "Scheduling", "PrometheusMetrics", "CanonicalJSON", "Durations")
+PURE = ("Endpoints", "Planning", "Scheduling", "PrometheusMetrics", "Charts", "Diagnosis", "CanonicalJSON", "Durations")
 IMPURE = re.compile(r"^\s*(?:\w+ )?import (Foundation|Glibc|NIO\w*|Logging|GRDB|Subprocess)$")
 
 # Each C library has one wrapper.

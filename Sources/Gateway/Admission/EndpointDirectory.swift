@@ -6,11 +6,14 @@ package struct QueryableEndpoint: Sendable {
   /// Unix time in seconds, for the list of models.
   package let created: Int64
   package let admission: EndpointAdmission
+  /// Its rate limits, and what is recorded of its queries.
+  package let rules: QueryRules
 
-  package init(name: String, created: Int64, admission: EndpointAdmission) {
+  package init(name: String, created: Int64, admission: EndpointAdmission, rules: QueryRules = QueryRules()) {
     self.name = name
     self.created = created
     self.admission = admission
+    self.rules = rules
   }
 }
 

@@ -5,9 +5,15 @@ package protocol Authorizer: Sendable {
   ///
   /// - Throws: why the header does not grant access.
   func principal(authorization: String?) throws(AccessTokenDigest.Refusal) -> Principal
+
+  /// Returns what a principal may do with an endpoint; nil if it may not even know that the endpoint exists. Called like
+  /// ``principal(authorization:)``.
+  ///
+  /// - Parameter endpoint: the name; there need not be such an endpoint.
+  func level(of principal: Principal, on endpoint: String) -> EndpointLevel?
 }
 
-/// Admits the holder of one token.
+/// Admits the holder of one token, who may do everything.
 package struct TokenAuthorizer: Authorizer {
   private let token: AccessTokenDigest
   private let holder: Principal
@@ -21,4 +27,6 @@ package struct TokenAuthorizer: Authorizer {
     if let refusal = token.check(authorization) { throw refusal }
     return holder
   }
+
+  package func level(of principal: Principal, on endpoint: String) -> EndpointLevel? { .manage }
 }

@@ -13,6 +13,8 @@ struct GatewayRoutes {
   private let heldBytes: HeldBytes
   /// By the endpoint's ID; kept until the last replica of a deleted endpoint has ended.
   private var admissions: [String: EndpointAdmission] = [:]
+  /// By the endpoint's ID, like the admissions.
+  private var rules: [String: QueryRules] = [:]
   /// What was last published, by the endpoint's ID.
   private var published: [String: Routing] = [:]
 
@@ -47,8 +49,14 @@ struct GatewayRoutes {
     admission.setTraffic(routing.shares.map { ($0.entity, $0.weight) })
     admission.setUnavailable(reason: routing.unavailable)
     admission.setDeploying(deploying)
-    table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))
+    let rules = QueryRules(record.settings.querySettings)
+    self.rules[record.id] = rules
+    table.insert(
+      QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission, rules: rules))
   }
+
+  /// Applies changed settings to the queries of an endpoint.
+  func setSettings(_ settings: QuerySettings, of endpoint: String) { rules[endpoint]?.set(settings) }
 
   /// The targets whose replicas must be passed to ``publish(_:of:announcing:)`` with this routing.
   func announced(by routing: Routing, of endpoint: String) -> [Routing.Target] {
@@ -77,7 +85,10 @@ struct GatewayRoutes {
   }
 
   /// Forgets a deleted endpoint whose last replica has ended.
-  mutating func forget(_ endpoint: String) { admissions[endpoint] = nil }
+  mutating func forget(_ endpoint: String) {
+    admissions[endpoint] = nil
+    rules[endpoint] = nil
+  }
 
   /// Refuses the waiting requests of all endpoints, and new ones.
   func close() { for admission in admissions.values { admission.close() } }

@@ -95,6 +95,7 @@ struct EndpointRecord: Hashable, Sendable {
   var update = ConfigUpdate.none
   /// The launches of the active config that are scaled to zero or being woken.
   var sleep: [String: SleepState] = [:]
+  var settings = EndpointSettings()
 }
 
 /// The outcome of the last change of an endpoint's config.

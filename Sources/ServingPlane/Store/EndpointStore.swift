@@ -56,18 +56,18 @@ final class EndpointStore: Sendable {
       try database.execute(
         sql: """
           INSERT INTO endpoint (id, name, creator, created_at, updated_at, description, next_version, active_version,
-            update_state, target_version, failed_entity, failure, sleep, previous_version)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            update_state, target_version, failed_entity, failure, sleep, previous_version, settings)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, description = excluded.description,
             next_version = excluded.next_version, active_version = excluded.active_version,
             update_state = excluded.update_state, target_version = excluded.target_version,
             failed_entity = excluded.failed_entity, failure = excluded.failure, sleep = excluded.sleep,
-            previous_version = excluded.previous_version
+            previous_version = excluded.previous_version, settings = excluded.settings
           """,
         arguments: [
           record.id, record.name, record.creator, record.created, record.updated, record.description,
           record.nextVersion, record.active?.version, state, target?.version, entity, reason,
-          try Self.encode(record.sleep), previous,
+          try Self.encode(record.sleep), previous, record.settings.document.text(),
         ])
       for config in [record.active, target].compactMap({ $0 }) {
         try database.execute(
@@ -162,6 +162,17 @@ final class EndpointStore: Sendable {
           arguments: [Self.lastOther(before: active, of: id, database), id])
       }
     }
+    migrator.registerMigration("4: settings and tokens") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE endpoint ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+          CREATE TABLE token (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, level TEXT, endpoints TEXT,
+            groups TEXT NOT NULL DEFAULT '[]', created_at INTEGER NOT NULL, created_by TEXT, expires_at INTEGER,
+            last_used_at INTEGER);
+          CREATE INDEX token_name ON token (name);
+          """)
+    }
     return migrator
   }
 
@@ -204,6 +215,8 @@ final class EndpointStore: Sendable {
     // Whatever cannot be read is awake, which loses no request.
     let sleep = try row.decode(String.self, forColumn: "sleep")
     record.sleep = (try? JSONDecoder().decode([String: SleepState].self, from: Data(sleep.utf8))) ?? [:]
+    record.settings = EndpointSettings(
+      document: (try? JSONValue(parsing: Array(row.decode(String.self, forColumn: "settings").utf8))) ?? [:])
     var remark: String?
     do { record.update = try update(row, of: id, database) } catch {
       remark = "its last update is skipped, because its config cannot be read (\(error))"
