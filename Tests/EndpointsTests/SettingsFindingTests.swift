@@ -44,13 +44,6 @@ import Testing
       ]
     ),
     (
-      "gateway: {rateLimits: [{key: user, principal: interns, calls: 1}, {key: user, principal: A@b.org, calls: 1}]}",
-      [
-        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is not an email address; for example "
-          + "oncall@example.com"
-      ]
-    ),
-    (
       "gateway:\n  rateLimits:\n    - {key: user, calls: 1}\n    - {key: user, tokens: 2}",
       [
         "11:9: error: spec.gateway.rateLimits[1]: the key user already has a limit at spec.gateway.rateLimits[0]; "
@@ -60,9 +53,7 @@ import Testing
     (
       "gateway: {rateLimits: [{key: service_principal, principal: ci, calls: 1, renewalPeriod: hour}]}",
       [
-        "8:62: warning: spec.gateway.rateLimits[0].principal: \"ci\" is not an application ID; "
-          + "use the service principal's UUID, not its display name",
-        "8:91: error: spec.gateway.rateLimits[0].renewalPeriod: expected \"minute\", found the text \"hour\"",
+        "8:91: error: spec.gateway.rateLimits[0].renewalPeriod: expected \"minute\", found the text \"hour\""
       ]
     ),
     (
@@ -110,11 +101,10 @@ import Testing
       ]
     ),
     (
-      "access: [{user: oncall, level: CanView}, {servicePrincipal: deployer, level: CanView}]",
+      "access: [{user: ci, level: CanView}, {servicePrincipal: CI, level: CanQuery}]",
       [
-        "8:19: error: spec.access[0].user: \"oncall\" is not an email address; for example oncall@example.com",
-        "8:63: warning: spec.access[1].servicePrincipal: \"deployer\" is not an application ID; "
-          + "use the service principal's UUID, not its display name",
+        "8:48: error: spec.access[1]: service principal ci already has a grant at spec.access[0]; "
+          + "keep the stronger one: it includes the other"
       ]
     ),
     // Notifications
@@ -210,6 +200,42 @@ import Testing
       ])
   }
 
+  @Test func `a principal that is neither an email address nor an application ID is valid only on a plane`() throws {
+    let text = manifest(
+      Self.head + """
+        access:
+          - {user: oncall, level: CanView}
+          - {servicePrincipal: deployer, level: CanView}
+          - {user: a@b.org, level: CanView}
+        gateway:
+          rateLimits:
+            - {key: user, principal: interns, calls: 1}
+            - {key: service_principal, principal: ci, calls: 1}
+            - {key: user, principal: a@b.org, calls: 1}
+        """)
+    #expect(findings(text).isEmpty, "the provider may be a plane")
+    let chat = try #require(read(text).manifests.first)
+    #expect(chat.dependsOnProvider)
+    #expect(!chat.findingsForPlane.contains { $0.path.hasPrefix("spec.access") })
+    let uuid = "is not an application ID; use the service principal's UUID, not its display name"
+    let address = "is not an email address; for example oncall@example.com"
+    let expected = [
+      ("error", "spec.gateway.rateLimits[0].principal: \"interns\" \(address)"),
+      ("warning", "spec.gateway.rateLimits[1].principal: \"ci\" \(uuid)"),
+      ("error", "spec.access[0].user: \"oncall\" \(address)"),
+      ("warning", "spec.access[1].servicePrincipal: \"deployer\" \(uuid)"),
+    ]
+    let inWorkspace = chat.findingsForWorkspace.map(\.description)
+    #expect(inWorkspace.count == expected.count, "\(inWorkspace)")
+    for (finding, (severity, words)) in zip(inWorkspace, expected) {
+      #expect(finding.hasSuffix(": \(severity): \(words)"))
+    }
+    let unknown = chat.findingsForUnknownProvider
+    #expect(unknown.map(\.severity) == [.warning, .warning, .warning, .warning])
+    #expect(
+      unknown.first?.description.hasSuffix("\(address); only a plane accepts other names: its tokens' names") == true)
+  }
+
   @Test func `settings that a plane does not support are reported before anything is sent`() throws {
     let text = manifest(
       Self.head + """
@@ -225,7 +251,7 @@ import Testing
     let findings = try #require(read(text).manifests.first).findingsForPlane
     #expect(
       findings.map(\.path) == [
-        "spec.gateway", "spec.access", "spec.notifications", "spec.telemetry", "spec.budgetPolicy",
+        "spec.gateway", "spec.notifications", "spec.telemetry", "spec.budgetPolicy",
         "spec.routeOptimized",
       ])
     #expect(

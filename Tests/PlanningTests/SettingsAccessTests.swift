@@ -73,6 +73,28 @@ import Testing
             .setAccess(endpointID: "id", [support, Grant(.servicePrincipal(creator), .canManage)].sorted()))))
   }
 
+  @Test func `a token of a plane is one principal, whichever kind it is called`() {
+    let wanted = [Grant(.servicePrincipal("ci"), .canQuery)]
+    let live = [Grant(.user("ci"), .canQuery), Grant(me, .canManage)]
+    for mode in [AccessMode.additive, .exact] {
+      var plane = simulator(mode, wanted, live: live)
+      #expect(plane.look(desired(mode, wanted)).settingFields.isEmpty)
+      #expect(plane.settle(desired(mode, wanted)).action == .none)
+      #expect(plane.grants == live)
+    }
+    let deployer = [Grant(.servicePrincipal(me.name), .canQuery)]
+    var plane = simulator(.exact, deployer, live: [])
+    #expect(plane.settle(desired(.exact, deployer)).action == .none)
+    #expect(plane.grants == [Grant(.servicePrincipal(me.name), .canManage)], "named once, and still a manager")
+  }
+
+  @Test func `a second grant of a named principal does not survive exact access`() {
+    let wanted = [Grant(.servicePrincipal("ci"), .canQuery)]
+    var simulator = simulator(.exact, wanted, live: wanted + [Grant(.user("ci"), .canManage), Grant(me, .canManage)])
+    #expect(simulator.settle(desired(.exact, wanted)).action == .none)
+    #expect(simulator.grants == (wanted + [Grant(me, .canManage)]).sorted())
+  }
+
   @Test func `the endpoint id is the one of the current observation`() {
     var simulator = simulator(.additive, [support], live: [])
     simulator.live = live(v1, tags: simulator.live.tags, id: "made-again")

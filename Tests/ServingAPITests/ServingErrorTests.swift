@@ -257,6 +257,28 @@ import Testing
     #expect(error?.advice?.contains("the plane's token file (DIR/token), or unset DATABRICKS_HOST") == true)
   }
 
+  @Test(arguments: ["the token is not valid for this serving plane", "send \"Authorization: Bearer TOKEN\""])
+  func `a token that a plane elsewhere rejects is reported with who issues another one`(words: String) async {
+    let error = await error(.error(401, "UNAUTHENTICATED", words))
+    #expect(
+      error?.advice
+        == "the token was rejected; it came from environment DATABRICKS_TOKEN; if it has expired or was revoked, ask an "
+        + "administrator of the plane for another one: \"setpoint tokens create NAME --can query\"")
+  }
+
+  @Test func `a permission that a plane denies is reported without repeating the plane's advice`() async {
+    let words =
+      "principal \"ci\" may query endpoint \"chat\" but not change it: CAN_MANAGE is required; an administrator can "
+      + "grant it with setpoint tokens create --can manage, or with access in the manifest"
+    let error = await error(.error(403, "PERMISSION_DENIED", words))
+    #expect(error?.kind == .permissionDenied && error?.serverMessage == words)
+    #expect(
+      error?.advice
+        == "use another token, or ask an administrator of the plane; the token came from environment DATABRICKS_TOKEN")
+    let other = await self.error(.error(403, "PERMISSION_DENIED", "No grant on it"))
+    #expect(other?.advice?.hasPrefix("the token's owner lacks permission for this") == true)
+  }
+
   @Test func `a plane that is not running is reported with the command that starts it`() async {
     let network = ScriptedTransport([
       .failure(HTTPClientError(code: .connect, message: "refused", method: "GET", url: ""))

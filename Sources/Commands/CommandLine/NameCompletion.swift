@@ -18,6 +18,9 @@ extension CompletionKind {
   /// The names of the models that the provider has.
   static var models: CompletionKind { listed { try await $0.models() } }
 
+  /// The names of the plane's access tokens. Only an administrator sees them.
+  static var tokens: CompletionKind { listed { try await $0.tokens() } }
+
   /// The fleets that have a status in the state directory.
   static var fleets: CompletionKind { listed { try await $0.fleets() } }
 
@@ -56,6 +59,10 @@ struct NameCompletion: Sendable {
 
   func models() async throws -> [String] {
     try await ModelDirectoryClient(client()).models().compactMap(\.fullName)
+  }
+
+  func tokens() async throws -> [String] {
+    Set(try await APIProvider(client()).tokens().compactMap(\.name)).sorted()
   }
 
   func fleets() async throws -> [String] {

@@ -63,13 +63,16 @@ struct ModelsDeleteCommand: AsyncParsableCommand {
 }
 
 extension Connection {
+  /// - Parameters:
+  ///   - why: what the command needs a plane for.
+  ///   - next: what to do instead at a workspace.
   /// - Throws: ``ErrorReport`` for a workspace, which deletes versions without asking whether an endpoint serves them.
-  func requirePlane() async throws {
+  func requirePlane(
+    why: String = "this command manages the models folder of a plane",
+    next: String = "select the plane with --host, or manage a workspace's models in Unity Catalog"
+  ) async throws {
     guard await client.isPlane() else {
-      throw ErrorReport(
-        "\(target.url) is not a serving plane, or did not respond",
-        why: "this command manages the models folder of a plane",
-        next: "select the plane with --host, or manage a workspace's models in Unity Catalog")
+      throw ErrorReport("\(target.url) is not a serving plane, or did not respond", why: why, next: next)
     }
   }
 }

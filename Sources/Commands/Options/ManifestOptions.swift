@@ -52,7 +52,7 @@ struct ManifestOptions: ParsableArguments {
     if let site {
       return limits + manifest.findingsForWorkspace + manifest.hardwareFindings(on: site, rules: rules)
     }
-    return limits + (isPlane ? manifest.findingsForPlane : [])
+    return limits + (isPlane ? manifest.findingsForPlane : manifest.findingsForUnknownProvider)
   }
 
   /// Checks many manifests and prints the findings; if one is an error, nothing is done.
@@ -63,7 +63,7 @@ struct ManifestOptions: ParsableArguments {
     else consequence: String = Self.unchanged
   ) async throws {
     // The provider is queried for its kind only if that matters.
-    let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
+    let isInQuestion = site == nil && set.manifests.contains { $0.dependsOnProvider }
     let isPlane = isInQuestion ? await client.isPlane() : false
     let check = "\"setpoint diff -f ...\" checks again"
     try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) }, consequence, check)

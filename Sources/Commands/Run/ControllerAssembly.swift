@@ -37,7 +37,7 @@ struct ControllerAssembly {
       validation: { set in
         // The provider is queried for its kind only if that matters, and each time: another one may have its address
         // now.
-        let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
+        let isInQuestion = site == nil && set.manifests.contains { $0.dependsOnProvider }
         let isPlane = isInQuestion ? await kind.isPlane() : false
         return { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) }
       })

@@ -19,6 +19,9 @@ package struct Manifest: Sendable, Hashable {
   package let planeOnlyFields: [WrittenField]
   /// The fields that workspaces support and planes do not.
   package let workspaceOnlyFields: [WrittenField]
+  /// The findings against names of principals that are valid on a plane, where every token's name is, and not in a
+  /// workspace.
+  let planeOnlyNames: [Finding]
 
   /// The aliases, including `latest`, that must be resolved first; without repetition.
   package var aliases: [ModelAlias] {
@@ -54,8 +57,9 @@ package struct Manifest: Sendable, Hashable {
       deletionPolicy: deletionPolicy, suspend: suspend, location: location, resolvedAliases: resolved)
   }
 
-  /// The findings against applying the manifest to a Databricks workspace, which starts vLLM by the model's entrypoint
-  /// and supports neither engine arguments nor a plane's settings.
+  /// The findings against applying the manifest to a Databricks workspace, which starts vLLM by the model's entrypoint,
+  /// supports neither engine arguments nor a plane's settings, and knows users by email address and service principals by
+  /// application ID.
   package var findingsForWorkspace: [Finding] {
     let engine = engineLocation.map { location in
       Finding(
@@ -69,7 +73,20 @@ package struct Manifest: Sendable, Hashable {
           at: field.location, path: field.path, "workspaces do not support this setting; serving planes do",
           suggestion: "remove it for endpoints in a workspace")
       }
+      + planeOnlyNames
   }
+
+  /// The same for a provider of unknown kind: the names may be those of a plane's tokens.
+  package var findingsForUnknownProvider: [Finding] {
+    planeOnlyNames.map { finding in
+      let advice = [finding.suggestion, "only a plane accepts other names: its tokens' names"].compactMap(\.self)
+      return Finding(
+        .warning, at: finding.location, path: finding.path, finding.message, suggestion: advice.joined(separator: "; "))
+    }
+  }
+
+  /// Whether the findings depend on whether the provider is a plane.
+  package var dependsOnProvider: Bool { !findingsForPlane.isEmpty || !planeOnlyNames.isEmpty }
 }
 
 extension Manifest {

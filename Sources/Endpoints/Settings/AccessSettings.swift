@@ -35,10 +35,10 @@ package struct Grant: Hashable, Sendable, Comparable {
 
 /// The user, group or service principal that a permission is granted to.
 package enum Principal: Hashable, Sendable, Comparable {
-  /// A user by user name, which is an email address.
+  /// A user by user name: an email address, or on a plane the name of a token.
   case user(String)
   case group(String)
-  /// A service principal by application ID.
+  /// A service principal by application ID, or on a plane by the name of a token.
   case servicePrincipal(String)
 
   /// The name without the kind.
@@ -56,6 +56,16 @@ package enum Principal: Hashable, Sendable, Comparable {
     case .group: self
     case .servicePrincipal(let id): .servicePrincipal(id.lowercased())
     }
+  }
+
+  /// Whether both are the same holder of permissions. On a plane, the holder of a token is one principal, whether a
+  /// manifest calls it a user or a service principal; in a workspace, a user and a service principal never have the same
+  /// name.
+  package func isSame(as other: Principal) -> Bool { holder == other.holder }
+
+  /// The principal without the distinction between users and service principals.
+  var holder: Principal {
+    if case .group = self { self } else { .user(name.lowercased()) }
   }
 
   /// The principal in messages: `group support`.

@@ -12,10 +12,18 @@ struct AccessPlan {
   /// The grants for the principals that the manifest names.
   var named: [Grant] { wanted.grants.map { isDeployer($0.principal) ? Grant($0.principal, .canManage) : $0 } }
 
-  /// The live grants to revoke: those of unnamed principals, in exact mode.
+  /// The live grants to revoke: those of unnamed principals, in exact mode; of a named one, a second grant under another
+  /// kind.
   var surplus: [Grant] {
     guard wanted.mode == .exact else { return [] }
-    return live.grants.filter { !names($0.principal) && !isDeployer($0.principal) }
+    return live.grants.filter { grant in
+      let isKept = wanted.grants.contains { named in
+        named.principal == grant.principal
+          || named.principal.isSame(as: grant.principal)
+            && !live.grants.contains { $0.principal == named.principal }
+      }
+      return !isKept && !isDeployer(grant.principal)
+    }
   }
 
   /// The named grants that are missing or have another level.
@@ -30,16 +38,21 @@ struct AccessPlan {
     }
   }
 
-  func level(of principal: Principal) -> AccessLevel? { live.grants.first { $0.principal == principal }?.level }
+  /// The live level; of a principal that the provider lists as another kind, too.
+  func level(of principal: Principal) -> AccessLevel? {
+    let live = live.grants
+    let grant = live.first { $0.principal == principal } ?? live.last { $0.principal.isSame(as: principal) }
+    return grant?.level
+  }
 
   /// Whether the principal is the caller or the endpoint's creator: serving loads models as the creator.
   func isDeployer(_ principal: Principal) -> Bool {
-    if principal == live.caller { return true }
+    if let caller = live.caller, caller.isSame(as: principal) { return true }
     if case .group = principal { return false }
     return principal.name == creator?.lowercased()
   }
 
-  private func names(_ principal: Principal) -> Bool { wanted.grants.contains { $0.principal == principal } }
+  private func names(_ principal: Principal) -> Bool { wanted.grants.contains { $0.principal.isSame(as: principal) } }
 
   /// The managers that a replacement must include although the manifest does not name them.
   private var deployers: [Grant] {
@@ -49,6 +62,10 @@ struct AccessPlan {
     } else if let creator, principals.isEmpty {
       principals.append(creator.contains("@") ? .user(creator) : .servicePrincipal(creator))
     }
-    return Set(principals).filter { !names($0) }.map { Grant($0, .canManage) }
+    var kept: [Principal] = []
+    for principal in principals where !names(principal) && !kept.contains(where: { $0.isSame(as: principal) }) {
+      kept.append(principal)
+    }
+    return kept.map { Grant($0, .canManage) }
   }
 }

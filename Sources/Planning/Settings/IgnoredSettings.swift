@@ -78,7 +78,7 @@ extension IgnoredDifference {
     guard let wanted, let live, live.problem == nil else { return [] }
     let plan = AccessPlan(wanted: wanted, live: live, creator: endpoint.creator, endpointID: endpoint.id)
     return live.grants.compactMap { grant in
-      guard let named = wanted.grants.first(where: { $0.principal == grant.principal }) else {
+      guard let named = wanted.grants.first(where: { $0.principal.isSame(as: grant.principal) }) else {
         let why: String? =
           plan.isDeployer(grant.principal)
           ? "the deploying principal remains a manager"

@@ -21,8 +21,8 @@ enum Advice {
 
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {
     switch error.kind {
-    case .unauthenticated: rejected(target)
-    case .permissionDenied: "the token's owner lacks permission for this; the token came from \(target.tokenSource)"
+    case .unauthenticated: rejected(error, target)
+    case .permissionDenied: denied(error, target)
     case .conflict where error.call.hasSuffix("/config") || error.call.hasSuffix("/telemetry-config"):
       "the endpoint is being updated and accepts one change at a time; wait until the update finishes, then retry"
     case .network, .timeout: error.isUnreachable ? unreachable(target) : nil
@@ -35,13 +35,28 @@ enum Advice {
     }
   }
 
-  private static func rejected(_ target: ProviderTarget) -> String {
+  private static func rejected(_ error: ServingError, _ target: ProviderTarget) -> String {
     let source = "the token was rejected; it came from \(target.tokenSource)"
     guard target.isOnThisMachine, !target.isLocalPlane, target.tokenSource.hasPrefix("environment ") else {
-      return source
+      guard isOfPlane(error), !target.isLocalPlane else { return source }
+      return "\(source); if it has expired or was revoked, ask an administrator of the plane for another one: "
+        + "\"setpoint tokens create NAME --can query\""
     }
     return "\(source); set it to the contents of the plane's token file (DIR/token), or unset DATABRICKS_HOST and "
       + "DATABRICKS_TOKEN to use the plane on this machine"
+  }
+
+  private static func denied(_ error: ServingError, _ target: ProviderTarget) -> String {
+    // A plane's own message says who can grant the permission.
+    isOfPlane(error)
+      ? "use another token, or ask an administrator of the plane; the token came from \(target.tokenSource)"
+      : "the token's owner lacks permission for this; the token came from \(target.tokenSource)"
+  }
+
+  /// Whether the message is a plane's, about tokens.
+  private static func isOfPlane(_ error: ServingError) -> Bool {
+    ["this serving plane", "send \"Authorization: Bearer TOKEN\"", "setpoint tokens create"]
+      .contains { error.serverMessage.contains($0) }
   }
 
   private static func unreachable(_ target: ProviderTarget) -> String {

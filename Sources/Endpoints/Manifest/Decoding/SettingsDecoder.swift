@@ -4,12 +4,14 @@ package import LibYAML
 struct SettingsDecoder {
   private let spec: Record
   private(set) var findings: [Finding] = []
+  /// The names of principals that only a plane accepts, with what is wrong with them in a workspace.
+  private(set) var planeOnlyNames: [Finding] = []
 
   init(spec: Record) { self.spec = spec }
 
   /// The fields in the spec that workspaces support and planes do not.
   var workspaceOnlyFields: [WrittenField] {
-    ["gateway", "access", "notifications", "telemetry", "budgetPolicy", "routeOptimized"].compactMap { name in
+    ["gateway", "notifications", "telemetry", "budgetPolicy", "routeOptimized"].compactMap { name in
       if spec.boolean(name) == false { return nil }
       return spec.location(of: name).map { WrittenField(path: "spec." + name, location: $0) }
     }
@@ -87,8 +89,8 @@ struct SettingsDecoder {
     if let location = record.location(of: "principal") {
       if key == "endpoint" {
         report(location, path + ".principal", "does not apply to the key endpoint", "remove it")
-      } else if key == "user", let user = record.text("principal"), let fault = TextRule.emailAddress.check(user) {
-        report(location, path + ".principal", fault.message, fault.suggestion)
+      } else if key == "user" {
+        checkEmailAddress(record, "principal", path)
       }
     }
     if key == "service_principal" { checkApplicationID(record, "principal", path) }
@@ -97,13 +99,27 @@ struct SettingsDecoder {
       tokens: record.integer("tokens").map(Int64.init), renewalPeriod: record.text("renewalPeriod") ?? "minute")
   }
 
+  /// A plane knows a service principal by the name of its token.
   private mutating func checkApplicationID(_ record: Record, _ field: String, _ path: String) {
     guard let id = record.text(field), !ApplicationID.isOne(id), let location = record.location(of: field) else {
       return
     }
-    report(
-      location, path + "." + field, severity: .warning, "\(shown(id)) is not an application ID",
-      "use the service principal's UUID, not its display name")
+    keep(
+      Finding(
+        .warning, at: location, path: path + "." + field, "\(shown(id)) is not an application ID",
+        suggestion: "use the service principal's UUID, not its display name"))
+  }
+
+  /// A plane knows a user by the name of its token, which need not be an email address.
+  private mutating func checkEmailAddress(_ record: Record, _ field: String, _ path: String) {
+    guard let user = record.text(field), let fault = TextRule.emailAddress.check(user),
+      let location = record.location(of: field)
+    else { return }
+    keep(Finding(at: location, path: path + "." + field, fault.message, suggestion: fault.suggestion))
+  }
+
+  private mutating func keep(_ planeOnlyName: Finding) {
+    if planeOnlyNames.count < FindingBounds.inDocument { planeOnlyNames.append(planeOnlyName) }
   }
 
   // MARK: Notifications and telemetry
@@ -143,12 +159,12 @@ struct SettingsDecoder {
     let items = Self.items(record, "grants", path: isBare ? "spec.access" : "spec.access.grants") ?? []
     let grants = items.compactMap { record, path -> Grant? in
       guard let grant = grant(record, path) else { return nil }
-      if let other = granted[grant.principal] {
+      if let other = granted[grant.principal.holder] {
         report(
           record.location, path, "\(grant.principal.description) already has a grant at \(other)",
           "keep the stronger one: it includes the other")
       } else {
-        granted[grant.principal] = path
+        granted[grant.principal.holder] = path
       }
       return grant
     }
@@ -167,6 +183,7 @@ struct SettingsDecoder {
       return nil
     }
     checkApplicationID(record, "servicePrincipal", path)
+    checkEmailAddress(record, "user", path)
     guard let name = record.text(kind), let level = record.text("level").flatMap(AccessLevel.init(manifestWord:)) else {
       return nil
     }

@@ -19,7 +19,8 @@ extension ManifestSchema {
   private static let rateLimit = ObjectType([
     // Who the limit applies to: the whole endpoint, each user, or a named user, group or service principal.
     Field("key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, example: "key: user"),
-    // The user's email address, the group's name, or the service principal's application ID.
+    // The user's email address, the group's name, or the service principal's application ID; on a plane, the name of
+    // the token or group.
     Field("principal", .text(.principalName)),
     // Calls per period.
     Field("calls", .integer(0...(.max))),
@@ -51,11 +52,11 @@ extension ManifestSchema {
   ])
 
   private static let grant = ObjectType([
-    // A user's email address.
-    Field("user", .text(.emailAddress), otherNames: ["user_name"]),
+    // A user's email address; on a plane, the name of a token.
+    Field("user", .text(.principalName), otherNames: ["user_name"]),
     // A group's name.
     Field("group", .text(.principalName), otherNames: ["group_name"]),
-    // A service principal's application ID.
+    // A service principal's application ID; on a plane, the name of a token.
     Field("servicePrincipal", .text(.principalName), otherNames: ["service_principal_name", "service_principal"]),
     // The permission level.
     Field(

@@ -7,7 +7,7 @@ extension TextRule {
     return Fault("\(shown(text)) contains \(shown(String(stranger))), which is not allowed in such a name")
   }
 
-  /// A group, or a service principal's application ID.
+  /// A group, a user, or a service principal.
   static let principalName = TextRule(longest: 255) { text in
     text.allSatisfy(\.isWhitespace) ? Fault("is empty") : nil
   }
