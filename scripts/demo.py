@@ -62,6 +62,7 @@ def tell_of_serving(setpoint: Setpoint, strict: bool) -> None:
         proofs.hold_the_quarantine(setpoint)
         proofs.survive_a_killed_plane(setpoint)
         proofs.serve_the_sdks(setpoint, ROOT)
+        proofs.keep_out_strangers(setpoint, ROOT)
         adapting.serve_an_adapter(setpoint, ROOT)
         controlling.hold_a_fleet(setpoint)
 

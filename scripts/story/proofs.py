@@ -140,24 +140,34 @@ def forget_endpoint(data: pathlib.Path, name: str) -> None:
 
 
 def serve_the_sdks(setpoint: Setpoint, root: pathlib.Path) -> None:
+    with setpoint.narrator.step("Serve the Databricks SDK and the OpenAI SDK"):
+        run_client(setpoint, root, "clients.py", "--model", MODEL)
+
+
+def keep_out_strangers(setpoint: Setpoint, root: pathlib.Path) -> None:
+    with setpoint.narrator.step("Give a token to a guest, and permissions one level at a time"):
+        run_client(setpoint, root, "access.py", "--endpoint", ENDPOINT)
+
+
+def run_client(setpoint: Setpoint, root: pathlib.Path, script: str, *arguments: str) -> None:
+    """Run a script of Tests/e2e with the SDKs; its lines are checks."""
     narrator = setpoint.narrator
-    with narrator.step("Serve the Databricks SDK and the OpenAI SDK"):
-        client = descendants.start(
-            [str(root / ".tools/clients/bin/python"), str(root / "Tests/e2e/clients.py"), "--model", MODEL],
-            env=setpoint.environment | {"DATABRICKS_HOST": setpoint.url, "DATABRICKS_TOKEN": setpoint.token},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        timer = threading.Timer(SDK_SECONDS, client.kill)
-        timer.daemon = True
-        timer.start()
-        for line in client.stdout:
-            result, _, claim = line.rstrip().partition(" ")
-            if result in ("ok", "FAILED"):
-                narrator.check(claim.strip(), result == "ok")
-            else:
-                narrator.show(line.rstrip())
-        narrator.check("clients.py exits 0", client.wait() == 0, seen=f"exit {client.returncode}")
-        timer.cancel()
+    client = descendants.start(
+        [str(root / ".tools/clients/bin/python"), str(root / "Tests/e2e" / script), *arguments],
+        env=setpoint.environment | {"DATABRICKS_HOST": setpoint.url, "DATABRICKS_TOKEN": setpoint.token},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    timer = threading.Timer(SDK_SECONDS, client.kill)
+    timer.daemon = True
+    timer.start()
+    for line in client.stdout:
+        result, _, claim = line.rstrip().partition(" ")
+        if result in ("ok", "FAILED"):
+            narrator.check(claim.strip(), result == "ok")
+        else:
+            narrator.show(line.rstrip())
+    narrator.check(f"{script} exits 0", client.wait() == 0, seen=f"exit {client.returncode}")
+    timer.cancel()
