@@ -63,7 +63,8 @@ extension ManifestDraft {
     do {
       let access = try await provider.access(id: endpoint.id)
       let grants = access.grants.filter { grant in
-        let isCreators = grant.principal.name == endpoint.creator || grant.principal == access.caller
+        let isCallers = access.caller.map { $0.isSame(as: grant.principal) } ?? false
+        let isCreators = grant.principal.name == endpoint.creator || isCallers
         return !(isCreators && grant.level == .canManage)
       }
       let known = grants.filter { if case .unknown = $0.level { false } else { true } }
@@ -72,7 +73,7 @@ extension ManifestDraft {
         omit("the permission of \(grant.principal.description)", "its kind is unknown")
       }
     } catch let error as ServingError {
-      // A plane has no permissions, and not every caller may read a workspace's.
+      // A plane of an earlier version has no permissions, and not every caller may read those of an endpoint.
       if !error.isMissingCall {
         omit("access", "permissions cannot be read: \(error.serverMessage)")
       }

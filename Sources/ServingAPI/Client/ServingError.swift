@@ -58,7 +58,7 @@ package struct ServingError: Error, Hashable, Sendable {
     self.outcomeUnknown = outcomeUnknown
   }
 
-  /// Whether the server does not have the call at all; a plane, for example, has no permissions.
+  /// Whether the server does not have the call at all; a workspace, for example, has no replicas.
   package var isMissingCall: Bool { kind == .unimplemented || kind == .notFound }
 
   /// Whether the server does not know the path at all, as opposed to an object in it.
