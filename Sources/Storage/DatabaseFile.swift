@@ -38,7 +38,7 @@ package struct DatabaseFile: Sendable {
   package func open() throws(StorageError) -> DatabaseQueue {
     do {
       try prepare()
-      var configuration = configuration
+      var configuration = self.configuration
       configuration.journalMode = .wal
       let database = try DatabaseQueue(path: place.path, configuration: configuration)
       try check(database)

@@ -61,7 +61,7 @@ package struct TelemetryRetention: Hashable, Sendable {
   private static let advice = "use \(expectation)"
 
   private static func trimmed(_ text: Substring) -> String {
-    String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    text.split(separator: " ").joined(separator: " ")
   }
 }
 

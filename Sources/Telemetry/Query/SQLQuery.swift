@@ -16,7 +16,7 @@ struct SQLQuery: Sendable {
   /// Runs it on a connection that nobody else uses meanwhile.
   func run(on reader: DatabaseQueue) async throws(SQLError) -> SQLResult {
     let alarm = Alarm()
-    let result = await withTaskGroup(of: Void.self) { group -> Result<SQLResult, SQLError> in
+    let outcome = await withTaskGroup(of: Void.self) { group -> Result<SQLResult, SQLError> in
       group.addTask {
         guard (try? await Task.sleep(for: timeout)) != nil else { return }
         alarm.ring()
@@ -26,11 +26,11 @@ struct SQLQuery: Sendable {
           try? await Task.sleep(for: .milliseconds(20))
         }
       }
-      let result = await result(on: reader, alarm)
+      let outcome = await result(on: reader, alarm)
       group.cancelAll()
-      return result
+      return outcome
     }
-    return try result.get()
+    return try outcome.get()
   }
 
   private func result(on reader: DatabaseQueue, _ alarm: Alarm) async -> Result<SQLResult, SQLError> {
@@ -54,9 +54,9 @@ struct SQLQuery: Sendable {
         result.isTruncated = true
         break
       }
-      let values = row.databaseValues.map { JSONValue($0) }
+      let values = Array(row.databaseValues).map { JSONValue($0) }
       bytes += values.reduce(32) { $0 + 32 + ($1.stringValue?.utf8.count ?? 0) }
-      result.rows.append(Array(values))
+      result.rows.append(values)
     }
     return result
   }

@@ -44,7 +44,9 @@ extension SQLText {
       let words = error.message ?? "\(error.resultCode)"
       throw SQLError(.syntax, words, at: place(of: words, database))
     }
-    guard isReading, isExplanation || statement.isReadonly else { throw SQLError.writing(verb, at: nil) }
+    guard isReading, isExplanation || statement.isReadonly else {
+      throw SQLError.writing(Self.reading.contains(verb) ? "a statement that changes rows" : verb, at: nil)
+    }
     do { try statement.validateArguments([]) } catch {
       let mark = tokens.first { ["?", ":", "@", "$"].contains($0.text.first) }
       throw SQLError(

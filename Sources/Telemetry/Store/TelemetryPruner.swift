@@ -14,7 +14,8 @@ struct TelemetryPruner: Sendable {
   /// - Parameter now: milliseconds since 1970.
   /// - Returns: whether there may be more.
   func step(_ database: Database, now: Int64) throws -> Bool {
-    for table in TelemetryTable.allCases where try removeAged(table, now, database) > 0 {
+    for table in TelemetryTable.allCases {
+      guard try removeAged(table, now, database) > 0 else { continue }
       try free(database)
       return true
     }

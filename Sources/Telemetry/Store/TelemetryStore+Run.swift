@@ -14,7 +14,7 @@ extension TelemetryStore {
         lastPruning = time
         await prune()
       }
-      let counters = counters
+      let counters = self.counters
       if counters.allDropped > reported.dropped, time - reported.time >= Self.minute || time < reported.time {
         report(Self.words(counters, since: reported.dropped))
         reported = (time, counters.allDropped)
@@ -27,8 +27,8 @@ extension TelemetryStore {
 
   /// Removes the rows that are too old, or too many for the size bound.
   package func prune() async {
-    let pruner = pruner
-    let now = now
+    let pruner = self.pruner
+    let now = self.now
     while !Task.isCancelled {
       // What fails is tried again a minute later.
       let mayContinue = await writer.perform { (try? pruner.step($0, now: now() / 1_000_000)) ?? false }

@@ -1,7 +1,6 @@
-internal import FileSystem
 package import GRDB
 internal import LibCrypto
-package import Storage
+internal import Storage
 
 #if canImport(Darwin)
   internal import Darwin
@@ -103,7 +102,7 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   /// - Parameter tables: the names by endpoint and kind of rows.
   package func setViews(_ tables: [String: [TelemetryTable: String]]) async {
     let views = TelemetryViews(tables)
-    let report = report
+    let report = self.report
     await writer.perform { database in
       do { try views.apply(to: database) } catch { report("cannot create the views of the telemetry tables: \(error)") }
     }
@@ -126,9 +125,10 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   }
 
   private static func open(_ file: DatabaseFile, _ path: String) throws -> (DatabaseQueue, String?) {
-    do {
+    do throws(StorageError) {
       return (try file.open(), nil)
-    } catch let error where error.kind == .damaged {
+    } catch {
+      guard error.kind == .damaged else { throw error }
       var number = 1
       while access("\(path).damaged-\(number)", F_OK) == 0 { number += 1 }
       let aside = "\(path).damaged-\(number)"

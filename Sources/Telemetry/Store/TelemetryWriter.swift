@@ -18,6 +18,8 @@ final class TelemetryWriter: Sendable {
   private let now: @Sendable () -> Int64
   /// Only used by the database's own queue, so nobody waits for the lock.
   private let series = Mutex(SeriesMemory())
+  /// Of the last failed batch.
+  private let cause = Mutex(TelemetryDropCause.failed)
 
   init(_ database: DatabaseQueue, _ buffer: TelemetryBuffer, process: String?, now: @escaping @Sendable () -> Int64) {
     self.database = database
@@ -50,12 +52,9 @@ final class TelemetryWriter: Sendable {
       let batch = buffer.takeBatch()
       if batch.isEmpty { return }
       guard let failure = buffer.counters.lastFailure else { return }
-      buffer.didDrop(batch.counts, lastCause, failure)
+      buffer.didDrop(batch.counts, cause.withLock { $0 }, failure)
     }
   }
-
-  private var lastCause: TelemetryDropCause { cause.withLock { $0 } }
-  private let cause = Mutex(TelemetryDropCause.failed)
 
   private func writeBatch(_ database: Database) -> Outcome {
     let drops = buffer.unrecordedDrops
@@ -108,11 +107,15 @@ final class TelemetryWriter: Sendable {
 extension TelemetryDropCause {
   /// The cause of a failed transaction.
   fileprivate init(_ error: any Error) {
-    switch (error as? DatabaseError)?.resultCode {
-    case .SQLITE_BUSY?, .SQLITE_LOCKED?: self = .locked
-    case .SQLITE_FULL?: self = .diskFull
-    case .SQLITE_IOERR?, .SQLITE_CANTOPEN?, .SQLITE_READONLY?: self = .inputOutput
-    case .SQLITE_CORRUPT?, .SQLITE_NOTADB?: self = .damaged
+    guard let error = error as? DatabaseError else {
+      self = .failed
+      return
+    }
+    switch error.resultCode {
+    case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked
+    case .SQLITE_FULL: self = .diskFull
+    case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY: self = .inputOutput
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged
     default: self = .failed
     }
   }
