@@ -13,6 +13,7 @@ let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", packa
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
@@ -66,7 +67,9 @@ let package = Package(
       dependencies: ["Storage", "FileSystem", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
       name: "Telemetry",
-      dependencies: ["Storage", "FileSystem", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", grdb, logging]),
+      dependencies: [
+        "Storage", "FileSystem", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", grdb, grdbSQLite, logging,
+      ]),
     .target(
       name: "HTTPSupport",
       dependencies: [

@@ -12,13 +12,17 @@ package import GRDB
 package struct DatabaseFile: Sendable {
   private let place: StoragePlace
   private let migrator: DatabaseMigrator
+  private let configuration: Configuration
 
-  package init(_ place: StoragePlace, _ migrator: DatabaseMigrator) {
+  package init(
+    _ place: StoragePlace, _ migrator: DatabaseMigrator, configuration: Configuration = DatabaseFile.configuration
+  ) {
     self.place = place
     self.migrator = migrator
+    self.configuration = configuration
   }
 
-  /// The configuration of every connection.
+  /// The usual configuration of connections.
   package static var configuration: Configuration {
     var configuration = Configuration()
     configuration.foreignKeysEnabled = true
@@ -34,7 +38,7 @@ package struct DatabaseFile: Sendable {
   package func open() throws(StorageError) -> DatabaseQueue {
     do {
       try prepare()
-      var configuration = Self.configuration
+      var configuration = self.configuration
       configuration.journalMode = .wal
       let database = try DatabaseQueue(path: place.path, configuration: configuration)
       try check(database)
@@ -73,7 +77,7 @@ package struct DatabaseFile: Sendable {
           next: "check the owner of its directory, or use another directory with \(place.option)")
       }
       close(descriptor)
-      let database = try DatabaseQueue(path: draft, configuration: Self.configuration)
+      let database = try DatabaseQueue(path: draft, configuration: configuration)
       try migrator.migrate(database)
       try database.close()
       guard rename(draft, place.path) == 0 else {

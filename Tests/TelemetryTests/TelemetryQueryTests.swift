@@ -1,0 +1,108 @@
+import Telemetry
+import Testing
+
+@Suite struct TelemetryQueryTests {
+  private func refusal(_ statement: String, _ store: TelemetryStore, timeout: Duration = .seconds(30)) async
+    -> SQLError?
+  {
+    do throws(SQLError) {
+      _ = try await store.query(statement, limit: 10, timeout: timeout)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test(arguments: [
+    "DELETE FROM requests", "insert into requests (time) values (1)", "ATTACH 'x.sqlite' AS x", "VACUUM INTO 'x'",
+    "PRAGMA query_only = 0", "PRAGMA table_info = requests", "CREATE TEMP TABLE t (a)", "BEGIN",
+    "WITH a AS (SELECT 1) DELETE FROM requests", "EXPLAIN PRAGMA query_only = 0", "-- SELECT\nDROP TABLE requests",
+  ])
+  func `what would change something is refused`(_ statement: String) async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      store.add(folder.request(1))
+      await store.flush()
+      let error = await refusal(statement, store)
+      #expect(error?.kind == .readOnly, "\(error?.message ?? "")")
+      #expect(try await store.value("SELECT count(*) FROM requests") == 1)
+    }
+  }
+
+  @Test(arguments: [
+    "SELECT 1", "select 1;", "/* a */ SELECT 1", "VALUES (1)",
+    "WITH a AS (SELECT 1) SELECT * FROM a", "EXPLAIN QUERY PLAN SELECT * FROM requests",
+    "PRAGMA table_info(requests)", "SELECT ';' -- ; SELECT 2",
+  ])
+  func `what only reads is answered`(_ statement: String) async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      #expect(try await !store.rows(statement).isEmpty)
+    }
+  }
+
+  @Test func `only one statement is allowed`() async throws {
+    try await withTelemetryFolder { folder in
+      let error = await refusal("SELECT 1;\n SELECT 2", try folder.store())
+      #expect(error?.kind == .severalStatements && error?.position == SQLError.Position(line: 2, column: 2))
+    }
+  }
+
+  @Test(arguments: [
+    ("SELECT *\n  FORM requests", 2, 3), ("SELECT FORM FROM requests FORM FORM 1", 1, 32),
+    ("SELECT * FROM requests WHERE", 1, 29), ("SELECT 'stauts', stauts FROM requests", 1, 18),
+    ("SELECT 1 FROM nothing", 1, 15), ("SELECT # 1", 1, 8), ("SELECT 'a", 1, 8), ("SELEC 1", 1, 1),
+    ("SELECT ?", 1, 8),
+  ])
+  func `an error says where it is`(_ statement: String, _ line: Int, _ column: Int) async throws {
+    try await withTelemetryFolder { folder in
+      let error = await refusal(statement, try folder.store())
+      #expect(error?.kind == .syntax)
+      #expect(error?.position == SQLError.Position(line: line, column: column), "\(error?.message ?? "")")
+      #expect(error?.message.hasPrefix("line \(line), column \(column): ") == true)
+    }
+  }
+
+  @Test func `an empty statement is refused`() async throws {
+    try await withTelemetryFolder { folder in
+      let error = await refusal(" -- nothing", try folder.store())
+      #expect(error?.kind == .syntax && error?.message == "the statement is empty")
+    }
+  }
+
+  @Test func `a statement that takes too long is stopped, and the connection is usable again`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      let endless = "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a) SELECT count(*) FROM a"
+      for _ in 0..<3 {
+        let error = await refusal(endless, store, timeout: .milliseconds(50))
+        #expect(error?.kind == .timeout && error?.message.contains("0.05s") == true, "\(error?.message ?? "")")
+      }
+      #expect(try await store.value("SELECT 7") == 7)
+    }
+  }
+
+  @Test func `more rows than the limit are cut off, and the result says so`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      let numbers = "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a LIMIT 10) SELECT n FROM a"
+      let cut = try await store.query(numbers, limit: 3, timeout: .seconds(30))
+      #expect(cut == SQLResult(columns: ["n"], rows: [[1], [2], [3]], isTruncated: true))
+      #expect(try await !store.query(numbers, limit: 10, timeout: .seconds(30)).isTruncated)
+    }
+  }
+
+  @Test func `values keep their kinds, and bytes are hexadecimal digits`() async throws {
+    try await withTelemetryFolder { folder in
+      let row = try await folder.store().rows("SELECT 9223372036854775807, 0.5, 'é', x'00ff', NULL")
+      #expect(row == [[9_223_372_036_854_775_807, 0.5, "é", "00ff", nil]])
+    }
+  }
+
+  @Test func `a value that takes too much memory is refused`() async throws {
+    try await withTelemetryFolder { folder in
+      let error = await refusal("SELECT zeroblob(900000000)", try folder.store())
+      #expect(error?.message.contains("too large") == true, "\(error?.message ?? "")")
+    }
+  }
+}
