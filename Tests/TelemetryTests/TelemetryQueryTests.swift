@@ -51,7 +51,7 @@ import Testing
   @Test(arguments: [
     ("SELECT *\n  FORM requests", 2, 3), ("SELECT FORM FROM requests FORM FORM 1", 1, 32),
     ("SELECT * FROM requests WHERE", 1, 29), ("SELECT 'stauts', stauts FROM requests", 1, 18),
-    ("SELECT 1 FROM nothing", 1, 15), ("SELECT # 1", 1, 8), ("SELECT 'a", 1, 8), ("SELEC 1", 1, 1),
+    ("SELECT 1 FROM missing", 1, 15), ("SELECT # 1", 1, 8), ("SELECT 'a", 1, 8), ("SELEC 1", 1, 1),
     ("SELECT ?", 1, 8),
   ])
   func `an error says where it is`(_ statement: String, _ line: Int, _ column: Int) async throws {
