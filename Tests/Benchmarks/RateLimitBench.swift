@@ -13,12 +13,11 @@ enum RateLimitBench {
   static func run() throws -> Bool {
     let principals = (0..<10_000).map { "principal-\($0)" }
     let groups = (0..<500).map { "group-\($0)" }
-    let limits =
-      [
-        RateLimit(.endpoint, calls: 1_000_000_000, tokens: 1_000_000_000),
-        RateLimit(.eachPrincipal, calls: 1_000_000, tokens: 1_000_000),
-      ] + principals.prefix(498).map { RateLimit(.principal($0), calls: 1_000_000, tokens: 1_000_000) }
-      + groups.map { RateLimit(.group($0), calls: 1_000_000, tokens: 1_000_000) }
+    var limits = [RateLimit(.endpoint, calls: 1_000_000_000, tokens: 1_000_000_000)]
+    var scopes: [RateLimit.Scope] = [.eachPrincipal]
+    for name in principals.prefix(498) { scopes.append(.principal(name)) }
+    for name in groups { scopes.append(.group(name)) }
+    for scope in scopes { limits.append(RateLimit(scope, calls: 1_000_000, tokens: 1_000_000)) }
     // Every second principal is in two of the groups.
     let memberships: [Set<String>] = principals.indices.map { index in
       index.isMultiple(of: 2) ? [] : [groups[index % 500], groups[(index + 7) % 500]]

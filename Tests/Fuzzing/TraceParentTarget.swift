@@ -14,7 +14,7 @@ extension FuzzTarget {
     guard let parent = TraceParent(parsing: String(decoding: bytes, as: UTF8.self)) else { return false }
     let digits = Set("0123456789abcdef")
     guard parent.traceID.count == 32, parent.spanID.count == 16,
-      (parent.traceID + parent.spanID).allSatisfy(digits.contains)
+      (parent.traceID + parent.spanID).allSatisfy({ digits.contains($0) })
     else { throw BrokenProperty("the IDs are hex digits; they are \(parent)") }
     let text = "00-\(parent.traceID)-\(parent.spanID)-\(parent.isSampled ? "01" : "00")"
     guard TraceParent(parsing: text) == parent else { throw BrokenProperty("\(text) reads back as itself") }

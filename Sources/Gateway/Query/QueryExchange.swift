@@ -81,8 +81,8 @@ final class QueryExchange: @unchecked Sendable {
     eventLoop = loop
     requestID = RequestID.make(given: head.headers.first(name: "x-request-id"), gateway.random)
     record = RequestRecord(requestID: requestID, route: target.route)
-    if target.isRecorded { record.trace = TraceContext(head.headers, gateway.random) }
     length = head.headers.first(name: "content-length").flatMap { Int($0) }
+    if target.isRecorded { record.trace = TraceContext(head.headers, gateway.random) }
     do throws(AccessTokenDigest.Refusal) {
       let sender = try gateway.authorizer.principal(authorization: head.headers.first(name: "authorization"))
       principal = sender

@@ -29,7 +29,7 @@ package struct RateLimiter: Sendable {
   /// The buckets that are not known to be full. A full one is like one that does not exist.
   private var taken: [Holder: Taken] = [:]
   /// The number of buckets at which the full ones are dropped.
-  private var sweepSize = Self.leastSweepSize
+  private var sweepSize = RateLimiter.leastSweepSize
 
   private static let leastSweepSize = 64
 
