@@ -1,6 +1,7 @@
 import CanonicalJSON
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -24,7 +25,7 @@ private let spanID = "00f067aa0ba902b7"
   @Test func `the sizes, the reason of the end and the time of sending are recorded`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { request in
-      request.uri.path.hasSuffix("embeddings")
+      request.head.path == "/v1/embeddings"
         ? Self.stream(["data: {\"choices\":[{\"finish_reason\": \"length\"}]}\n\n", "data: [DONE]\n\n"])
         : ScriptedReplica.completion("hi")
     }) { port in
@@ -94,7 +95,7 @@ private let spanID = "00f067aa0ba902b7"
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let piece = "data: {\"choices\":[{\"text\":\"a\"}]}\n\n"
     try await replica.run(answer: { request in
-      request.uri.path.hasSuffix("/completions") && !request.uri.path.hasSuffix("chat/completions")
+      request.head.path == "/v1/completions"
         ? Self.stream([piece, piece]) : ScriptedReplica.completion("hi")
     }) { port in
       harness.ready("r1", port: port)
