@@ -81,7 +81,7 @@ extension ServingEndpoints {
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
       if let start = record.start {
-        let times: Logger.Metadata = ["after": "\(StartTimes.text(start.total))", "phases": "\(start.text)"]
+        let times: Logger.Metadata = ["after": "\(start.totalText)", "phases": "\(start.text)"]
         log.info("replica ready", metadata: facts(of: record).merging(times) { $1 })
       }
     case .changed(let handle):
