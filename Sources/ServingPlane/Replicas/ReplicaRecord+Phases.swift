@@ -73,7 +73,7 @@ extension ReplicaRecord {
   }
 
   private var ending: String {
-    guard let failure else { return "stopped" }
+    guard let failure else { return "stopped" + (stopReason.map { ": \($0)" } ?? "") }
     guard !wasReady, let start else { return "failed: \(failure.explanation)" }
     return "failed after \(start.totalText) (\(start.text)): \(failure.explanation)"
   }
