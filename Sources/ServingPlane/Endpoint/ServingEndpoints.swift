@@ -274,7 +274,7 @@ actor ServingEndpoints {
         supervisor.stop(replica, .now)
       }
     }
-    gateway.admission(of: id)?.setStartPhase(machines[id]?.startPhase)
+    reportStart(of: id)
     // After the route: what has been deployed can be requested before it is no longer announced.
     gateway.admission(of: id)?.setDeploying(machines[id]?.deploying ?? [])
   }
