@@ -21,7 +21,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       version number.
       """)
 
-  @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
+  @Argument(help: "The model: catalog.schema.name, or a bare name.", completion: .models) var name: String
   @Argument(help: "The folder with the model.", completion: .directory) var directory: String?
   @Option(name: .customLong("hf"), help: ArgumentHelp("Download this model of the hub.", valueName: "ORG/MODEL"))
   var hub: String?
