@@ -99,6 +99,8 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       throw ErrorReport(
         "\(name) cannot be registered now", place: error.call, why: error.serverMessage,
         next: "\"setpoint models list\" shows the progress of registrations")
+    } catch let error as ServingError where error.hasNoResponse && error.outcomeUnknown {
+      throw ErrorReport(interruptedRegistrationOf: name, name, error)
     }
   }
 
