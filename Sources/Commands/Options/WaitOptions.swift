@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Controller
+internal import Endpoints
 internal import Planning
 
 /// How long a command that changes one endpoint waits for it.

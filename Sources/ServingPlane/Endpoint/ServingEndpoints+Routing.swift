@@ -1,5 +1,6 @@
 import Endpoints
 import Gateway
+import Scheduling
 
 // Reports to the gateway: the replicas of an endpoint, and how many requests each takes at once.
 extension ServingEndpoints {
@@ -25,7 +26,7 @@ extension ServingEndpoints {
     let begun = coming.map(\.created).min()
     gateway.admission(of: id)?.setStartPhase(
       machine?.startPhase, lasts: replicas.lastStart(of: id),
-      begunAgo: begun.map { .milliseconds(max(0, wallClock() - $0)) })
+      begunAgo: begun.map { .milliseconds(max(0, wallClock() &- $0)) })
   }
 
   /// The number of requests that a replica of this launch gets at once.
