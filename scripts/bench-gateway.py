@@ -171,7 +171,7 @@ def report_copy(setpoint: Setpoint, megabytes: int) -> bool:
     entrypoint = "python -m vllm.entrypoints.openai.api_server --model ."
     copy = threading.Thread(
         target=lambda: outcomes.append(
-            setpoint.run("models", "register", "bench.large", str(weights), "--entrypoint", entrypoint, quiet=True)
+            setpoint.run("models", "register", "bench-large", str(weights), "--entrypoint", entrypoint, quiet=True)
         )
     )
     alone()  # the first ones are slow for other reasons

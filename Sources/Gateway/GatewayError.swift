@@ -76,9 +76,12 @@ extension GatewayError {
       413, "BAD_REQUEST", "invalid_request_error", "the request body is larger than \(size), the limit of this server")
   }
 
-  /// - Parameter startPhase: the phase of the starting replica, if there is one.
+  /// - Parameters:
+  ///   - startPhase: the phase of the starting replica, if there is one.
+  ///   - startTimeLeft: how long its start still takes; nil if unknown.
   static func refused(
-    _ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?, startPhase: String?
+    _ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?, startPhase: String?,
+    startTimeLeft: Duration? = nil
   ) -> GatewayError {
     switch refusal {
     case .queueFull(let bound, let waiting, let time):
@@ -96,7 +99,7 @@ extension GatewayError {
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
         lacking("ready", endpoint: endpoint, after: wait) + (startPhase.map { " (\($0))" } ?? "")
           + ", and \(waiting) more requests are waiting; retry later",
-        retryAfter: 5)
+        retryAfter: seconds(startTimeLeft) ?? 5)
     case .unavailable(let reason):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",

@@ -27,7 +27,7 @@ struct ProviderRegistry: VersionRegistry {
     try await ask(model) { try await $0.aliases(of: model) }
   }
 
-  var modelAdvice: String { catalog.modelAdvice }
+  var modelAdvice: String { get async { await catalog.modelAdvice } }
 
   func nearest(to model: String) async -> String? { await catalog.nearest(to: model) }
 

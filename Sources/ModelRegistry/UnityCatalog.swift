@@ -32,13 +32,17 @@ struct UnityCatalog: VersionRegistry {
 
   /// A workspace has more models than one page lists.
   func nearest(to model: String) async -> String? {
-    client.target.isLocalPlane ? await ModelDirectoryClient(client).nearest(to: model) : nil
+    guard await client.isPlane() else { return nil }
+    return await ModelDirectoryClient(client).nearest(to: model)
   }
 
+  /// A plane has no grants, whether it was found on this machine or given by its address.
   var modelAdvice: String {
-    client.target.isLocalPlane
-      ? "\"setpoint models list\" shows the models of this plane; \"setpoint models register NAME DIR\" adds one"
-      : "check its name (catalog.schema.name), and that the token's owner has USE CATALOG, USE SCHEMA and EXECUTE"
+    get async {
+      await client.isPlane()
+        ? "\"setpoint models list\" shows the models of this plane; \"setpoint models register NAME DIR\" adds one"
+        : "check its name (catalog.schema.name), and that the token's owner has USE CATALOG, USE SCHEMA and EXECUTE"
+    }
   }
 }
 

@@ -18,8 +18,8 @@ package protocol VersionRegistry: Sendable {
   /// Returns all aliases without their `@`; missing if the model does not exist.
   func aliases(of model: String) async throws -> RegistryLookup<[String]>
 
-  /// What to do about a missing model.
-  var modelAdvice: String { get }
+  /// What to do about a missing model. It may depend on what kind of server answers, which is then asked.
+  var modelAdvice: String { get async }
 
   /// Returns the model whose name is closest to a missing one, if one call tells; else nil.
   func nearest(to model: String) async -> String?

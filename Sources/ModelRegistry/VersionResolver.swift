@@ -99,8 +99,9 @@ extension VersionResolver {
 
   private func missing(model: String, _ words: String) async -> ModelRegistryError {
     let meant = await registry.nearest(to: model).map { "did you mean \"\($0)\"? " } ?? ""
+    let advice = await registry.modelAdvice
     return ModelRegistryError(
-      .noSuchModel, "no registered model \(model)\(Self.more(words))", advice: meant + registry.modelAdvice)
+      .noSuchModel, "no registered model \(model)\(Self.more(words))", advice: meant + advice)
   }
 
   private func missing(model: String, alias: String, _ words: String) async throws -> ModelRegistryError {

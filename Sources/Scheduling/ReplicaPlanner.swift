@@ -175,7 +175,7 @@ private struct PlanningRound {
     let short = placesShort
     let possible = reclaimable + old.reduce(0) { $0 + $1.places }
     if short > possible, let entity = target.entities.first(where: { plan.withoutRoom.contains($0.launch) }) {
-      return fail(target, entity, short: short - possible)
+      return fail(target, entity, short: short - possible, isFirst: serving == nil)
     }
     makeRoom(short - freeing, from: old)
     let blocked = plan.withoutRoom
@@ -202,13 +202,14 @@ private struct PlanningRound {
 
   /// Declares the target failed: the machine could not hold it even without this endpoint's other replicas, so the
   /// serving config is not sacrificed.
-  private mutating func fail(_ target: ReplicaSet, _ entity: EntityReplicas, short: Int) {
+  ///
+  /// - Parameter isFirst: whether no config serves yet.
+  private mutating func fail(_ target: ReplicaSet, _ entity: EntityReplicas, short: Int, isFirst: Bool) {
     plan = ReplicaPlan()
     removeEnded()
-    let cause = """
-      not enough resources on this machine: \(short) more \(unit.name(short)) \(short == 1 ? "is" : "are") needed, \
-      even with the replicas of the current config stopped
-      """
+    var cause =
+      "not enough resources on this machine: \(short) more \(unit.name(short)) \(short == 1 ? "is" : "are") needed"
+    if !isFirst { cause += ", even with the replicas of the current config stopped" }
     plan.steps.append(.declareFailed(version: target.version, entity: entity.entity, cause: cause))
   }
 

@@ -89,6 +89,39 @@ import Testing
     }
   }
 
+  @Test func `a rollback that the plane would refuse, as to a deleted version, is not sent, and holds nothing`()
+    async throws
+  {
+    try await withApplyBench { harness in
+      for version in ["1", "2"] {
+        try harness.write(Manifests.chat(version: version))
+        #expect(await harness.apply().code == 0)
+      }
+      harness.workspace.forgetCalls()
+      let words = "model \"main.support.hello\" has no version 1"
+      let forecast = ScriptedTransport([.json(["refusal": .string(words)])])
+      let identity = ScriptedTransport([.json(["served_by": "setpoint"])])
+      func rollback(_ options: String...) async -> CommandRun {
+        await CommandRun(
+          ["rollback", "support-chat", "--state", "\(harness.directory)/state"] + options,
+          transport: { request in
+            if request.url.contains("/.well-known/") { return try await identity.transport(request) }
+            if request.url.hasSuffix("/forecast") { return try await forecast.transport(request) }
+            return try await harness.workspace.transport(request)
+          }, timing: harness.workspace.timing)
+      }
+      let planned = await rollback("--dry-run")
+      #expect(planned.code == 0, "\(planned)")
+      #expect(planned.notes.contains("support-chat: preflight: plane-accepts: refused: "), "\(planned)")
+      let refused = await rollback()
+      #expect(refused.code == 1, "\(refused)")
+      #expect(refused.output.contains("nothing was sent: the plane refuses the config: \(words)"), "\(refused)")
+      #expect(harness.workspace.writes.isEmpty)
+      let forced = await rollback("--no-preflight")
+      #expect(forced.code == 0 && !harness.workspace.writes.isEmpty, "\(forced)")
+    }
+  }
+
   @Test func `a workspace is not asked`() async throws {
     try await withApplyBench { harness in
       try harness.write(Manifests.chat(version: "1"))

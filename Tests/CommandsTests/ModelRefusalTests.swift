@@ -61,6 +61,20 @@ import Testing
     #expect(run.notes.contains("registering m version 3: 0 bytes\n"), "\(run)")
   }
 
+  @Test(arguments: [true, false])
+  func `a plane that goes away during a registration is reported with what to do`(hasBegun: Bool) async {
+    let begun: JSONValue = ["model_name": "m", "version": 3, "status": "PENDING_REGISTRATION", "bytes_done": 0]
+    var answers: [ScriptedTransport.ScriptedResponse] = [.lost()]
+    if hasBegun { answers.insert(.json(begun), at: 0) }
+    let run = await CommandRun(
+      ["models", "register", "m", "--hf", "a/b"], transport: ScriptedTransport(answers).transport)
+    let what = hasBegun ? "m version 3" : "m"
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("error: the connection to the plane was lost while \(what) was being registered\n"))
+    #expect(run.notes.contains("next:  if the plane was stopped, start it and run the command again"), "\(run)")
+    #expect(run.notes.contains("\"setpoint models list m\" shows it"), "\(run)")
+  }
+
   @Test func `a model that the hub does not have is not reported as the provider's failure`() async {
     let why = "hf could not download hf:a/b: Error: Model 'a/b' not found."
     let network = ScriptedTransport([.error(404, "RESOURCE_DOES_NOT_EXIST", why)])

@@ -30,6 +30,18 @@ import Testing
     #expect(run.notes.contains("\"setpoint describe support-chat\""), "\(run)")
   }
 
+  @Test(arguments: [[], ["--stream"]])
+  func `an adapter is queried by the endpoint's name and its own`(more: [String]) async throws {
+    let answer: JSONValue = ["choices": [["message": ["role": "assistant", "content": "hi"]]]]
+    let network = ScriptedTransport([.json(answer)])
+    _ = await CommandRun(["query", "support-chat:tone", "hello"] + more, transport: network.transport)
+    let request = try #require(network.requests.first { $0.url.hasSuffix("/invocations") })
+    #expect(request.url.hasSuffix("/serving-endpoints/support-chat/invocations"))
+    #expect(try JSONValue(parsing: request.body ?? [])["model"] == "support-chat:tone")
+    let wrong = await CommandRun(["query", "support-chat:", "hello"])
+    #expect(wrong.code == 64 && wrong.notes.contains("write NAME, or NAME:ADAPTER"), "\(wrong)")
+  }
+
   @Test func `the command does not wait for it until the timeout`() async throws {
     let workspace = try await failing()
     let double = workspace.transport

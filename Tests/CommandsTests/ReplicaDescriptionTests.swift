@@ -12,9 +12,9 @@ import Testing
       [
         "id": "a1", "phase": "ready", "since": 39_000, "entity_name": "main.support.hello", "entity_version": "1",
         "start": [
-          ["phase": "starting", "since": 1_000, "duration_ms": 4_000],
-          ["phase": "loading weights", "since": 5_000, "duration_ms": 25_000],
-          ["phase": "warming", "since": 30_000, "duration_ms": 9_000],
+          ["phase": "starting", "since": 1_000, "duration_ms": 4_400],
+          ["phase": "loading weights", "since": 5_400, "duration_ms": 25_400],
+          ["phase": "warming", "since": 30_800, "duration_ms": 8_200],
         ],
       ],
       [
@@ -56,7 +56,7 @@ import Testing
       #expect(run.code == 0 && run.lines.contains("Replicas"), "\(run)")
       let ready = run.lines.first { $0.hasPrefix("  a1 ") } ?? ""
       #expect(ready.contains("main.support.hello/1") && ready.contains("1970-01-01T00:00:39Z"), "\(run)")
-      #expect(ready.hasSuffix("38s: starting 4s, loading weights 25s, warming 9s"), "\(run)")
+      #expect(ready.hasSuffix("38s: starting 5s, loading weights 25s, warming 8s"), "\(run)")
       let loading = run.lines.first { $0.hasPrefix("  b2 ") } ?? ""
       #expect(loading.contains("loading weights   1970-01-01T00:00:45Z") && loading.hasSuffix(" starting 4s"), "\(run)")
       #expect(!run.lines.contains { $0.hasPrefix("  c3 ") }, "one that has ended is only among the events")

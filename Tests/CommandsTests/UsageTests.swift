@@ -12,6 +12,20 @@ import Testing
     #expect(run.notes == "")
   }
 
+  @Test(arguments: [[], ["models", "register"], ["models", "delete"], ["version"]])
+  func `help lists an option only once`(command: [String]) async {
+    let run = await CommandRun(command + ["--help"])
+    let options = run.output.split(separator: "\n").filter { $0.hasPrefix("  -") }.flatMap { line in
+      line.split(separator: " ").prefix { $0.hasPrefix("-") }
+    }
+    #expect(!options.isEmpty && Set(options).count == options.count, "\(run)")
+  }
+
+  @Test func `a version number without a model is a usage error, and does not print the program's version`() async {
+    let run = await CommandRun(["models", "delete", "--version", "3"])
+    #expect(run.code == 64 && run.output == "" && run.notes.contains("<name>"), "\(run)")
+  }
+
   @Test func `help is a result`() async {
     let run = await CommandRun(["--help"])
     #expect(run.code == 0)

@@ -45,6 +45,25 @@ import Testing
     #expect(names == ["tone", "tone", "tone", "tone", "m"])
   }
 
+  @Test func `a prompt can be sent to an adapter`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port, models: ["m", "tone"])
+      try await harness.run { client in
+        let path = "/serving-endpoints/chat/generate"
+        let answer = try await client.post(path, #"{"prompt":"Hello","adapter":"tone"}"#)
+        #expect(answer.status == 200 && answer.json["generated_text"] == "hi", "\(answer.body)")
+        let base = try await client.post(path, #"{"prompt":"Hello","adapter":null}"#)
+        #expect(base.status == 200, "\(base.body)")
+        let other = try await client.post(path, #"{"prompt":"Hello","adapter":"other"}"#)
+        let words = other.json["message"]?.stringValue ?? ""
+        #expect(other.status == 404 && words.contains(#"available: "chat", "m-1", "chat:tone""#), "\(words)")
+      }
+    }
+    let names = try replica.bodies.map { try JSONValue(parsing: $0)["model"]?.stringValue }
+    #expect(names == ["tone", "m"])
+  }
+
   @Test func `the list of models has each endpoint with its adapters`() async throws {
     let harness = GatewayHarness()
     harness.ready("r1", port: RetryTests.nowhere, models: ["m", "tone", "brief"])

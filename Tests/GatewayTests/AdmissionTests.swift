@@ -98,6 +98,29 @@ import Testing
     #expect(harness.admission.snapshot.waiting == 0)
   }
 
+  @Test func `Retry-After of a request that waits for a start is what is left of the time that the last one took`()
+    async throws
+  {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      func refusal() async throws -> (seconds: Int, body: String) {
+        let answer = try await client.post("/v1/chat/completions", headers: ["x-setpoint-max-wait": "0"])
+        #expect(answer.status == 503)
+        return (Int(answer.headers["retry-after"].first ?? "") ?? -1, answer.body)
+      }
+      harness.admission.setStartPhase("scaled to zero", lasts: .milliseconds(39_500))
+      let asleep = try await refusal()
+      #expect(asleep.seconds == 40 && asleep.body.contains("(scaled to zero, "), "\(asleep)")
+      harness.admission.setStartPhase("loading weights", lasts: .seconds(900), begunAgo: .seconds(300))
+      let loading = try await refusal()
+      #expect((500...600).contains(loading.seconds) && loading.body.contains("(loading weights, "), "\(loading)")
+      harness.admission.setStartPhase("warming", lasts: .seconds(40), begunAgo: .seconds(50))
+      #expect(try await refusal().seconds == 5, "it takes longer than the last one")
+      harness.admission.setStartPhase("warming")
+      #expect(try await refusal().seconds == 5, "there was no other start")
+    }
+  }
+
   @Test func `a client bounds its own wait with X-Setpoint-Max-Wait, and the refusal depends on the replicas`()
     async throws
   {

@@ -89,6 +89,7 @@ import Testing
       #"{"prompt":"x","metadata":{"a":"\#(String(repeating: "x", count: 513))"}}"#,
       #""metadata" must be an object of strings"#
     ),
+    (#"{"prompt":"x","adapter":""}"#, #""adapter" must be the name of a LoRA adapter"#),
     (#"{"prompt":"x","stream":"yes"}"#, #""stream" must be true or false"#),
     (#"{"prompt":"x","model":"m"}"#, #"unknown field "model"; known fields: "prompt", "system_message", "max_tokens""#),
     (

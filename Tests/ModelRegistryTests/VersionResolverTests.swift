@@ -234,6 +234,27 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     #expect(error?.advice.hasPrefix("\(question)\"setpoint models list\" shows") == true, "\(error?.advice ?? "")")
   }
 
+  @Test(arguments: [true, false])
+  func `a missing model is explained by grants at a workspace, and not at a plane that was given by its address`(
+    isPlane: Bool
+  ) async {
+    let missing = ScriptedTransport([.error(404, "RESOURCE_DOES_NOT_EXIST", "it does not exist")])
+    let identity = ScriptedTransport([.json(isPlane ? ["served_by": "setpoint"] : ["workspace_id": "1"])])
+    let target = ProviderTarget(url: "https://models.example.com", source: "--host", tokenSource: "a variable")
+    let client = ServingClient(
+      ProviderAccess(target: target, token: "a-token-of-a-test"), version: "test",
+      transport: { request in
+        if request.url.contains("/.well-known/") { return try await identity.transport(request) }
+        return try await missing.transport(request)
+      })
+    let error = await #expect(throws: ModelRegistryError.self) {
+      try await VersionResolver(client).resolve(model: "main.support.missing", alias: "champion")
+    }
+    let advice = error?.advice ?? ""
+    #expect(advice.contains("USE CATALOG") == !isPlane, "\(advice)")
+    #expect(advice.hasPrefix("\"setpoint models list\" shows the models of this plane") == isPlane, "\(advice)")
+  }
+
   private func localPlane(_ network: ScriptedTransport) -> VersionResolver {
     let target = ProviderTarget(
       url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "a file", isLocalPlane: true)

@@ -69,7 +69,16 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
       Issue.record("\(plan.steps)")
       return
     }
-    #expect(cause.contains("not enough resources on this machine: 1 more GPU is needed"))
+    #expect(
+      cause
+        == "not enough resources on this machine: 1 more GPU is needed, even with the replicas of the current config "
+        + "stopped")
+  }
+
+  @Test func `a first config that can never fit fails without a word about a current one`() {
+    let plan = planner.plan(serving: nil, target: v2, replicas: [], room: 1, crashes: [:], now: .zero)
+    let cause = "not enough resources on this machine: 1 more GPU is needed"
+    #expect(plan.steps == [.declareFailed(version: 2, entity: "m-2", cause: cause)])
   }
 
   @Test func `a new version that keeps failing is declared failed, and the old one stays`() {

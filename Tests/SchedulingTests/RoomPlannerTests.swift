@@ -55,6 +55,9 @@ private func waiting(
     ]
     #expect(givingUp(others + [waiting("a", since: .zero)]) == ["long"])
     #expect(givingUp(others + [waiting("a", since: .zero), waiting("b", since: .seconds(1))]) == ["long", "short"])
+    let both = planner.plan(
+      others + [waiting("a", since: .zero), waiting("b", since: .seconds(1))], free: 0, now: .seconds(10))
+    #expect(["long", "short", "busy", "a"].map { both.share(of: $0).yieldsTo } == ["a", "b", nil, nil])
     #expect(givingUp(others) == [])
     #expect(givingUp(others + [waiting("a", since: .zero)], free: 1) == [])
     #expect(givingUp(others + [waiting("more", since: .zero, isUrgent: false)]) == [])

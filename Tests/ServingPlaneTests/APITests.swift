@@ -300,6 +300,20 @@ struct APITests {
     }
   }
 
+  @Test(arguments: [("support.hello", "support-hello"), ("a.b.c.d", "a-b-c-d")])
+  func `a model name that no manifest could use is not registered`(name: String, better: String) async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let base = "/api/2.1/unity-catalog/models"
+      let refused = try await plane.call("POST", "\(base)/\(name)/versions", ["source": .string(try data.model())])
+      #expect(refused.status == 400 && refused.code == "INVALID_PARAMETER_VALUE", "\(refused.text)")
+      #expect(refused.message.contains("use catalog.schema.name, or a bare name"), "\(refused.text)")
+      #expect(refused.message.hasSuffix("such as \"\(better)\""), "\(refused.text)")
+      let list = try await plane.call("GET", base)
+      #expect(list.json == ["registered_models": []])
+    }
+  }
+
   @Test func `models are registered, listed, and found by version and alias`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in

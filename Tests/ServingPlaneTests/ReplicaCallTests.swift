@@ -54,6 +54,29 @@ struct ReplicaCallTests {
     }
   }
 
+  @Test func `the event of a replica that was stopped says why`() async throws {
+    let data = TestData()
+    try await withMemoryBackend { backend in
+      try await withPlane(
+        data, end: .abrupt,
+        adjust: {
+          $0.backend = backend
+          $0.slots = 1
+        }
+      ) { plane in
+        _ = try await plane.register("hello", try data.model())
+        for name in ["chat", "wiki"] {
+          _ = try await plane.create(name, [entity("hello", 1, scalesToZero: true)])
+          _ = try await plane.waitUntilSettled(name)
+        }
+        try await eventually("the replica has gone") {
+          let last = try await Self.list(plane, "events").last?["message"]?.stringValue ?? ""
+          return last.hasSuffix(" stopped: gave its place to endpoint \"wiki\"")
+        }
+      }
+    }
+  }
+
   @Test func `an unknown endpoint has no replicas, and the calls need a token`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in

@@ -58,6 +58,49 @@ extension ScaleToZeroMachineTests {
     #expect(harness.started == ["r2"])
   }
 
+  @Test func `the machine knows why it stops a replica`() throws {
+    var harness = Harness()
+    try harness.put(served(1))
+    harness.replica("r1", became: .ready)
+    harness.idle(for: .seconds(60))
+    #expect(harness.machine.stopReasons == ["r1": "scaled to zero"])
+    harness.replica("r1", became: .stopped)
+    #expect(harness.machine.stopReasons.isEmpty)
+    try harness.put(served(2))
+    harness.replica("r2", became: .ready)
+    harness.giveUp()
+    #expect(harness.machine.stopReasons == ["r2": "gave its place to another endpoint"])
+    harness.giveUp(to: "wiki")
+    #expect(harness.machine.stopReasons == ["r2": "gave its place to another endpoint"], "the first reason counts")
+    harness.replica("r2", became: .stopped)
+    try harness.put(served(3))
+    harness.replica("r3", became: .ready)
+    harness.giveUp(to: "wiki")
+    #expect(harness.machine.stopReasons == ["r3": "gave its place to endpoint \"wiki\""])
+  }
+
+  @Test func `the machine knows which config replaces a replica, and which one failed`() throws {
+    var harness = Harness()
+    try harness.put(served(1))
+    harness.replica("r1", became: .ready)
+    try harness.put(served(2))
+    harness.replica("r2", became: .ready)
+    #expect(harness.machine.stopReasons == ["r1": "replaced by config version 2"])
+    harness.replica("r1", became: .stopped)
+    harness.room = 0
+    try harness.put(served(3))
+    #expect(harness.machine.stopReasons == ["r2": "made room for config version 3"])
+    var failing = Harness()
+    try failing.put(served(1))
+    failing.replica("r1", became: .ready)
+    try failing.put(served(2, size: "Medium"))
+    failing.replica("r2", failed: "out of memory")
+    failing.idle(for: .seconds(5))
+    let last = failing.started.first ?? ""
+    failing.replica(last, failed: "out of memory")
+    #expect(failing.machine.stopReasons == ["r3": "config version 2 failed to deploy"])
+  }
+
   @Test func `an endpoint that does not scale to zero, or is being updated, does not give its place up`() throws {
     var kept = Harness()
     try kept.put(served(1, scalesToZero: false))

@@ -49,6 +49,7 @@ struct ScaleToZeroMachineTests {
 
   @Test func `requests wake one replica, once, and the others follow when it is ready`() throws {
     var harness = try Harness.asleep(served(1, size: "Medium"))
+    #expect(harness.machine.startPhase == "scaled to zero")
     harness.ask("main")
     #expect(harness.asked.first == .save && harness.started == ["r3"])
     for _ in 0..<9 {

@@ -63,6 +63,34 @@ struct SlotTests {
     }
   }
 
+  @Test func `an endpoint whose slot another one keeps for good says that no request can start it`() async throws {
+    let data = TestData()
+    try await withMemoryBackend { backend in
+      try await withPlane(
+        data,
+        adjust: {
+          $0.backend = backend
+          $0.slots = 1
+        }
+      ) { plane in
+        _ = try await plane.register("hello", try data.model())
+        _ = try await plane.create("a", [entity("hello", 1, scalesToZero: true)])
+        _ = try await plane.waitUntilSettled("a")
+        _ = try await plane.create("other", [entity("hello", 1, scalesToZero: true)])
+        _ = try await plane.waitUntilSettled("other")
+        let before = try await plane.get("a").json.activeEntity.deploymentMessage
+        #expect(before.contains("the next request starts a replica"), "\(before)")
+        _ = try await plane.create("kept", [entity("hello", 1)])
+        _ = try await plane.waitUntilSettled("kept")
+        let after = try await plane.get("a").json.activeEntity.deploymentMessage
+        let words =
+          "no replica can start: it needs 1 slot, of which at most 0 can become free; endpoints that hold room"
+        #expect(after.contains(words) && after.contains(#"do not scale to zero: "kept""#), "\(after)")
+        #expect(!after.contains("the next request"))
+      }
+    }
+  }
+
   @Test func `after a restart with fewer slots, an endpoint that does not scale to zero starts first`() async throws {
     let data = TestData()
     try await withMemoryBackend { backend in

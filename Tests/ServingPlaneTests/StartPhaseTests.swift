@@ -44,7 +44,7 @@ import Testing
 
   @Test func `a phase that was not seen is not shown`() {
     let other = StartTimes(created: 0, began: [.warming: 3_000], end: 3_050)
-    #expect(other.text == "starting 3s, warming 0.05s" && other.entries.count == 2)
+    #expect(other.text == "starting 3s, warming 0.1s" && other.totalText == "3.1s" && other.entries.count == 2)
     let early = StartTimes(created: 0, began: [:], end: nil)
     #expect(early.text.isEmpty && early.current?.phase == .starting)
   }
@@ -75,10 +75,11 @@ import Testing
   @Test func `the first sight of a phase counts, and a record keeps it`() throws {
     var record = Self.record()
     record.note(.loading, at: 7_000)
+    record.stopReason = "scaled to zero"
     let stored = try ReplicaRecord(document: record.document())
     #expect(stored.start == record.start && stored.startPhase == .warming)
     #expect(stored.start?.text == "starting 4s, loading weights 25s")
-    #expect(stored.handle.members.isEmpty)
+    #expect(stored.handle.members.isEmpty && stored.stopReason == "scaled to zero")
   }
 
   @Test func `a replica has one event for each phase, and the last one gives the times`() {
@@ -92,6 +93,8 @@ import Testing
       ])
     record.ended = 50_000
     #expect(record.events.last?.message == "replica a1 stopped")
+    record.stopReason = "scaled to zero"
+    #expect(record.events.last?.message == "replica a1 stopped: scaled to zero")
     record.failure = ReplicaFailure("it exited while serving: vLLM was killed by SIGKILL")
     #expect(record.events.last?.message == "replica a1 failed: it exited while serving: vLLM was killed by SIGKILL")
     #expect(record.events.last?.phase == "failed" && record.events.count == 5)

@@ -41,6 +41,10 @@ struct RollbackCommand: AsyncParsableCommand {
       case .json: try console.json(console.suggestions.completed(plan.json))
       case .text: for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
       }
+      if preflight.isOn {
+        let item = try await reconciler.rollbackItem(name, to: to)
+        try await convergence.notePreflight(item, connection, reconciler, workspace)
+      }
       return
     }
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }

@@ -4,6 +4,8 @@ extension SetpointCommand {
   /// Parses the arguments (without the program's name), runs the command, reports errors on standard error, and returns
   /// the exit code.
   package static func run(_ arguments: [String]) async -> Int32 {
+    // Not an option of the parser: it would be listed in the help of every command, beside `--version N` of some.
+    let arguments = arguments == ["--version"] ? ["version"] : arguments
     if let report = UsageProblem.beforeParsing(arguments) {
       say(report)
       return usageCode(arguments)

@@ -12,7 +12,6 @@ package struct SetpointCommand: AsyncParsableCommand {
       Commands use the workspace named by --host, DATABRICKS_HOST or --profile; otherwise the serving plane on this \
       machine, started by "setpoint serve".
       """,
-    version: SetpointVersion.line,
     subcommands: [
       ValidateCommand.self, DiffCommand.self, ApplyCommand.self, RollbackCommand.self, RetryCommand.self,
       GetCommand.self, ImportCommand.self, DescribeCommand.self, HistoryCommand.self, StatusCommand.self,

@@ -2,7 +2,8 @@ internal import ArgumentParser
 internal import CanonicalJSON
 
 struct VersionCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+  static let configuration = CommandConfiguration(
+    commandName: "version", abstract: "Print the version, as does --version.")
 
   @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
 

@@ -21,7 +21,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       version number.
       """)
 
-  @Argument(help: "The model: catalog.schema.name.", completion: .models) var name: String
+  @Argument(help: "The model: catalog.schema.name, or a bare name.", completion: .models) var name: String
   @Argument(help: "The folder with the model.", completion: .directory) var directory: String?
   @Option(name: .customLong("hf"), help: ArgumentHelp("Download this model of the hub.", valueName: "ORG/MODEL"))
   var hub: String?
@@ -99,6 +99,8 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       throw ErrorReport(
         "\(name) cannot be registered now", place: error.call, why: error.serverMessage,
         next: "\"setpoint models list\" shows the progress of registrations")
+    } catch let error as ServingError where error.hasNoResponse && error.outcomeUnknown {
+      throw ErrorReport(interruptedRegistrationOf: name, name, error)
     }
   }
 

@@ -53,6 +53,22 @@ extension WireModelVersion {
   }
 }
 
+extension ServingError {
+  /// Whether the connection broke, or could not be made.
+  var hasNoResponse: Bool { status == nil && (kind == .network || kind == .timeout) }
+}
+
+extension ErrorReport {
+  /// The report for a registration of which the plane says nothing more: it was stopped, or only the connection broke.
+  init(interruptedRegistrationOf what: String, _ model: String, _ error: ServingError) {
+    self.init(
+      "the connection to the plane was lost while \(what) was being registered", place: error.call,
+      why: error.serverMessage,
+      next: "if the plane was stopped, start it and run the command again, which resumes a download; otherwise the "
+        + "registration continues, and \"setpoint models list \(ShellWord.quoted(model))\" shows it")
+  }
+}
+
 /// Follows a registration that a plane carries out, until it ends or the user interrupts.
 struct RegistrationFollower: Sendable {
   private enum Outcome: Sendable {
@@ -128,6 +144,8 @@ struct RegistrationFollower: Sendable {
       throw ErrorReport(
         "the registration of \(model) version \(number) did not end", place: error.call,
         why: "it was canceled, or the plane was restarted and removed what was copied", next: "register it again")
+    } catch let error as ServingError where error.hasNoResponse {
+      throw ErrorReport(interruptedRegistrationOf: "\(model) version \(number)", model, error)
     }
   }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Controller
+internal import Endpoints
 internal import Planning
 
 /// How long a command that changes one endpoint waits for it.
@@ -39,13 +40,29 @@ struct WaitOptions: ParsableArguments {
   func passesPreflight(
     _ item: PlanItem, _ connection: Connection, _ reconciler: Reconciler, _ workspace: WorkspaceOptions
   ) async throws -> Bool {
-    let (rules, site) = (try workspace.rules(), try workspace.site(at: connection.target))
-    let checks = FleetPreflight(
-      preflight: try await connection.preflight(reconciler, rules: rules, on: site), items: [item],
-      options: reconciler.options)
+    let checks = try await preflight(item, connection, reconciler, workspace)
     guard let refusal = await convergence(.plan).refusal(of: item, reconciler, checks) else { return true }
     try conclude(refusal, .plan)
     return false
+  }
+
+  /// Notes what the preflight checks of a change find that would keep it from being sent, or should be known before.
+  func notePreflight(
+    _ item: PlanItem, _ connection: Connection, _ reconciler: Reconciler, _ workspace: WorkspaceOptions
+  ) async throws {
+    let findings = try await preflight(item, connection, reconciler, workspace).findings()[item.name] ?? []
+    for finding in findings where finding.outcome == .refused || finding.outcome == .warning {
+      CommandContext.current.console.note("\(item.name): preflight: \(FleetPreflight.line(finding))")
+    }
+  }
+
+  private func preflight(
+    _ item: PlanItem, _ connection: Connection, _ reconciler: Reconciler, _ workspace: WorkspaceOptions
+  ) async throws -> FleetPreflight {
+    let (rules, site) = (try workspace.rules(), try workspace.site(at: connection.target))
+    var preflight = try await connection.preflight(reconciler, rules: rules, on: site)
+    preflight.refusesRollbacks = true
+    return FleetPreflight(preflight: preflight, items: [item], options: reconciler.options)
   }
 
   /// Prints the outcome, and throws if it is a failure.

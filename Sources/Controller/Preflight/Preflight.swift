@@ -37,6 +37,9 @@ package struct Preflight: Sendable {
   private let rules: RuleBook
   /// The workspace; nil: a plane, which checks the hardware itself and is asked for its forecast.
   private let site: WorkspaceSite?
+  /// Whether a rollback is refused that a plane would not accept, as when its version was deleted: a plane knows what it
+  /// has. Only for one that a user requests; an automatic one is sent, and its failure is recorded.
+  package var refusesRollbacks = false
 
   package init(_ sources: Sources, rules: RuleBook, on site: WorkspaceSite?) {
     self.sources = sources
@@ -66,7 +69,8 @@ package struct Preflight: Sendable {
       }
     }
     if site == nil, let config = decision.nextConfig, let finding = try await acceptance(item.name, config) {
-      found.append(decision.action == .rollback ? finding.withoutRefusal : finding)
+      let isRollback = decision.action == .rollback
+      found.append(isRollback && !refusesRollbacks ? finding.withoutRefusal : finding)
     }
     return found.filter { rules.severity(of: $0.rule) != .off }
   }

@@ -16,6 +16,8 @@ package final class EndpointAdmission: Sendable {
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
     /// The phase of the starting replica, and when it began.
     var startPhase: (name: String, since: Duration)?
+    /// How long a start takes, and when this one began, if it has.
+    var start: (lasts: Duration, since: Duration?)?
     var timer: (due: Duration, scheduled: Scheduled<Void>)?
   }
 
@@ -123,9 +125,14 @@ package final class EndpointAdmission: Sendable {
   }
 
   /// Sets the phase of the replica that requests wait for, such as "loading weights"; nil if none is starting.
-  package func setStartPhase(_ name: String?) {
+  ///
+  /// - Parameters:
+  ///   - lasts: how long a start takes, as far as earlier ones tell; nil if unknown.
+  ///   - begunAgo: how long this start has lasted; nil if it has not begun.
+  package func setStartPhase(_ name: String?, lasts: Duration? = nil, begunAgo: Duration? = nil) {
     let now = Self.time(of: eventLoop)
     state.withLock { state in
+      state.start = lasts.map { ($0, begunAgo.map { now - $0 }) }
       if state.startPhase?.name != name { state.startPhase = name.map { ($0, now) } }
     }
   }
@@ -181,6 +188,14 @@ package final class EndpointAdmission: Sendable {
     return state.withLock { state in
       state.startPhase.map { "\($0.name), \((now - $0.since).components.seconds)s" }
     }
+  }
+
+  /// What is left of the start that requests wait for, or will; nil if unknown, or if it takes longer than expected.
+  var startTimeLeft: Duration? {
+    let now = Self.time(of: eventLoop)
+    guard let start = state.withLock({ $0.start }) else { return nil }
+    let left = start.lasts - (start.since.map { now - $0 } ?? .zero)
+    return left > .zero ? left : nil
   }
 
   /// Whether the request waits and no current replica can take it.

@@ -8,7 +8,7 @@ struct GenerateRequest: Hashable, Sendable {
     case prompt
     case systemMessage = "system_message"
     case maxTokens = "max_tokens"
-    case temperature, metadata, stream
+    case temperature, metadata, stream, adapter
   }
 
   let prompt: String
@@ -18,6 +18,8 @@ struct GenerateRequest: Hashable, Sendable {
   /// What the client notes about the request, for its record.
   let metadata: [String: String]
   let isStream: Bool
+  /// The LoRA adapter to use; nil for the endpoint's model itself.
+  let adapter: String?
 
   /// - Throws: an error that names every invalid field.
   init(parsing bytes: ByteBuffer) throws(GatewayError) {
@@ -29,18 +31,22 @@ struct GenerateRequest: Hashable, Sendable {
     temperature = reader.read(.temperature, "a number from 0 to 2", \.doubleValue) { $0 >= 0 && $0 <= 2 }
     metadata = reader.read(.metadata, Self.metadataRule, Self.shortTexts) ?? [:]
     isStream = reader.read(.stream, "true or false", \.boolValue) ?? false
+    adapter = reader.read(.adapter, "the name of a LoRA adapter", \.stringValue) { !$0.isEmpty }
     reader.refuseUnknownFields()
     guard let prompt = text, reader.findings.isEmpty else { throw .invalidFields(reader.findings) }
     self.prompt = prompt
   }
 
-  /// The request as the engine takes it. A stream ends with the token counts only if they are requested.
-  var chatCompletion: JSONValue {
+  /// The request in the form of a chat. A stream ends with the token counts only if they are requested.
+  ///
+  /// - Parameter endpoint: the endpoint's name.
+  func chatCompletion(at endpoint: String) -> JSONValue {
     var messages: [JSONValue] = []
     if let systemMessage { messages.append(["role": "system", "content": .string(systemMessage)]) }
     messages.append(["role": "user", "content": .string(prompt)])
     var members: [String: JSONValue] = ["messages": .array(messages)]
     if let maxTokens { members["max_tokens"] = .int(maxTokens) }
+    if let adapter { members["model"] = .string("\(endpoint):\(adapter)") }
     if let temperature { members["temperature"] = .double(temperature) }
     if isStream {
       members["stream"] = true

@@ -12,13 +12,13 @@ struct QueryContent: Sendable {
 
   init(_ bytes: ByteBuffer, for target: QueryTarget) throws(GatewayError) {
     received = bytes
-    guard target.isGenerate else {
+    guard case .generate(let endpoint, _) = target else {
       body = try Self.scan(bytes)
       metadata = [:]
       return
     }
     let request = try GenerateRequest(parsing: bytes)
-    body = try Self.scan(ByteBuffer(bytes: request.chatCompletion.bytes()))
+    body = try Self.scan(ByteBuffer(bytes: request.chatCompletion(at: endpoint).bytes()))
     metadata = request.metadata
   }
 

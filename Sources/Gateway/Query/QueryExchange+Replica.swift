@@ -13,8 +13,11 @@ extension QueryExchange {
     case .refused(.unknownEntity(let entity)) where model.endpoint.admission.models.isDeploying(entity):
       refuse(.deploying("served entity \"\(entity)\"", endpoint: model.endpoint.name))
     case .refused(let why):
-      let phase = model.endpoint.admission.startPhase
-      refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure, startPhase: phase))
+      let admission = model.endpoint.admission
+      refuse(
+        .refused(
+          why, endpoint: model.endpoint.name, lastFailure: lastFailure, startPhase: admission.startPhase,
+          startTimeLeft: admission.startTimeLeft))
     case .admitted(let ticket):
       self.ticket = ticket
       if isHandedOver { keep(body, for: model.endpoint) }

@@ -47,6 +47,8 @@ package struct RoomShare: Hashable, Sendable {
   package var givesUp = false
   /// How many places of its surplus replicas it must give up.
   package var sheds = 0
+  /// The endpoint for which it gives them up, or sleeps.
+  package var yieldsTo: String?
 }
 
 /// Shares a machine's places between endpoints: a pure function of what each has and lacks.
@@ -78,6 +80,8 @@ package struct RoomPlan: Sendable {
   package private(set) var givingUp: Set<String> = []
   /// The endpoints that must give up surplus replicas, and how many places of them.
   package private(set) var shedding: [String: Int] = [:]
+  /// For which endpoint each of them does.
+  private var beneficiaries: [String: String] = [:]
   private let endpoints: [EndpointRoom]
   private let free: Int
   /// The free places that are not kept for any endpoint.
@@ -102,6 +106,7 @@ package struct RoomPlan: Sendable {
     }
     for source in sources(for: line) {
       if source.sleeps { givingUp.insert(source.id) } else { shedding[source.id] = source.places }
+      beneficiaries[source.id] = beneficiaries[source.id] ?? source.beneficiary
     }
   }
 
@@ -120,7 +125,7 @@ package struct RoomPlan: Sendable {
       room: min(free, (own?.kept ?? 0) + unpromised),
       freeing: max(0, available + idle - promised) - unpromised,
       reclaimable: max(0, attainable(for: own, beside: others, after: urgent, available: available) - unpromised),
-      givesUp: givingUp.contains(id), sheds: shedding[id] ?? 0)
+      givesUp: givingUp.contains(id), sheds: shedding[id] ?? 0, yieldsTo: beneficiaries[id])
   }
 
   /// The places that an endpoint may get at some time, the free ones included.
@@ -167,6 +172,8 @@ package struct RoomPlan: Sendable {
     /// Those that it gives up in either way.
     let shared: Int
     let sleeps: Bool
+    /// The endpoint that gets them.
+    var beneficiary: String?
   }
 
   /// Those that would give up places, in order.
@@ -202,6 +209,7 @@ package struct RoomPlan: Sendable {
         let further = candidate.places - min(already, candidate.shared)
         guard further > 0 else { continue }
         var source = candidate
+        source.beneficiary = endpoint.id
         if !source.sleeps { source.places = min(further, endpoint.lacking - found) }
         taken.append(source)
         found += source.sleeps ? further : source.places

@@ -3,7 +3,14 @@ internal import LibCurl
 
 extension APIProvider {
   package func ask(_ name: String, entity: String?, prompt: String, timeout: Duration) async throws -> ChatAnswer {
-    var call = try invocation(name, entity: entity, prompt: prompt, stream: false)
+    try await ask(name, entity: entity, adapter: nil, prompt: prompt, timeout: timeout)
+  }
+
+  /// - Parameter adapter: the LoRA adapter to use; nil for the endpoint's model itself.
+  package func ask(
+    _ name: String, entity: String?, adapter: String?, prompt: String, timeout: Duration
+  ) async throws -> ChatAnswer {
+    var call = try invocation(name, entity: entity, adapter: adapter, prompt: prompt, stream: false)
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: nil, total: timeout)
     let start = client.elapsed()
     let response = try await client.response(to: call)
@@ -20,7 +27,14 @@ extension APIProvider {
   }
 
   package func streamChat(_ name: String, entity: String?, prompt: String) async throws -> ChatStream {
-    var call = try invocation(name, entity: entity, prompt: prompt, stream: true)
+    try await streamChat(name, entity: entity, adapter: nil, prompt: prompt)
+  }
+
+  /// - Parameter adapter: the LoRA adapter to use; nil for the endpoint's model itself.
+  package func streamChat(
+    _ name: String, entity: String?, adapter: String?, prompt: String
+  ) async throws -> ChatStream {
+    var call = try invocation(name, entity: entity, adapter: adapter, prompt: prompt, stream: true)
     // A model scaled to zero is started first: the platform holds a request for up to ten minutes (serving-api.md 6.3).
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(3600))
     let response = try await client.response(to: call)
@@ -31,7 +45,9 @@ extension APIProvider {
     return ChatStream(response, client: client, call: call)
   }
 
-  private func invocation(_ name: String, entity: String?, prompt: String, stream: Bool) throws -> APICall {
+  private func invocation(
+    _ name: String, entity: String?, adapter: String?, prompt: String, stream: Bool
+  ) throws -> APICall {
     let path: APIPath =
       if let entity {
         "/serving-endpoints/\(name)/served-models/\(entity)/invocations"
@@ -41,6 +57,7 @@ extension APIProvider {
     var call = try call("POST", name, path)
     call.retries = .never
     var body: [String: JSONValue] = ["messages": [["role": "user", "content": .string(prompt)]]]
+    if let adapter { body["model"] = .string("\(name):\(adapter)") }
     if stream { body["stream"] = true }
     call.body = .object(body)
     return call

@@ -22,6 +22,7 @@ extension ModelCalls {
     let sent = try await body.read(request, as: WireRegisterVersionRequest.self)
     let findings = sent.typeFindings()
     guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
+    if let finding = ModelName.registrationFinding(name) { throw APIError.invalid(finding) }
     if sent.source != nil, sent.hub != nil { throw APIError.invalid("use source or hf, not both") }
     let number = try sent.version.map { written in
       guard let number = Int(written) else {

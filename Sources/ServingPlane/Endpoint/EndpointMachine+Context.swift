@@ -34,6 +34,8 @@ extension EndpointMachine {
     var givesUp = false
     /// How many places of surplus replicas must be given up now, for another endpoint.
     var sheds = 0
+    /// The name of that endpoint, if it is known.
+    var yieldsTo: String?
     /// What the gateway knows of the endpoint's requests.
     var load = RequestLoad()
     /// The number of places that a replica of a workload type needs.

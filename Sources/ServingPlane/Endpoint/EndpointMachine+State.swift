@@ -39,7 +39,7 @@ extension EndpointMachine {
   func sleep(of entity: PlaneEntity) -> SleepState? { record.sleep[entity.launch.key] }
 
   /// The phase of the replica that requests to the active config wait for; nil if none is starting. If the active config
-  /// had to make room for an update, this is one of the update's replicas.
+  /// had to make room for an update, this is one of the update's replicas. What sleeps starts with the next request.
   var startPhase: String? {
     var launches = Set((record.active?.entities ?? []).map(\.launch.key))
     let isServing = replicas.values.contains { $0.state == .ready && launches.contains($0.launch) }
@@ -48,8 +48,12 @@ extension EndpointMachine {
     }
     let coming = replicas.values.filter { launches.contains($0.launch) }.compactMap { StartPhase($0.state) }
     if let phase = coming.max() { return phase.rawValue }
-    return roomUse.withoutRoom.contains(where: launches.contains) ? Self.waitingForRoom : nil
+    if roomUse.withoutRoom.contains(where: launches.contains) { return Self.waitingForRoom }
+    return !isServing && launches.contains { record.sleep[$0] == .asleep } ? Self.scaledToZero : nil
   }
+
+  /// What is said in place of a phase while no replica starts because no request needs one.
+  static let scaledToZero = "scaled to zero"
 
   /// The phase of a start that has no place on the machine yet.
   static let waitingForRoom = "waiting for room"

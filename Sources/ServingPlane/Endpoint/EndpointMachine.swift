@@ -18,6 +18,8 @@ struct EndpointMachine: Sendable {
   private var readySince: [String: Duration] = [:]
   /// When a replica of each launch last became ready: earlier failures are resolved.
   private(set) var lastWell: [String: Duration] = [:]
+  /// Why replicas were told to stop, by ID.
+  private(set) var stopReasons: [String: String] = [:]
   private var published = Routing()
   private(set) var sleepPolicy = SleepPolicy()
   /// How many replicas the served entities have while they are awake.
@@ -164,14 +166,17 @@ struct EndpointMachine: Sendable {
           actions += start(launch, context, &room)
         case .drain(let id):
           forgetFailures(before: id, now: context.now)
+          stopReasons[id] = stopReason(of: id, context)
           replicas[id]?.state = .draining
           stops.append(.drain(id: id))
         case .stop(let id):
+          stopReasons[id] = stopReason(of: id, context)
           replicas[id]?.state = .stopping
           stops.append(.stop(id: id))
         case .remove(let id):
           replicas[id] = nil
           readySince[id] = nil
+          stopReasons[id] = nil
         case .switchTraffic:
           guard let target = record.update.target else { continue }
           record.active = target

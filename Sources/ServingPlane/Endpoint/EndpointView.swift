@@ -11,6 +11,8 @@ struct EndpointView {
   var download: (PlaneEntity) -> DownloadProgress? = { _ in nil }
   /// The phases of the replicas' starts, by the replica's ID.
   var starts: [String: StartTimes] = [:]
+  /// Why no replica of a sleeping entity can ever start, by the entity's name.
+  var lackOfRoom: [String: String] = [:]
 
   private var record: EndpointRecord { machine.record }
 
@@ -141,15 +143,15 @@ struct EndpointView {
 
   /// Healthy, unless the last start failed.
   private func asleepState(_ entity: PlaneEntity, _ sleep: SleepState) -> WireDeploymentState {
-    var words = ["Scaled to zero"]
-    switch sleep {
-    case .asleep: words.append("the next request starts a replica")
-    case .waking:
-      let phase = waitsForRoom(entity) ? EndpointMachine.waitingForRoom : startPhase(entity)
-      words.append("a request is starting a replica" + (phase.map { ": \($0)" } ?? ""))
-    }
+    let words = ["Scaled to zero", lackOfRoom[entity.name] ?? wakeWords(entity, sleep)]
     guard let failure = machine.lastFailure(entity) else { return state(DeploymentState.ready, words, entity) }
     return state(DeploymentState.recovering, words + ["the last start failed: \(failure)"], entity)
+  }
+
+  private func wakeWords(_ entity: PlaneEntity, _ sleep: SleepState) -> String {
+    guard sleep == .waking else { return "the next request starts a replica" }
+    let phase = waitsForRoom(entity) ? EndpointMachine.waitingForRoom : startPhase(entity)
+    return "a request is starting a replica" + (phase.map { ": \($0)" } ?? "")
   }
 
   private func waitsForRoom(_ entity: PlaneEntity) -> Bool {

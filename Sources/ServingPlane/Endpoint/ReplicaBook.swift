@@ -11,6 +11,12 @@ struct ReplicaBook: Sendable {
     set { records[id] = newValue }
   }
 
+  /// Notes why a replica is told to stop. The first reason counts.
+  mutating func noteStop(of replica: String, _ reason: String?) {
+    guard let record = records[replica], record.stopReason == nil else { return }
+    records[replica]?.stopReason = reason
+  }
+
   /// Those that have not ended.
   var living: [ReplicaRecord] { records.values.filter { $0.ended == nil } }
 

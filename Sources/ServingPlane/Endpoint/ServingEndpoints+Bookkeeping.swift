@@ -21,6 +21,11 @@ extension ServingEndpoints {
     }
   }
 
+  /// Notes why a replica is told to stop. Saved when it has ended.
+  func noteStop(of replica: String, in endpoint: String) {
+    replicas.noteStop(of: replica, machines[endpoint]?.stopReasons[replica])
+  }
+
   /// Removes an ended replica from the records, and its output from the disk.
   func forget(_ record: ReplicaRecord) async {
     replicas[record.id] = nil
@@ -46,6 +51,7 @@ extension ServingEndpoints {
     return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(), room: share?.room, freeing: share?.freeing ?? 0,
       reclaimable: share?.reclaimable ?? 0, givesUp: share?.givesUp ?? false, sheds: share?.sheds ?? 0,
+      yieldsTo: share?.yieldsTo.flatMap { machines[$0]?.record.name },
       load: machine.map { load(of: $0.record.id, deploying: config) } ?? RequestLoad(),
       places: machineRoom.places(for:), unit: machineRoom.unit, isRemote: models.isRemote, newID: Self.randomHex)
   }

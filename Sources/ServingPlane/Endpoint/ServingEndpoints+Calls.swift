@@ -46,7 +46,7 @@ extension ServingEndpoints {
     return EndpointView(
       machine: machine, accelerators: backend.accelerators,
       download: { [models] in models.progress($0.entityName, $0.entityVersion) },
-      starts: replicas.starts(of: machine.record.id)
+      starts: replicas.starts(of: machine.record.id), lackOfRoom: lackOfRoom(machine)
     ).detailed
   }
 

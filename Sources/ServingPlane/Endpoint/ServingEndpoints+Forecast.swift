@@ -39,7 +39,7 @@ extension ServingEndpoints {
   }
 
   /// The other endpoints that never give up the room that they hold; nil if there are none.
-  private func roomHolders(beside machine: EndpointMachine) -> String? {
+  func roomHolders(beside machine: EndpointMachine) -> String? {
     let holders = machines.values.filter { other in
       other.record.id != machine.record.id && !other.scalesToZero
         && other.replicas.values.contains { $0.places > 0 }

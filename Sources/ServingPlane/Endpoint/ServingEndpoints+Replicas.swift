@@ -81,7 +81,7 @@ extension ServingEndpoints {
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
       if let start = record.start {
-        let times: Logger.Metadata = ["after": "\(StartTimes.text(start.total))", "phases": "\(start.text)"]
+        let times: Logger.Metadata = ["after": "\(start.totalText)", "phases": "\(start.text)"]
         log.info("replica ready", metadata: facts(of: record).merging(times) { $1 })
       }
     case .changed(let handle):
@@ -128,7 +128,8 @@ extension ServingEndpoints {
     if let failure = record.failure {
       log.warning("replica failed", metadata: about.merging(["cause": "\(failure)"]) { $1 })
     } else {
-      log.info("replica stopped", metadata: about)
+      let why: Logger.Metadata = record.stopReason.map { ["why": "\($0)"] } ?? [:]
+      log.info("replica stopped", metadata: about.merging(why) { $1 })
     }
     guard machines[record.endpoint] != nil else {
       await forget(record)
@@ -158,7 +159,8 @@ extension ServingEndpoints {
         Replica(id: record.id, launch: record.launch.key, state: state, places: places), context)
       run(record, await version(of: record.launch), .adoption(replica))
       log.info("replica adopted", metadata: facts(of: record))
-    case .leaving(let record, let replica):
+    case .leaving(var record, let replica):
+      record.stopReason = EndpointMachine.unused
       await keep(record)
       run(record, await version(of: record.launch), .adoption(replica))
       supervisor.stop(record.id, .drain(settings.timing.drainDeadline))

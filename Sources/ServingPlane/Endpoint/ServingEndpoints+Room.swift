@@ -23,6 +23,23 @@ extension ServingEndpoints {
       endpoints, free: free, freeing: freeing.reduce(0) { $0 + machineRoom.places(of: $1) }, now: clock.now - origin)
   }
 
+  /// Why no replica of an endpoint's sleeping entities can ever start, by the entity's name: the places that could become
+  /// free at all are not enough. Entities for which they are, are omitted.
+  func lackOfRoom(_ machine: EndpointMachine) -> [String: String] {
+    guard !machine.record.sleep.isEmpty, let share = roomPlan?.share(of: machine.record.id) else { return [:] }
+    let most = machine.replicas.values.reduce(share.room + share.reclaimable) { $0 + $1.places }
+    let holders = roomHolders(beside: machine).map { "; endpoints that hold room and do not scale to zero: \($0)" }
+    var lacks: [String: String] = [:]
+    for entity in machine.record.active?.entities ?? [] where machine.sleep(of: entity) != nil {
+      let needed = machineRoom.places(for: entity.workloadType)
+      guard needed > most else { continue }
+      lacks[entity.name] =
+        "no replica can start: it needs \(machineRoom.unit.counted(needed)), of which at most \(most) can become free"
+        + (holders ?? "")
+    }
+    return lacks
+  }
+
   /// Lets endpoints that waited for places start replicas if places are free now.
   func useFreeRoom() async {
     for id in waitingForRoom { await act(on: id) { $0.tick($1) } }

@@ -1,5 +1,6 @@
 import Endpoints
 import Gateway
+import Scheduling
 
 // Reports to the gateway: the replicas of an endpoint, and how many requests each takes at once.
 extension ServingEndpoints {
@@ -16,6 +17,16 @@ extension ServingEndpoints {
           address: record.address, capacity: capacity(of: record.launch, routing.plane), models: record.models ?? []))
     }
     gateway.publish(routing, of: id, announcing: announced)
+  }
+
+  /// Tells the gateway how far the replica has come that requests wait for, and how long a start takes.
+  func reportStart(of id: String) {
+    let machine = machines[id]
+    let coming = replicas.of(id).filter { machine?.replicas[$0.id]?.state.isComing == true }
+    let begun = coming.map(\.created).min()
+    gateway.admission(of: id)?.setStartPhase(
+      machine?.startPhase, lasts: replicas.lastStart(of: id),
+      begunAgo: begun.map { .milliseconds(max(0, wallClock() &- $0)) })
   }
 
   /// The number of requests that a replica of this launch gets at once.

@@ -218,7 +218,10 @@ actor ServingEndpoints {
   /// Stops every replica; endpoints and configs are kept. The supervisor returns when the last replica has ended.
   func stop() async {
     await refuseQueries()
-    for record in replicas.living { supervisor.stop(record.id, .now) }
+    for record in replicas.living {
+      replicas.noteStop(of: record.id, "the serving plane stopped")
+      supervisor.stop(record.id, .now)
+    }
     supervisor.finish()
   }
 
@@ -263,12 +266,15 @@ actor ServingEndpoints {
       case .download(let launch): download(launch, for: id)
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
+        noteStop(of: replica, in: id)
         gateway.drain(replica, of: id)
         supervisor.stop(replica, .drain(drainTime(of: replica, in: id)))
-      case .stop(let replica): supervisor.stop(replica, .now)
+      case .stop(let replica):
+        noteStop(of: replica, in: id)
+        supervisor.stop(replica, .now)
       }
     }
-    gateway.admission(of: id)?.setStartPhase(machines[id]?.startPhase)
+    reportStart(of: id)
     // After the route: what has been deployed can be requested before it is no longer announced.
     gateway.admission(of: id)?.setDeploying(machines[id]?.deploying ?? [])
   }

@@ -32,6 +32,16 @@ enum ModelName {
     return nil
   }
 
+  /// The finding for the name of a version to register; nil if it is valid. Manifests accept one or three parts; models
+  /// that were registered under other names remain.
+  static func registrationFinding(_ name: String) -> String? {
+    if let finding = finding(name) { return finding }
+    let parts = name.split(separator: ".")
+    guard parts.count != 1, parts.count != 3 else { return nil }
+    return "the model name \"\(name)\" has \(parts.count) parts, and a manifest could not refer to it; use "
+      + "catalog.schema.name, or a bare name without dots, such as \"\(parts.joined(separator: "-"))\""
+  }
+
   /// The finding for an alias; nil if it is valid.
   static func aliasFinding(_ alias: String) -> String? {
     if alias == "latest" { return "the alias \"latest\" is reserved" }

@@ -66,16 +66,16 @@ extension ReplicaRecord {
       return event(entry.since, entry.phase.rawValue, words)
     }
     if let readyAt, let start {
-      events.append(event(readyAt, Self.ready, "is ready after \(StartTimes.text(start.total)): \(start.text)"))
+      events.append(event(readyAt, Self.ready, "is ready after \(start.totalText): \(start.text)"))
     }
     if let ended { events.append(event(ended, phase(nil).name, ending)) }
     return events
   }
 
   private var ending: String {
-    guard let failure else { return "stopped" }
+    guard let failure else { return "stopped" + (stopReason.map { ": \($0)" } ?? "") }
     guard !wasReady, let start else { return "failed: \(failure.explanation)" }
-    return "failed after \(StartTimes.text(start.total)) (\(start.text)): \(failure.explanation)"
+    return "failed after \(start.totalText) (\(start.text)): \(failure.explanation)"
   }
 
   private func event(_ time: Int64, _ phase: String, _ words: String) -> ReplicaEvent {

@@ -32,6 +32,8 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   var models: [String]?
   /// Why it ended, if it ended by itself.
   var failure: ReplicaFailure?
+  /// Why it was told to stop, as the end of a sentence; nil if it was not, or if the reason is unknown.
+  var stopReason: String?
   /// When it ended, in milliseconds since 1970.
   var ended: Int64?
   /// What its backend needs to find it.
@@ -43,7 +45,7 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   /// replica was a process: a plane of an earlier version can read what this one writes.
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case id, endpoint, launch, configVersion, port, host, socket, devices, created, wasReady, startedIn, models, failure
-    case ended, phases
+    case ended, phases, stopReason
   }
 
   init(

@@ -35,15 +35,14 @@ struct StartTimes: Hashable, Sendable {
   /// How long the finished phases took together, in milliseconds.
   var total: Int64 { entries.reduce(0) { $0 &+ ($1.duration ?? 0) } }
 
+  /// ``total`` as text: the sum of the times in ``text``.
+  var totalText: String { shown.sum }
+
   /// The finished phases: `starting 4s, loading weights 25s`; empty if there is none.
   var text: String {
-    entries.compactMap { entry in entry.duration.map { "\(entry.phase.rawValue) \(Self.text($0))" } }
-      .joined(separator: ", ")
+    zip(entries, shown.parts).map { "\($0.phase.rawValue) \($1)" }.joined(separator: ", ")
   }
 
-  /// A duration in whole seconds; a shorter one in hundredths of a second.
-  static func text(_ milliseconds: Int64) -> String {
-    let unit: Int64 = milliseconds < 1000 ? 10 : 1000
-    return DurationText.text(.milliseconds((milliseconds &+ unit / 2) / unit * unit))
-  }
+  /// The durations of the finished phases, which come before the one that lasts.
+  private var shown: DurationParts { DurationParts(milliseconds: entries.compactMap(\.duration)) }
 }

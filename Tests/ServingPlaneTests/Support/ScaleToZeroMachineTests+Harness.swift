@@ -31,9 +31,9 @@ extension ScaleToZeroMachineTests {
 
     private var context: EndpointMachine.EventContext { makeContext(givesUp: false) }
 
-    private func makeContext(givesUp: Bool) -> EndpointMachine.EventContext {
+    private func makeContext(givesUp: Bool, yieldsTo: String? = nil) -> EndpointMachine.EventContext {
       EndpointMachine.EventContext(
-        now: now, wall: 1000, room: room, reclaimable: reclaimable, givesUp: givesUp, load: load
+        now: now, wall: 1000, room: room, reclaimable: reclaimable, givesUp: givesUp, yieldsTo: yieldsTo, load: load
       ) { [counter] in
         counter.value += 1
         return "r\(counter.value)"
@@ -41,7 +41,9 @@ extension ScaleToZeroMachineTests {
     }
 
     /// Lets another endpoint need the places of what scales to zero.
-    mutating func giveUp() { asked = machine.tick(makeContext(givesUp: true)) }
+    mutating func giveUp(to endpoint: String? = nil) {
+      asked = machine.tick(makeContext(givesUp: true, yieldsTo: endpoint))
+    }
 
     mutating func put(_ entities: PlaneEntity...) throws(APIError) {
       let version = machine.record.nextVersion

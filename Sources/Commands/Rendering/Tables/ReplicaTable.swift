@@ -1,3 +1,4 @@
+internal import Durations
 internal import ServingAPI
 
 /// The table of a plane's replicas in `describe`.
@@ -20,10 +21,8 @@ enum ReplicaTable {
     let phases = replica.start ?? []
     let finished = phases.compactMap { phase in phase.milliseconds.map { (name: phase.phase, milliseconds: $0) } }
     guard !finished.isEmpty else { return "-" }
-    let words = finished.map { "\($0.name) \(span($0.milliseconds))" }.joined(separator: ", ")
-    guard finished.count == phases.count else { return words }
-    return "\(span(finished.reduce(0) { $0 &+ $1.milliseconds })): \(words)"
+    let times = DurationParts(milliseconds: finished.map(\.milliseconds))
+    let words = zip(finished, times.parts).map { "\($0.name) \($1)" }.joined(separator: ", ")
+    return finished.count == phases.count ? "\(times.sum): \(words)" : words
   }
-
-  private static func span(_ milliseconds: Int64) -> String { TimeText.span(seconds: (milliseconds &+ 500) / 1000) }
 }

@@ -23,13 +23,13 @@ struct MemoryCheck: Sendable {
 
   /// Why a replica of the model could never start; nil if it may, or if that is unknown.
   func finding(_ launch: LaunchConfig, _ model: ReplicaModel) -> String? {
-    let places = accelerators.places(for: launch.workloadType)
-    guard places > 0, let command = command(launch, model.version), Self.runsVLLM(command.words),
+    guard accelerators.places(for: launch.workloadType) > 0, let command = command(launch, model.version),
+      Self.runsVLLM(command.words),
       let folder = command.modelPath(in: model.version.artifacts)
     else { return nil }
     let options = EngineOptions(command.words)
-    // What cannot be read is zero.
-    let shards = options["--tensor-parallel-size"].map { Int($0) ?? 0 } ?? places
+    // What cannot be read is zero. Without the option, vLLM uses one GPU, however many its workload type has.
+    let shards = options["--tensor-parallel-size"].map { Int($0) ?? 0 } ?? 1
     let utilization = options["--gpu-memory-utilization"].map { Double($0) ?? 0 } ?? Self.utilization
     guard !Self.unpredictable.contains(where: { options.contains(prefix: $0) }),
       !options.mayAbbreviate(Self.known + Self.unpredictable),
