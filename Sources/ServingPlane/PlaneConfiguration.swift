@@ -115,6 +115,8 @@ package struct PlaneConfiguration: Sendable {
   var modelsPath: String { dataDirectory + "/models" }
   /// The versions downloaded from MLflow servers.
   var mlflowPath: String { dataDirectory + "/mlflow" }
+  /// The copies of the stores while a backup is made.
+  var backupPath: String { dataDirectory + "/backup.tmp" }
   var reservePath: String { dataDirectory + "/reserve" }
   var replicasPath: String { dataDirectory + "/replicas" }
   var secretsPath: String { dataDirectory + "/secrets" }

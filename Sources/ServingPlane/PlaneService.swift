@@ -201,6 +201,7 @@ package struct PlaneService: Service {
     } else if case .mlflow(let models) = models {
       MLflowModelCalls(server: models.server).addRoutes(to: guarded)
     }
+    BackupCalls(settings: settings, now: Self.wallClock).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

@@ -19,6 +19,7 @@ package struct SetpointCommand: AsyncParsableCommand {
       EventsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, RunCommand.self, ServeCommand.self,
+      BackupCommand.self, RestoreCommand.self,
       CompletionCommand.self, VersionCommand.self,
     ])
 
