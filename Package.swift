@@ -198,7 +198,8 @@ let package = Package(
       name: "ServingPlaneTests",
       dependencies: [
         "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry",
-        "Endpoints", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb, hummingbird, nioCore,
+        "Endpoints", "Scheduling", "FileSystem", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb,
+        hummingbird, nioCore,
         httpTypes,
       ]),
     .testTarget(

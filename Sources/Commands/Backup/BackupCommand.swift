@@ -23,8 +23,14 @@ struct BackupCommand: AsyncParsableCommand, LongRunning {
 
   func run() async throws {
     let context = CommandContext.current
-    let connection = data == nil ? try provider.connect() : nil
-    try await connection?.requirePlane()
+    let connection = try data == nil ? provider.connect() : nil
+    if let connection {
+      guard await connection.client.isPlane() else {
+        throw ErrorReport(
+          "\(connection.target.url) is not a serving plane, or did not respond", why: "only a plane can be backed up",
+          next: "select the plane with --host, or its directory with --data")
+      }
+    }
     let draft: FileDraft
     do throws(SystemError) { draft = try FileDraft(for: file) } catch {
       throw ErrorReport("cannot write \(file): \(error)", next: "use another path")
@@ -52,12 +58,14 @@ struct BackupCommand: AsyncParsableCommand, LongRunning {
       let body = try await client.body(of: response, call: call)
       throw client.failure(status: response.status, headers: response.headers, body: body, call: call)
     }
-    var pieces = response.body.makeAsyncIterator()
-    while true {
-      let piece: [UInt8]?
-      do { piece = try await pieces.next() } catch { throw client.streamFailure(error, call: call) }
-      guard let piece else { return }
-      do throws(SystemError) { try draft.append(piece) } catch { throw unwritable(draft, error) }
+    do {
+      for try await piece in response.body {
+        do throws(SystemError) { try draft.append(piece) } catch { throw unwritable(draft, error) }
+      }
+    } catch let report as ErrorReport {
+      throw report
+    } catch {
+      throw client.streamFailure(error, call: call)
     }
   }
 
@@ -70,7 +78,9 @@ struct BackupCommand: AsyncParsableCommand, LongRunning {
       return try console.json([
         "kind": "Backup", "file": .string(file), "version": .string(manifest.version),
         "stores": .array(
-          manifest.stores.map { ["name": .string($0.name), "bytes": .int($0.size), "sha256": .string($0.digest)] }),
+          manifest.stores.map { store -> JSONValue in
+            ["name": .string(store.name), "bytes": .int(store.size), "sha256": .string(store.digest)]
+          }),
         "models": .int(Int64(manifest.models.count)),
       ])
     }

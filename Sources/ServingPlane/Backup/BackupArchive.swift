@@ -48,17 +48,22 @@ package struct BackupArchive: Sendable {
       throw ArchiveReader.damaged(path, "it does not begin with a manifest")
     }
     var text: [UInt8] = []
-    try file.contents(of: first) { (piece: [UInt8]) throws(BackupError) in text += piece }
+    var rest = first.size
+    while rest > 0 { text += try file.piece(of: &rest) }
+    try file.skipPadding(of: first)
     let manifest = try manifest(text, path)
     for store in manifest.stores {
       guard let entry = try file.entry(), entry.name == store.name, entry.size == store.size else {
         throw ArchiveReader.damaged(path, "\(store.name) is missing or incomplete")
       }
       var hasher = SHA256Hasher()
-      try file.contents(of: entry) { (piece: [UInt8]) throws(BackupError) in
+      var rest = entry.size
+      while rest > 0 {
+        let piece = try file.piece(of: &rest)
         hasher.update(piece)
         try take(store.name, piece)
       }
+      try file.skipPadding(of: entry)
       guard hasher.finalize().hexString == store.digest else {
         throw ArchiveReader.damaged(path, "the bytes of \(store.name) do not have the digest that was recorded")
       }
@@ -111,14 +116,15 @@ private final class ArchiveReader {
     return entry
   }
 
-  /// Reads the contents of the file whose header was read last.
-  func contents(of entry: TarEntry, take: ([UInt8]) throws(BackupError) -> Void) throws(BackupError) {
-    var rest = entry.size
-    while rest > 0 {
-      let piece = try bytes(Int(min(rest, Int64(BackupPieces.pieceSize))))
-      rest -= Int64(piece.count)
-      try take(piece)
-    }
+  /// The next bytes of a file of which `rest` bytes are unread.
+  func piece(of rest: inout Int64) throws(BackupError) -> [UInt8] {
+    let piece = try bytes(Int(min(rest, Int64(BackupPieces.pieceSize))))
+    rest -= Int64(piece.count)
+    return piece
+  }
+
+  /// Skips what follows the contents of a file.
+  func skipPadding(of entry: TarEntry) throws(BackupError) {
     if entry.padding > 0 { _ = try bytes(entry.padding) }
   }
 

@@ -1,4 +1,4 @@
-package import CanonicalJSON
+import CanonicalJSON
 
 /// Why a backup was not made or not restored, and what to do about it.
 package struct BackupError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -57,17 +57,17 @@ extension BackupManifest {
     [
       "kind": "SetpointBackup", "format": .int(Self.format), "version": .string(version), "created_at": .int(created),
       "stores": .array(
-        stores.map { store in
+        stores.map { store -> JSONValue in
           [
             "name": .string(store.name), "bytes": .int(store.size), "sha256": .string(store.digest),
             "migrations": .array(store.migrations.map { .string($0) }),
           ]
         }),
       "models": .array(
-        models.map { model in
+        models.map { model -> JSONValue in
           [
             "model": .string(model.name), "version": .int(Int64(model.version)),
-            "bytes": model.size.map { .int($0) } ?? .null, "version_json_sha256": .string(model.digest),
+            "bytes": model.size.map { JSONValue.int($0) } ?? .null, "version_json_sha256": .string(model.digest),
             "source": .string(model.source),
           ]
         }),

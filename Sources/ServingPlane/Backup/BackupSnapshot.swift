@@ -1,3 +1,4 @@
+import CanonicalJSON
 import FileSystem
 import FoundationEssentials
 import LibCrypto
@@ -172,11 +173,12 @@ enum FileDigest {
     let reader = try FileReader(path)
     var hasher = SHA256Hasher()
     var size: Int64 = 0
-    while true {
-      let piece = try reader.next(upTo: BackupPieces.pieceSize)
-      if piece.isEmpty { return (size, hasher.finalize().hexString) }
+    var piece = try reader.next(upTo: BackupPieces.pieceSize)
+    while !piece.isEmpty {
       hasher.update(piece)
       size += Int64(piece.count)
+      piece = try reader.next(upTo: BackupPieces.pieceSize)
     }
+    return (size, hasher.finalize().hexString)
   }
 }
