@@ -23,7 +23,7 @@ import Testing
   private func rows(_ path: String) throws -> [String] {
     try DatabaseQueue(path: path).read { database in
       try ["endpoint", "config", "tag", "token", "grdb_migrations"].flatMap { table in
-        try Row.fetchAll(database, sql: "SELECT * FROM \(table) ORDER BY 1, 2").map { "\(table): \($0)" }
+        try Row.fetchAll(database, sql: "SELECT * FROM \(table) ORDER BY 1").map { "\(table): \($0)" }
       }
     }
   }

@@ -90,7 +90,7 @@ package final class TLSIdentity: Sendable {
   private func warnOfExpiry() {
     let now = now()
     let expires = state.withLock { state -> Int64? in
-      guard now >= state.expires - Self.warnBefore, now - (state.warned ?? .min / 2) >= Self.warnEvery else {
+      guard now >= state.expires - Self.warnBefore, now - (state.warned ?? Int64.min / 2) >= Self.warnEvery else {
         return nil
       }
       state.warned = now
