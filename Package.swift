@@ -17,6 +17,7 @@ let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
@@ -29,6 +30,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -74,7 +76,7 @@ let package = Package(
       name: "HTTPSupport",
       dependencies: [
         "LibCrypto", "CanonicalJSON", "Durations", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix,
-        nioHTTP1, httpTypes, logging,
+        nioHTTP1, nioSSL, httpTypes, logging,
       ]),
     .target(
       name: "Gateway",
@@ -173,7 +175,8 @@ let package = Package(
     .testTarget(name: "ChartsTests", dependencies: ["Charts"]),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis"]),
     .testTarget(
-      name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes, nioCore, nioEmbedded]),
+      name: "HTTPSupportTests",
+      dependencies: ["HTTPSupport", "LibCurl", hummingbird, httpTypes, nioCore, nioEmbedded, logging]),
     .testTarget(
       name: "GatewayTests",
       dependencies: [
@@ -198,7 +201,8 @@ let package = Package(
       name: "ServingPlaneTests",
       dependencies: [
         "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry",
-        "Endpoints", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb, hummingbird, nioCore,
+        "Endpoints", "Scheduling", "FileSystem", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb,
+        hummingbird, nioCore,
         httpTypes,
       ]),
     .testTarget(

@@ -11,6 +11,8 @@ package struct PlaneConfiguration: Sendable {
   package var host = "127.0.0.1"
   /// The port to listen on; 0 picks a free port.
   package var port = 7387
+  /// The certificate and key for the port; nil for plain HTTP.
+  package var tls: TLSFiles?
   /// What `python` and `python3` in an entrypoint stand for; nil for SETPOINT_PYTHON, otherwise the one on PATH.
   package var python: String?
   /// The name of the user who runs the plane: the creator of its endpoints.
@@ -113,6 +115,8 @@ package struct PlaneConfiguration: Sendable {
   var modelsPath: String { dataDirectory + "/models" }
   /// The versions downloaded from MLflow servers.
   var mlflowPath: String { dataDirectory + "/mlflow" }
+  /// The copies of the stores while a backup is made.
+  var backupPath: String { dataDirectory + "/backup.tmp" }
   var reservePath: String { dataDirectory + "/reserve" }
   var replicasPath: String { dataDirectory + "/replicas" }
   var secretsPath: String { dataDirectory + "/secrets" }

@@ -28,6 +28,8 @@ package struct PlaneService: Service {
     package let tokenFile: String
     /// The GPUs found, in one line of text.
     package let accelerators: String
+    /// Whether other machines can reach the port, and it has no TLS.
+    package let isExposed: Bool
   }
 
   private let settings: PlaneConfiguration
@@ -51,6 +53,7 @@ package struct PlaneService: Service {
   package func run() async throws {
     let previousPlane = settings.takesOver ? try await PreviousPlane.find(settings, log: log) : nil
     try checkInterpreter()
+    let tls = try await makeTLS()
     // May take seconds, during which a plane to be replaced continues.
     let launcher = await makeLauncher()
     let inheritance = try await previousPlane?.inherit()
@@ -62,7 +65,7 @@ package struct PlaneService: Service {
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
-    let plane = plane(data, endpoints, models, sockets)
+    let plane = plane(data, endpoints, models, sockets, tls)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -78,6 +81,19 @@ package struct PlaneService: Service {
     throw PlaneStartError(
       message: "the Python \"\(python)\" does not exist, or is not executable",
       advice: "set the Python of vLLM's environment with --python PATH or SETPOINT_PYTHON")
+  }
+
+  /// Reads the certificate before anything is taken over from a running plane.
+  private func makeTLS() async throws(PlaneStartError) -> TLSIdentity? {
+    guard let files = settings.tls else { return nil }
+    let log = log
+    do throws(TLSIdentityError) {
+      return try await BlockingWork.brief.run { () throws(TLSIdentityError) -> TLSIdentity in
+        try TLSIdentity(files, log: log)
+      }
+    } catch {
+      throw PlaneStartError(message: error.message, advice: error.advice)
+    }
   }
 
   /// The registered models of a plane.
@@ -125,7 +141,8 @@ package struct PlaneService: Service {
   }
 
   private func plane(
-    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets
+    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets,
+    _ tls: TLSIdentity?
   ) -> RunningPlane {
     let authorizer = TokenAuthorizer(
       token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
@@ -151,10 +168,10 @@ package struct PlaneService: Service {
     let server = SocketServer(
       responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
       clients: clients(authorizer),
-      makeHandler: { gateway.makeHandler() }, logger: quiet)
+      makeHandler: { gateway.makeHandler() }, tls: tls, logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, registrations: registrations, sockets: sockets,
-      server: server, gate: gate,
+      server: server, tls: tls, gate: gate,
       shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       startup: PlaneStartup(
@@ -184,6 +201,7 @@ package struct PlaneService: Service {
     } else if case .mlflow(let models) = models {
       MLflowModelCalls(server: models.server).addRoutes(to: guarded)
     }
+    BackupCalls(settings: settings, now: Self.wallClock).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

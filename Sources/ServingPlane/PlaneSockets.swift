@@ -8,6 +8,8 @@ struct PlaneSockets: Sendable {
   /// The address of the port, as given.
   let host: String
   let tcp: BoundSocket
+  /// Whether the port speaks TLS. The Unix socket never does.
+  let isSecure: Bool
   /// Nil if the plane has no runtime directory, or none that only its user can access.
   let local: BoundSocket?
 
@@ -20,7 +22,8 @@ struct PlaneSockets: Sendable {
   static func bind(_ settings: PlaneConfiguration, log: Logger) throws -> PlaneSockets {
     PlaneSockets(
       host: settings.host,
-      tcp: try BoundSocket.tcp(host: settings.host, port: settings.port), local: bindLocal(settings, log: log))
+      tcp: try BoundSocket.tcp(host: settings.host, port: settings.port), isSecure: settings.tls != nil,
+      local: bindLocal(settings, log: log))
   }
 
   /// The path of the Unix socket; nil if there is to be none.
@@ -53,5 +56,8 @@ struct PlaneSockets: Sendable {
   var address: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
   /// Such as `http://127.0.0.1:7387`.
-  var url: String { "http://\(address)" }
+  var url: String { "\(isSecure ? "https" : "http")://\(address)" }
+
+  /// Whether tokens and prompts can be read on their way: the port is open to other machines, and has no TLS.
+  var isExposed: Bool { !isSecure && !Loopback.contains(host) }
 }

@@ -31,7 +31,7 @@ actor PlaneStartup {
     onListening(
       PlaneService.Listening(
         url: url, port: sockets.port, tokenFile: settings.tokenPath,
-        accelerators: endpoints.backend.accelerators.summary))
+        accelerators: endpoints.backend.accelerators.summary, isExposed: sockets.isExposed))
   }
 
   /// Withdraws the announcement. Not after a takeover: it is then the other plane's.

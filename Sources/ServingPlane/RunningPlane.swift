@@ -12,6 +12,8 @@ struct RunningPlane: Sendable {
   let registrations: ModelRegistrations?
   let sockets: PlaneSockets
   let server: SocketServer
+  /// Nil for plain HTTP.
+  let tls: TLSIdentity?
   let gate: ChangeGate
   let shutdown: PlaneShutdown
   let startup: PlaneStartup
@@ -25,8 +27,8 @@ struct RunningPlane: Sendable {
 
   init(
     settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations?,
-    sockets: PlaneSockets, server: SocketServer, gate: ChangeGate, shutdown: PlaneShutdown, startup: PlaneStartup,
-    log: Logger
+    sockets: PlaneSockets, server: SocketServer, tls: TLSIdentity?, gate: ChangeGate, shutdown: PlaneShutdown,
+    startup: PlaneStartup, log: Logger
   ) {
     self.settings = settings
     self.data = data
@@ -34,6 +36,7 @@ struct RunningPlane: Sendable {
     self.registrations = registrations
     self.sockets = sockets
     self.server = server
+    self.tls = tls
     self.gate = gate
     self.shutdown = shutdown
     self.startup = startup
@@ -46,6 +49,8 @@ struct RunningPlane: Sendable {
   /// How long to wait for the records of killed replicas. A process that hangs in a driver cannot be killed and is not
   /// waited for.
   private static let settling: Duration = .seconds(2)
+  /// How often to look whether the files of the certificate have changed.
+  private static let certificateCheck: Duration = .seconds(2)
 
   /// Serves until the plane was asked to stop and has stopped, or until another plane has taken over and no longer
   /// needs it.
@@ -82,6 +87,15 @@ struct RunningPlane: Sendable {
           await accepting.wait()
           await previousPlane.untilGone()
           if !Task.isCancelled { await endpoints.forgetPreviousPlane() }
+          return .other
+        }
+      }
+      if let tls {
+        group.addTask {
+          while !Task.isCancelled {
+            try? await Task.sleep(for: Self.certificateCheck)
+            await BlockingWork.brief.run { tls.reloadIfChanged() }
+          }
           return .other
         }
       }

@@ -13,13 +13,18 @@ package struct DatabaseFile: Sendable {
   private let place: StoragePlace
   private let migrator: DatabaseMigrator
   private let configuration: Configuration
+  private let keepsOld: Bool
 
+  /// - Parameter keepsOld: whether a copy is kept before a file is migrated. Not for a file whose loss costs less than
+  ///   the space for a copy.
   package init(
-    _ place: StoragePlace, _ migrator: DatabaseMigrator, configuration: Configuration = DatabaseFile.configuration
+    _ place: StoragePlace, _ migrator: DatabaseMigrator, configuration: Configuration = DatabaseFile.configuration,
+    keepsOld: Bool = true
   ) {
     self.place = place
     self.migrator = migrator
     self.configuration = configuration
+    self.keepsOld = keepsOld
   }
 
   /// The usual configuration of connections.
@@ -31,8 +36,9 @@ package struct DatabaseFile: Sendable {
     return configuration
   }
 
-  /// Opens the file, creates it if it does not exist, and migrates one that an earlier version wrote. Two processes
-  /// must not call this concurrently.
+  /// Opens the file, creates it if it does not exist, and migrates one that an earlier version wrote, after it has been
+  /// copied to `FILE.before-N`, where N is the number of the first migration. Two processes must not call this
+  /// concurrently.
   ///
   /// - Throws: ``StorageError``; the file is then unchanged.
   package func open() throws(StorageError) -> DatabaseQueue {
@@ -42,6 +48,7 @@ package struct DatabaseFile: Sendable {
       configuration.journalMode = .wal
       let database = try DatabaseQueue(path: place.path, configuration: configuration)
       try check(database)
+      try keepOld(database)
       try migrator.migrate(database)
       return database
     } catch {
@@ -95,6 +102,26 @@ package struct DatabaseFile: Sendable {
     #else
       Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     #endif
+  }
+
+  /// The number of copies that are kept.
+  private static let keptCopies = 2
+
+  /// Copies a file that is about to be migrated: the previous version of this program refuses the migrated one.
+  private func keepOld(_ database: DatabaseQueue) throws {
+    guard keepsOld else { return }
+    let applied = try database.read { try migrator.appliedIdentifiers($0) }
+    guard let next = migrator.migrations.first(where: { !applied.contains($0) }) else { return }
+    let number = Int(next.prefix { $0 != ":" }) ?? applied.count + 1
+    func copy(_ number: Int) -> String { "\(place.path).before-\(number)" }
+    let draft = place.path + ".copy"
+    // Through this connection: a plane that is being replaced still has the file open.
+    try DatabaseCopy.copy(database, to: draft)
+    guard rename(draft, copy(number)) == 0 else {
+      throw StorageError(.cannotOpen, "cannot create \(copy(number)): \(SystemError.last)")
+    }
+    let earlier = stride(from: number - 1, to: 0, by: -1).filter { access(copy($0), F_OK) == 0 }
+    for old in earlier.dropFirst(Self.keptCopies - 1) { unlink(copy(old)) }
   }
 
   private func check(_ database: DatabaseQueue) throws {

@@ -94,6 +94,7 @@ import Testing
       (["--max-replicas", "2", "--data"], ["--max-replicas", "2"]),
       (["--slots", "2", "--swap-every=5s"], ["--slots", "2", "--swap-every=5s"]),
       (["--registry", "mlflow:http://m:5000"], ["--registry", "mlflow:http://m:5000"]),
+      (["--tls-cert=/c.pem", "--tls-key", "/k.pem"], ["--tls-cert", "/c.pem", "--tls-key", "/k.pem"]),
     ] as [([String], [String])])
   func `the command that starts a plane again has its options`(given: [String], kept: [String]) {
     #expect(ServeOptions.forRestart(given, isInBackground: false) == kept)

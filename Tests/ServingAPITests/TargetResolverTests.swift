@@ -38,6 +38,8 @@ import Testing
 
   private static let everywhere = LocalPlane(
     url: "http://0.0.0.0:7387", tokenFile: "/run/token", processID: 9, dataDirectory: "/data/c")
+  private static let secure = LocalPlane(
+    url: "https://127.0.0.1:7387", tokenFile: "/run/token", processID: 11, dataDirectory: "/data/e")
   private static let sixth = LocalPlane(
     url: "http://[::1]:7387", tokenFile: "/run/token", processID: 10, dataDirectory: "/data/d")
 
@@ -191,6 +193,9 @@ import Testing
     Case(
       what: "another scheme on this machine", host: "https://localhost:7387", file: nil, plane: plane,
       expected: .error("no token for https://localhost:7387")),
+    Case(
+      what: "a plane with TLS, by an address without a scheme", host: "localhost:7387", file: nil, plane: secure,
+      expected: .target("https://127.0.0.1:7387", token: "plane-token", source: "flag --host")),
     Case(
       what: "another machine", host: "http://h.example.com:7387", file: nil, plane: everywhere,
       expected: .error("no token for http://h.example.com:7387")),

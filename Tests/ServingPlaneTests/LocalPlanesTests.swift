@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import HTTPSupport
 import Testing
@@ -38,6 +39,34 @@ struct LocalPlanesTests {
     let found = try await get(data)
     #expect(found.isHealthy && found.text.contains(nextURL), "\(found.text)")
     #expect(impostor.accept() == nil)
+  }
+
+  @Test func `commands reach a plane with TLS through its socket, without its certificate`() async throws {
+    let data = TestData()
+    let (certificate, key) = (data.path + "/plane.pem", data.path + "/plane.key")
+    let openssl = try ProcessSpawn.start(
+      executable: "/usr/bin/env",
+      arguments: [
+        "env", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-days", "2", "-subj", "/CN=plane", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+        certificate,
+      ], environment: ProcessInfo.processInfo.environment, directory: data.path, output: data.path + "/openssl.log")
+    try await eventually("the certificate is made") { ProcessSpawn.collect(openssl) != nil }
+    let plane = try BinaryRun.serve(data, "--port", "0", "--tls-cert", certificate, "--tls-key", key)
+    let url = try await plane.listening()
+    #expect(url.hasPrefix("https://127.0.0.1:"), "\(plane.text)")
+    #expect(!plane.text.contains("it has no TLS"), "\(plane.text)")
+    for options in [[], ["--host", url], ["--host", String(url.dropFirst("https://".count))]] {
+      let run = options.isEmpty ? try await get(data) : try await get(data, options[0], options[1])
+      #expect(run.isHealthy && run.text.contains(url), "\(options): \(run.text)")
+    }
+  }
+
+  @Test func `a plane that other machines can reach without TLS says so`() async throws {
+    let data = TestData()
+    let plane = try BinaryRun.serve(data, "--listen", "0.0.0.0:0")
+    _ = try await plane.listening()
+    try await eventually("it warns") { plane.text.contains("warning: other machines can reach this port") }
   }
 
   @Test func `commands ask which of two planes is meant, and use the one that is left`() async throws {

@@ -82,6 +82,39 @@ import Testing
     }
   }
 
+  @Test func `a database is copied before it is migrated, and the newest two copies are kept`() throws {
+    try withFolder { folder in
+      func copies() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.contains(".before-") }.sorted()
+      }
+      try file(folder).open().write { try $0.execute(sql: "INSERT INTO thing1 (word) VALUES ('hello')") }
+      #expect(try copies() == [])
+      // As during a takeover: another connection has the file open.
+      let other = try file(folder).open()
+      try file(folder, versions: 2).open().close()
+      #expect(try copies() == ["a.sqlite.before-2"])
+      #expect(mode(folder + "/a.sqlite.before-2") == 0o600)
+      let old = try DatabaseQueue(path: folder + "/a.sqlite.before-2")
+      #expect(try old.read { try String.fetchOne($0, sql: "SELECT word FROM thing1") } == "hello")
+      #expect(try old.read { try $0.tableExists("thing2") } == false)
+      try old.close()
+      try other.close()
+      try file(folder, versions: 3).open().close()
+      // Nothing is migrated, so nothing is copied.
+      try file(folder, versions: 3).open().close()
+      #expect(try copies() == ["a.sqlite.before-2", "a.sqlite.before-3"])
+      try file(folder, versions: 4).open().close()
+      #expect(try copies() == ["a.sqlite.before-3", "a.sqlite.before-4"])
+      // The previous version of the program can use its copy.
+      for suffix in ["", "-wal", "-shm"] { unlink(folder + "/a.sqlite" + suffix) }
+      #expect(refusal(file(folder, versions: 3)) == nil)
+      for suffix in ["", "-wal", "-shm"] { unlink(folder + "/a.sqlite" + suffix) }
+      #expect(rename(folder + "/a.sqlite.before-4", folder + "/a.sqlite") == 0)
+      let again = try file(folder, versions: 3).open()
+      #expect(try again.read { try String.fetchOne($0, sql: "SELECT word FROM thing1") } == "hello")
+    }
+  }
+
   @Test func `a database of a previous version is migrated, and one of a later version is refused by name`() throws {
     try withFolder { folder in
       try file(folder).open().write { try $0.execute(sql: "INSERT INTO thing1 (word) VALUES ('hello')") }

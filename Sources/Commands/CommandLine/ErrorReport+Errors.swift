@@ -18,6 +18,7 @@ extension ErrorReport {
     case let error as TargetError: self.init(error.message, next: error.advice)
     case let error as ModelRegistryError: self.init(error.message, next: error.advice)
     case let error as ServingError: self.init(error)
+    case let error as BackupError: self.init(error.message, next: error.next)
     case let error as PlaneStartError: self.init(error.message, next: error.advice)
     case let error as ListenFailure: self.init(error.message, next: error.advice)
     case let error as GitSourceError: self.init(error.message, next: error.next)

@@ -18,7 +18,8 @@ package struct SetpointCommand: AsyncParsableCommand {
       EventsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, TokensCommand.self, RunCommand.self,
-      ServeCommand.self, CompletionCommand.self, VersionCommand.self,
+      ServeCommand.self, BackupCommand.self, RestoreCommand.self,
+      CompletionCommand.self, VersionCommand.self,
     ])
 
   package init() {}

@@ -31,6 +31,13 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   @Option(help: ArgumentHelp("The address to listen on. (default: 127.0.0.1:7387)", valueName: "HOST[:PORT]"))
   var listen: ListenAddress?
   @Option(help: ArgumentHelp("The port to listen on; 0 picks a free port.", valueName: "PORT")) var port: UInt16?
+  @Option(
+    help: ArgumentHelp(
+      "Speak TLS, with this certificate and those of its authorities, in PEM form. It is read again when the file "
+        + "changes. Needs --tls-key.", valueName: "FILE"))
+  var tlsCert: String?
+  @Option(help: ArgumentHelp("The certificate's private key, in PEM form, without a passphrase.", valueName: "FILE"))
+  var tlsKey: String?
   @Option(help: ArgumentHelp("The Python used for python and python3 in a start command.", valueName: "PATH"))
   var python: String?
   @Option(
@@ -58,6 +65,9 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   @Flag(name: .shortAndLong, help: "Log each request and each change of a replica's state.") var verbose = false
 
   func validate() throws {
+    if (tlsCert == nil) != (tlsKey == nil) {
+      throw ValidationError("--tls-cert and --tls-key must be given together")
+    }
     guard let registry else { return }
     do throws(TargetError) { _ = try RegistryChoice(registry, source: "--registry") } catch {
       throw ValidationError(error.description)
@@ -78,8 +88,12 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     }
     let plane = PlaneService(settings, log: log) { listening in
       for line in Self.greeting(listening, log: ownLog) { console.note(line) }
+      if listening.isExposed { console.note(console.notesPalette.paint("warning: \(Self.exposure)", .failed)) }
       ServiceNotification.serving(context.environment)
-      if let ownLog { BackgroundStart.moveOutput(to: ownLog, console) }
+      if let ownLog {
+        BackgroundStart.moveOutput(to: ownLog, console)
+        if listening.isExposed { log.warning("\(Self.exposure)") }
+      }
       BackgroundStart.tellParent(context.environment)
     }
     try await Self.run(plane)
@@ -123,6 +137,10 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
       dataDirectory: try dataDirectory(environment), user: user, environment: environment)
     configuration.host = (listen ?? .standard).host
     configuration.port = Int(port ?? listen?.port ?? ListenAddress.standardPort)
+    if let tlsCert, let tlsKey {
+      configuration.tls = TLSFiles(
+        certificate: PlaneConfiguration.absolute(tlsCert), key: PlaneConfiguration.absolute(tlsKey))
+    }
     configuration.isAddressGiven = listen != nil || port != nil
     configuration.takesOver = takeover
     configuration.version = SetpointVersion.number
@@ -158,6 +176,10 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
       "no data directory: neither XDG_DATA_HOME nor HOME is set",
       next: "set one with --data DIR")
   }
+
+  private static let exposure =
+    "other machines can reach this port, and it has no TLS: whoever sees the traffic can read prompts and take tokens; "
+    + "use --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy with TLS"
 
   /// - Parameter log: where the plane writes from now on; nil: to the same place.
   private static func greeting(_ listening: PlaneService.Listening, log: String?) -> [String] {

@@ -19,6 +19,9 @@ enum ServeOptions {
       case "--python":
         guard let path = value ?? rest.popFirst() else { continue }
         options += ["--python", path.contains("/") ? PlaneConfiguration.absolute(path) : path]
+      case "--tls-cert", "--tls-key":
+        guard let path = value ?? rest.popFirst() else { continue }
+        options += [parts[0], PlaneConfiguration.absolute(path)]
       default: options.append(word)
       }
     }

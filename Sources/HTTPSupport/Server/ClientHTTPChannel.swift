@@ -13,6 +13,7 @@ package struct ClientHTTPChannel: ServerChildChannel {
   private let base: HTTP1Channel
   private let clients: ClientConnections
   private let makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)?
+  private var tls: TLSIdentity?
 
   /// - Parameter makeHandler: makes a handler for each connection, which sees requests before the router does. It must
   ///   hold back a request until the one before it is answered, and drop it on ``IncompleteRequest``.
@@ -25,10 +26,19 @@ package struct ClientHTTPChannel: ServerChildChannel {
     self.makeHandler = makeHandler
   }
 
+  /// The same, with TLS.
+  func secured(by tls: TLSIdentity) -> ClientHTTPChannel {
+    var copy = self
+    copy.tls = tls
+    return copy
+  }
+
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       ReadBuffer.small.apply(to: channel)
       try channel.pipeline.syncOperations.addHandler(WriteCoalescingHandler(), position: .first)
+      // Added last and in front, so that what is joined is plain text, and one record of TLS.
+      try tls?.addHandlers(to: channel)
     }.flatMap { base.setup(channel: channel, logger: logger) }
       .flatMapThrowing { value in
         let pipeline = channel.pipeline.syncOperations

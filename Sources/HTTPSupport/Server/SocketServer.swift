@@ -12,6 +12,7 @@ import Synchronization
 /// Hummingbird's own server binds its socket itself and closes idle connections without notice when it stops.
 package final class SocketServer: Sendable {
   private let child: ClientHTTPChannel
+  private let tls: TLSIdentity?
   private let loops: any EventLoopGroup
   private let logger: Logger
   private let clients: ClientConnections
@@ -23,14 +24,16 @@ package final class SocketServer: Sendable {
   ///   - responder: answers the requests; built by a router.
   ///   - clients: enforces the callers' limits; of this server alone.
   ///   - makeHandler: makes a handler for each connection, which sees requests before the responder does.
+  ///   - tls: the certificate for TCP connections; nil for no TLS. A Unix socket never has TLS: its file's mode protects it.
   ///   - logger: logs connection failures.
   package init<Responder: HTTPResponder>(
     responder: Responder, clients: ClientConnections,
-    makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil,
+    makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil, tls: TLSIdentity? = nil,
     loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
   ) where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     let dates = DateHeader()
     self.clients = clients
+    self.tls = tls
     self.loops = loops
     self.logger = logger
     (accepted, accept) = AsyncStream.makeStream()
@@ -73,7 +76,7 @@ package final class SocketServer: Sendable {
   /// - Parameter whenAccepting: called once, when connections are accepted; their requests wait until it returns.
   package func run(on sockets: [BoundSocket], whenAccepting: () async -> Void) async throws {
     for socket in sockets {
-      let channel = try await bootstrap.withBoundSocket(socket.duplicate()).get()
+      let channel = try await bootstrap(isLocal: socket.port == nil).withBoundSocket(socket.duplicate()).get()
       socket.restoreBacklog()
       listeners.withLock { $0.append(channel) }
     }
@@ -90,8 +93,10 @@ package final class SocketServer: Sendable {
     }
   }
 
-  private var bootstrap: ServerBootstrap {
-    ServerBootstrap(group: loops)
+  /// - Parameter isLocal: whether it is for a Unix socket.
+  private func bootstrap(isLocal: Bool) -> ServerBootstrap {
+    let child = if let tls, !isLocal { self.child.secured(by: tls) } else { self.child }
+    return ServerBootstrap(group: loops)
       .serverChannelInitializer { [clients] channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(
@@ -99,7 +104,7 @@ package final class SocketServer: Sendable {
         }
       }
       .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
-      .childChannelInitializer { [child, accept, logger] channel in
+      .childChannelInitializer { [accept, logger] channel in
         child.setup(channel: channel, logger: logger).map { value in
           guard case .enqueued = accept.yield(value) else {
             channel.close(promise: nil)

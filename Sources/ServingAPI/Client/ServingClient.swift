@@ -170,7 +170,7 @@ package struct ServingClient: Sendable {
     if call.body != nil { headers.append(HTTPField("Content-Type", "application/json")) }
     headers += call.headers
     return HTTPRequest(
-      method: call.method, url: target.url + call.pathAndQuery, headers: headers, body: call.body?.bytes(),
+      method: call.method, url: target.requestURL + call.pathAndQuery, headers: headers, body: call.body?.bytes(),
       timeouts: call.timeouts, unixSocket: target.socket)
   }
 

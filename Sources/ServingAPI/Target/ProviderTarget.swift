@@ -18,6 +18,12 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   /// The command that starts a plane on this machine again; nil for any other provider.
   package let startCommand: String?
 
+  /// The address in requests. Through the socket, a plane speaks plain HTTP: its certificate is for other machines.
+  var requestURL: String {
+    let secure = "https://"
+    return socket != nil && url.hasPrefix(secure) ? "http://" + url.dropFirst(secure.count) : url
+  }
+
   package init(
     url: String, source: String, tokenSource: String, authentication: String = "", isLocalPlane: Bool = false,
     cloud: String? = nil, socket: String? = nil, startCommand: String? = nil

@@ -1,6 +1,6 @@
 /// Converts an address as users write it to the one that requests are sent to (serving-api.md 1.6).
 package enum WorkspaceHost {
-  /// Adds a missing scheme (`https`, or `http` for this machine, where a plane has no TLS); removes the trailing slash,
+  /// Adds a missing scheme (`https`, or `http` for this machine, where a plane usually has no TLS); removes the trailing slash,
   /// `:443` of https, `:80` of http, and a query such as `?o=123` that browsers show; converts the host to lower case;
   /// keeps a path.
   ///
@@ -38,12 +38,14 @@ package enum WorkspaceHost {
   }
 
   /// Whether a normalized address from the user leads to a plane that listens on this machine: `localhost`, `127.0.0.1`
-  /// and `[::1]` name the same machine, and a plane may listen on all of its addresses.
+  /// and `[::1]` name the same machine, and a plane may listen on all of its addresses. A host without a
+  /// scheme was taken for `http`, and means a plane with TLS on that port as well: commands use the plane's socket.
   package static func leads(_ url: String, toPlaneAt plane: String) -> Bool {
     guard let (asked, askedRest) = local(url, among: loopbackNames),
       let (announced, announcedRest) = local(plane, among: loopbackNames.union(["0.0.0.0", "[::]"]))
     else { return url == plane }
-    return asked == announced && askedRest == announcedRest
+    let hasTLS = asked == "http" && announced == "https" && askedRest.hasPrefix(":")
+    return askedRest == announcedRest && (asked == announced || hasTLS)
   }
 
   /// Returns the scheme, and what follows the host; nil if the host is none of these.

@@ -126,6 +126,9 @@ final class EndpointStore: Sendable {
 
   // MARK: Inside
 
+  /// The names of the migrations that this version knows.
+  static var migrations: [String] { migrator.migrations }
+
   private static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1: endpoints, configs, tags, replicas") { database in

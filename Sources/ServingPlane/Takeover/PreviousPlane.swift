@@ -121,7 +121,9 @@ final class PreviousPlane: Sendable {
     }
     return Inheritance(
       lock: taken.descriptors[0],
-      sockets: PlaneSockets(host: host, tcp: tcp, local: local ?? PlaneSockets.bindLocal(settings, log: log)))
+      sockets: PlaneSockets(
+        host: host, tcp: tcp, isSecure: settings.tls != nil,
+        local: local ?? PlaneSockets.bindLocal(settings, log: log)))
   }
 
   /// Reports that the new plane has everything, and returns when the old one touches nothing any more.
