@@ -23,26 +23,28 @@ final class MailTransfer: Sendable {
 
   /// Sends the mail. Blocks until the server has accepted or refused it.
   func perform() -> MailFailure? {
-    guard TransferLoop.isSetUp, let easy = curl_easy_init() else {
-      return MailFailure(message: "libcurl could not start", mayPass: true)
-    }
-    defer { curl_easy_cleanup(easy) }
     let details = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     details.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     defer { details.deallocate() }
     let recipients = curl_slist_append(nil, "<\(message.to.text)>")
     defer { curl_slist_free_all(recipients) }
     let source = Source(message.bytes, of: self)
-    let code = withExtendedLifetime(source) { () -> CURLcode in
+    return withExtendedLifetime(source) { () -> MailFailure? in
+      guard TransferLoop.isSetUp, let easy = curl_easy_init() else {
+        return MailFailure(message: "libcurl could not start", mayPass: true)
+      }
+      // Before anything that it refers to is freed.
+      defer { curl_easy_cleanup(easy) }
       var code = setUp(easy, details, recipients, source)
       if code == CURLE_OK { code = curl_easy_perform(easy) }
-      return code
+      return code == CURLE_OK ? nil : failure(code, easy, detail: String(cString: details))
     }
-    guard code != CURLE_OK else { return nil }
+  }
+
+  private func failure(_ code: CURLcode, _ easy: UnsafeMutableRawPointer, detail: String) -> MailFailure {
     if isCanceled.load(ordering: .relaxed) { return MailFailure(message: "canceled", mayPass: true) }
     var reply = 0
     _ = curl_easy_getinfo_long(easy, CURLINFO_RESPONSE_CODE, &reply)
-    let detail = String(cString: details)
     let words = detail.isEmpty ? CurlFailure.description(code) : detail
     return MailFailure(message: "\(server.url): \(words)", mayPass: !(500..<600).contains(reply))
   }
