@@ -40,6 +40,9 @@ final class TransferLoop: Sendable {
   /// libcurl's global set-up, done once per process when first needed.
   private static let globalSetUp = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
+  /// Whether libcurl is set up; sets it up if necessary.
+  static var isSetUp: Bool { globalSetUp == CURLE_OK }
+
   private init(_ configuration: HTTPClientConfiguration, multi: UnsafeMutableRawPointer) {
     self.configuration = configuration
     self.multi = multi
@@ -129,7 +132,7 @@ final class TransferLoop: Sendable {
 }
 
 /// Runs `body` on a new thread and returns the error number; 0 if the thread was started.
-private func startThread(_ body: @escaping @Sendable () -> Void) -> Int32 {
+func startThread(_ body: @escaping @Sendable () -> Void) -> Int32 {
   final class Box: Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -39,6 +39,8 @@ package struct PlaneConfiguration: Sendable {
   package var clients = ClientLimits()
   /// The MLflow server whose registered models the plane serves; nil for those of its own model directory.
   package var mlflow: MLflowServer?
+  /// How the notifications to email addresses are sent; nil: they are not.
+  package var mail: PlaneMail?
   package var timing = ReplicaTiming()
   package var planner = ReplicaPlanner()
   /// The most replicas that one config may request; nil for ``replicasWithoutGPUs`` or the number of GPUs, whichever is

@@ -72,6 +72,10 @@ struct RunningPlane: Sendable {
         return .other
       }
       group.addTask {
+        await endpoints.outbox.run()
+        return .other
+      }
+      group.addTask {
         for await _ in endpoints.demand { await endpoints.meetDemand() }
         return .other
       }

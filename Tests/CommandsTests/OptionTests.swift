@@ -29,6 +29,17 @@ import Testing
     #expect(run.notes.contains("--listen"))
   }
 
+  @Test(arguments: [
+    ["--smtp", "mail.example.com"], ["--smtp", "http://mail.example.com"],
+    ["--smtp", "smtp://plane:hunter2@mail.example.com"], ["--smtp", "smtp://localhost", "--smtp-from", "nobody"],
+    ["--smtp-from", "plane@example.com"],
+  ])
+  func `a mail server that cannot be used is a usage error, without its password`(options: [String]) async {
+    let run = await CommandRun(["serve"] + options)
+    #expect(run.code == 64, "\(run)")
+    #expect(run.notes.contains("--smtp") && !run.notes.contains("hunter2"), "\(run)")
+  }
+
   @Test func `a fleet without a name is a usage error`() async {
     #expect(await CommandRun(["get", "--fleet", ""]).code == 64)
   }

@@ -239,27 +239,34 @@ import Testing
   @Test func `settings that a plane does not support are reported before anything is sent`() throws {
     let text = manifest(
       Self.head + """
-        gateway: {usageTracking: false}
         access: []
-        notifications: {onUpdateFailure: [a@example.com]}
-        telemetry: {profileId: p}
         budgetPolicy: b
         routeOptimized: true
+        gateway: {usageTracking: false, rateLimits: [{key: user, calls: 1}]}
+        notifications: {onUpdateFailure: [a@example.com]}
+        telemetry: {logsTable: a.b.c}
         description: Known to planes too.
         concurrency: {min: 4, max: 4}
         """)
     let findings = try #require(read(text).manifests.first).findingsForPlane
-    #expect(
-      findings.map(\.path) == [
-        "spec.gateway", "spec.notifications", "spec.telemetry", "spec.budgetPolicy",
-        "spec.routeOptimized",
-      ])
+    #expect(findings.map(\.path) == ["spec.budgetPolicy", "spec.routeOptimized"])
     #expect(
       findings.first?.description
-        == "f.yaml:8:12: error: spec.gateway: serving planes do not support this setting; Databricks workspaces do; "
+        == "f.yaml:9:17: error: spec.budgetPolicy: serving planes do not support this setting; Databricks workspaces do; "
         + "remove it for endpoints on a plane")
     let plain = try #require(read(manifest(Self.head + "routeOptimized: false")).manifests.first)
     #expect(plain.findingsForPlane.isEmpty, "a plane's endpoint is always like that")
+  }
+
+  @Test func `webhooks among the addresses are for planes`() throws {
+    let accepted = "notifications: {onUpdateSuccess: [a@example.com, \"https://hooks.example.com/x\"]}"
+    let chat = try #require(read(manifest(Self.head + accepted)).manifests.first)
+    #expect(chat.findingsForPlane.isEmpty)
+    #expect(chat.findingsForWorkspace.map(\.path) == ["spec.notifications.onUpdateSuccess[1]"])
+    let invalid = "notifications: {onUpdateSuccess: [\"ftp://secret.example.com\"]}"
+    let refused = findings(manifest(Self.head + invalid))
+    #expect(refused.count == 1 && refused.joined().contains("is not an http or https URL"), "\(refused)")
+    #expect(!refused.joined().contains("secret"))
   }
 }
 

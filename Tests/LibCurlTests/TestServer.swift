@@ -7,7 +7,7 @@ import Testing
 struct TestServer: Sendable {
   struct Address: Decodable, Sendable {
     struct Ports: Decodable, Sendable {
-      let plain, secure, stranger, proxy, http2, mute, closed: Int
+      let plain, secure, stranger, proxy, http2, mute, closed, smtp, distantSMTP: Int
     }
     let ports: Ports
     let caFile: String

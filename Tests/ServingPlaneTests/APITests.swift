@@ -177,8 +177,12 @@ struct APITests {
       body: body([entity("hello", 1)], ["auto_capture_config": ["enabled": true]]),
       says: "auto_capture_config is not supported"),
     BadCall(
-      body: ["name": "x", "ai_gateway": ["usage_tracking_config": ["enabled": true]]],
-      says: "ai_gateway is not supported"),
+      body: ["name": "x", "ai_gateway": ["fallback_config": ["enabled": true]]],
+      says: "ai_gateway.fallback_config is not supported"),
+    BadCall(
+      body: ["name": "x", "email_notifications": ["on_update_success": ["nobody"]]],
+      says: "email_notifications.on_update_success[0] is neither an email address nor"),
+    BadCall(body: ["name": "x", "budget_policy_id": "b"], says: "budget_policy_id is not supported"),
     BadCall(body: ["name": "x", "route_optimized": true], says: "route_optimized is not supported"),
     BadCall(body: ["name": "x", "tags": [["value": "v"]]], says: "a tag has no key"),
     BadCall(body: [1], code: "MALFORMED_REQUEST", says: "must be a JSON object"),
@@ -280,7 +284,7 @@ struct APITests {
     try await withPlane(data) { plane in
       let base = "/api/2.0/serving-endpoints"
       for (method, path) in [
-        ("PUT", "\(base)/x/ai-gateway"), ("PATCH", "\(base)/x/notifications"), ("GET", "\(base)/x/metrics"),
+        ("PATCH", "\(base)/x/system-metrics-export-state"), ("GET", "\(base)/x/metrics"),
         ("POST", "\(base)/x/config:stop"), ("GET", "/api/2.0/permissions/serving-endpoints/0"), ("POST", "\(base)/pt"),
       ] {
         let refused = try await plane.call(method, path, [:])

@@ -168,6 +168,24 @@ import Testing
     #expect(contents.remarks.count == 1 && contents.remarks[0].contains("config version 2"), "\(contents.remarks)")
   }
 
+  @Test(arguments: ["UPDATE endpoint SET settings = '{'", "UPDATE endpoint SET settings = '[]'"])
+  func `settings that cannot be read are reported, and the endpoint keeps serving`(_ damage: String) throws {
+    try makeDataFolder()
+    let store = try EndpointStore(path: data.settings.storePath)
+    var record = endpoint("chat", id: "a")
+    record.active = config(1)
+    record.settings.gateway = ["usage_tracking_config": ["enabled": true]]
+    record.settings.notifications = ["on_update_failure": ["a@example.com"]]
+    record.settings.telemetry = ["table_names": ["logs_table": "x"]]
+    try store.save(record)
+    #expect(try store.contents().endpoints == [record])
+    try run(damage)
+    let contents = try store.contents()
+    #expect(contents.endpoints.first?.active?.version == 1)
+    #expect(contents.endpoints.first?.settings == EndpointSettings())
+    #expect(contents.remarks.count == 1 && contents.remarks[0].contains("its settings are skipped"))
+  }
+
   @Test func `a replica with an unreadable record is dropped and does not affect the others`() async throws {
     try makeDataFolder()
     let id = "00000000000000aa"

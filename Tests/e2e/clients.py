@@ -23,8 +23,14 @@ import openai
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 from databricks.sdk.service.serving import (
+    AiGatewayInferenceTableConfig,
+    AiGatewayRateLimit,
+    AiGatewayRateLimitKey,
+    AiGatewayRateLimitRenewalPeriod,
+    AiGatewayUsageTrackingConfig,
     ChatMessage,
     ChatMessageRole,
+    EmailNotifications,
     EndpointCoreConfigInput,
     EndpointStateConfigUpdate,
     EndpointStateReady,
@@ -32,7 +38,10 @@ from databricks.sdk.service.serving import (
     Route,
     ServedEntityInput,
     ServingModelWorkloadType,
+    TelemetryConfig,
+    TelemetryInferenceTableConfig,
     TrafficConfig,
+    UnityCatalogTableNames,
 )
 
 from claims import check, exit_status
@@ -92,6 +101,48 @@ def manage_with_databricks(workspace: WorkspaceClient, model: str) -> None:
     endpoints.patch(ENDPOINT, add_tags=[EndpointTag(key="stage", value="test")], delete_tags=["made-by"])
     tags = {tag.key: tag.value for tag in endpoints.get(ENDPOINT).tags or []}
     check("it patches tags", tags == {"stage": "test"}, tags)
+
+
+def set_with_databricks(workspace: WorkspaceClient) -> None:
+    """Gateway, notifications, telemetry."""
+    endpoints = workspace.serving_endpoints
+    version = endpoints.get(ENDPOINT).config.config_version
+    limit = AiGatewayRateLimit(
+        calls=6000, key=AiGatewayRateLimitKey.USER, renewal_period=AiGatewayRateLimitRenewalPeriod.MINUTE
+    )
+    endpoints.put_ai_gateway(
+        ENDPOINT,
+        rate_limits=[limit],
+        usage_tracking_config=AiGatewayUsageTrackingConfig(enabled=True),
+        inference_table_config=AiGatewayInferenceTableConfig(catalog_name="main", schema_name="logs", enabled=True),
+    )
+    gateway = endpoints.get(ENDPOINT).ai_gateway
+    check(
+        "it sets the gateway",
+        gateway.rate_limits[0].calls == 6000 and gateway.inference_table_config.enabled,
+        gateway,
+    )
+    endpoints.update_notifications(
+        ENDPOINT, email_notifications=EmailNotifications(on_update_failure=["oncall@example.com"])
+    )
+    notifications = endpoints.get(ENDPOINT).email_notifications
+    check("it sets notifications", notifications.on_update_failure == ["oncall@example.com"], notifications)
+    endpoints.patch_telemetry_config(
+        ENDPOINT,
+        telemetry_config=TelemetryConfig(
+            table_names=UnityCatalogTableNames(logs_table="main.logs.chat"),
+            inference_table_config=TelemetryInferenceTableConfig(sampling_fraction=0.5),
+        ),
+    )
+    telemetry = endpoints.get(ENDPOINT).telemetry_config
+    payload = telemetry.inference_table_config.name
+    check("it sets telemetry", telemetry.telemetry_profile_id and payload == "main.logs.chat_payload", telemetry)
+
+    endpoints.put_ai_gateway(ENDPOINT)
+    endpoints.patch_telemetry_config(ENDPOINT)
+    read = endpoints.get(ENDPOINT)
+    check("it removes both", (read.ai_gateway, read.telemetry_config) == (None, None), read)
+    check("without a new config version", read.config.config_version == version, read.config)
 
 
 def ask_with_databricks(workspace: WorkspaceClient) -> str:
@@ -223,6 +274,7 @@ def main() -> int:
     workspace = WorkspaceClient(host=host, token=token)
     try:
         manage_with_databricks(workspace, model)
+        set_with_databricks(workspace)
         for path in ("/serving-endpoints", "/v1"):
             chat_with_openai(host, token, path)
         generate(host, token)

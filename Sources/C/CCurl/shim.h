@@ -42,6 +42,13 @@ static inline CURLcode curl_easy_setopt_prerequest_callback(
   return curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, value);
 }
 
+typedef int (*curl_transfer_callback)(void *_Nullable, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
+
+static inline CURLcode curl_easy_setopt_progress_callback(
+    CURL *_Nonnull handle, curl_transfer_callback _Nonnull value) {
+  return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, value);
+}
+
 static inline CURLcode curl_easy_getinfo_long(CURL *_Nonnull handle, CURLINFO info, long *_Nonnull value) {
   return curl_easy_getinfo(handle, info, value);
 }
@@ -87,6 +94,20 @@ static inline CURLcode curl_easy_set_protocols(CURL *_Nonnull handle, int tls_on
   return curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS,
                           (long)(tls_only_redirects ? CURLPROTO_HTTPS : (CURLPROTO_HTTP | CURLPROTO_HTTPS)));
 #endif
+}
+
+// The same for a mail.
+static inline CURLcode curl_easy_set_mail_protocols(CURL *_Nonnull handle) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+  return curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+#else
+  return curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
+#endif
+}
+
+// Whether a mail server's connection must be encrypted, or only if the server offers it.
+static inline CURLcode curl_easy_set_mail_encryption(CURL *_Nonnull handle, int is_required) {
+  return curl_easy_setopt(handle, CURLOPT_USE_SSL, (long)(is_required ? CURLUSESSL_ALL : CURLUSESSL_TRY));
 }
 
 // Lets a transfer end while its name is still being looked up, instead of waiting for the resolver's thread.

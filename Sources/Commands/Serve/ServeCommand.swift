@@ -61,6 +61,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     help: ArgumentHelp(
       "How long shutdown may take: requests finish first, then replicas are stopped.", valueName: "TIME"))
   var shutdownGrace = TimeSpan(seconds: 25)
+  @OptionGroup(title: "Email") var mail: MailOptions
   @OptionGroup(title: "Clients") var clients: ClientOptions
   @Flag(name: .shortAndLong, help: "Log each request and each change of a replica's state.") var verbose = false
 
@@ -131,7 +132,9 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     let given = environment
     var environment = environment
     // Replicas are not the service, and must not report readiness.
-    for name in [ServiceNotification.variable, BackgroundStart.variable] { environment[name] = nil }
+    for name in [ServiceNotification.variable, BackgroundStart.variable, MailOptions.passwordVariable] {
+      environment[name] = nil
+    }
     let user = ["USER", "LOGNAME"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? "setpoint"
     var configuration = PlaneConfiguration(
       dataDirectory: try dataDirectory(environment), user: user, environment: environment)
@@ -149,6 +152,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
       CommandLine.arguments.dropFirst(2), isInBackground: BackgroundStart.isChild(given))
     configuration.mlflow = try mlflow(environment)
     replicas.apply(to: &configuration)
+    configuration.mail = try mail.mail(given)
     configuration.shutdownGrace = shutdownGrace.duration
     clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)

@@ -83,16 +83,13 @@ struct EndpointCalls: Sendable {
       let forecast = await endpoints.forecast(context.path("name"), of: try await body.read(request))
       return Response.json(WireRolloutForecast(forecast).json)
     }
+    SettingsCalls(endpoints: endpoints, body: body).addRoutes(to: router)
     refuseTheRest(router, base)
   }
 
   /// Routes for the calls that the protocol has and this plane does not; each response names its call.
   private func refuseTheRest(_ router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
     let calls: [(HTTPRequest.Method, RouterPath, String)] = [
-      (.put, "\(base)/{name}/ai-gateway", "the AI gateway"),
-      (.put, "\(base)/{name}/rate-limits", "setting rate limits"),
-      (.patch, "\(base)/{name}/notifications", "setting notifications"),
-      (.patch, "\(base)/{name}/telemetry-config", "setting telemetry"),
       (.patch, "\(base)/{name}/system-metrics-export-state", "exporting system metrics"),
       (.post, "\(base)/{name}/config:stop", "stopping an endpoint"),
       (.post, "\(base)/{name}/config:start", "starting an endpoint"),

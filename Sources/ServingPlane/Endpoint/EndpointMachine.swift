@@ -72,6 +72,12 @@ struct EndpointMachine: Sendable {
     return [.save]
   }
 
+  /// Replaces the settings beside the config; this creates no config version.
+  mutating func changeSettings(_ settings: EndpointSettings, _ context: EventContext) {
+    record.settings = settings
+    record.updated = context.wall
+  }
+
   /// Adds a replica that was found alive after a restart of the plane.
   mutating func adopt(_ replica: Replica, _ context: EventContext) {
     replicas[replica.id] = replica

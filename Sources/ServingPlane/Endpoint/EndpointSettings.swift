@@ -1,6 +1,8 @@
 import CanonicalJSON
 import Gateway
 import HTTPSupport
+import ServingAPI
+import Telemetry
 
 /// The settings of an endpoint beside its config: none of them changes a replica. Each is as it was set.
 struct EndpointSettings: Hashable, Sendable {
@@ -12,9 +14,73 @@ struct EndpointSettings: Hashable, Sendable {
   var telemetry: JSONValue?
   /// The permissions that were granted on the endpoint itself.
   var access: [EndpointGrant] = []
+}
 
+extension EndpointSettings {
   /// What the gateway applies to queries.
-  var querySettings: QuerySettings { QuerySettings() }
+  var querySettings: QuerySettings {
+    let block = WireGateway(gateway)
+    let telemetry = WireTelemetry(telemetry)
+    var settings = QuerySettings()
+    settings.rateLimits = Self.rateLimits(block?.rateLimits ?? [])
+    let fraction = telemetry?.sampling?.fraction
+    let isRecorded = block?.inferenceTable?.enabled == true || fraction != nil && (telemetry?.recordsPayloads ?? false)
+    settings.payloadSampling = isRecorded ? fraction ?? 1 : 0
+    return settings
+  }
+
+  /// One limit for each scope, in the order of the first ones: of several, the smallest numbers count.
+  private static func rateLimits(_ limits: [WireRateLimit]) -> [QueryRateLimit] {
+    var scopes: [QueryRateLimit.Scope] = []
+    var merged: [QueryRateLimit.Scope: QueryRateLimit] = [:]
+    for limit in limits {
+      guard let scope = limit.scope else { continue }
+      let other = merged[scope]
+      if other == nil { scopes.append(scope) }
+      merged[scope] = QueryRateLimit(
+        scope, calls: [limit.calls, other?.calls].compactMap(\.self).min(),
+        tokens: [limit.tokens, other?.tokens].compactMap(\.self).min())
+    }
+    return scopes.compactMap { merged[$0] }
+  }
+
+  /// The names by which the endpoint's telemetry can be read: the last segments of the configured tables' names.
+  var telemetryTables: [TelemetryTable: String] {
+    guard let names = WireTelemetry(telemetry)?.tableNames else { return [:] }
+    let tables: [(TelemetryTable, String?)] = [
+      (.logs, names.logs), (.metrics, names.metrics), (.spans, names.traces),
+      (.payloads, names.logs.map { $0 + Self.payloadSuffix }),
+    ]
+    return tables.reduce(into: [:]) { views, table in
+      views[table.0] = table.1?.split(separator: ".").last.map(String.init)
+    }
+  }
+
+  /// What is added to the name of the logs table for that of the payload table (serving-api.md E10).
+  static let payloadSuffix = "_payload"
+}
+
+extension WireRateLimit {
+  /// Whose calls the limit counts; nil for a key that this version does not know. Names of principals are compared
+  /// without regard to case, and therefore kept in lower case; those of groups are compared exactly.
+  fileprivate var scope: QueryRateLimit.Scope? {
+    let name = principal.flatMap { $0.isEmpty ? nil : $0 }
+    switch (key ?? "endpoint", name) {
+    case ("endpoint", _): return .endpoint
+    case ("user", nil): return .eachPrincipal
+    case ("user", let name?), ("service_principal", let name?): return .principal(name.lowercased())
+    case ("user_group", let name?): return .group(name)
+    default: return nil
+    }
+  }
+}
+
+extension WireTelemetry {
+  /// Whether a sampling fraction applies: the features are all on unless they are listed.
+  fileprivate var recordsPayloads: Bool {
+    let features = self[texts: "enabled_telemetry_features"] ?? []
+    return features.isEmpty || features.contains(SettingsRules.inferenceTableFeature)
+  }
 }
 
 /// A permission on an endpoint.

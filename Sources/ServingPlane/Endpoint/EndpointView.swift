@@ -21,6 +21,8 @@ struct EndpointView {
     var endpoint = outline
     endpoint.permissionLevel = "CAN_MANAGE"
     endpoint.routeOptimized = false
+    endpoint.members["email_notifications"] = record.settings.notifications
+    endpoint.members["telemetry_config"] = record.settings.telemetry
     if let active = record.active { endpoint.config = config(active, state: activeState) }
     // Kept after a failure: no other part of the API can say why a first deployment failed.
     switch record.update {
@@ -32,7 +34,7 @@ struct EndpointView {
     return endpoint
   }
 
-  /// A list item, whose config only names the served entities' models.
+  /// A list item, whose config only names the served entities' models. Of the settings it has the gateway's.
   var summary: WireEndpoint {
     var endpoint = outline
     if let active = record.active {
@@ -59,6 +61,7 @@ struct EndpointView {
     endpoint.lastUpdatedTimestamp = record.updated
     endpoint.task = (record.active ?? record.update.target)?.entities.first?.task
     endpoint.tags = WireTag.list(record.tags)
+    endpoint.members["ai_gateway"] = record.settings.gateway
     var state = WireState(ready: machine.isReady ? .ready : .notReady, configUpdate: updateState)
     state[text: "suspend"] = "NOT_SUSPENDED"
     endpoint.state = state

@@ -22,9 +22,10 @@ extension ServingEndpoints {
     var config: PlaneConfig?
     if let wire = request.config { config = try await read(wire, refusals, configVersion: 1, now: now, serving: nil) }
     let tags = try Self.tags(request.tags ?? [])
-    let record = EndpointRecord(
+    var record = EndpointRecord(
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
       tags: tags)
+    record.settings = try Self.settings(request, of: record)
     var machine = makeMachine(record)
     let actions = try config.map { config throws(APIError) in try machine.put(config, context(for: machine)) } ?? []
     if let damage = damaged[name] {
@@ -36,7 +37,9 @@ extension ServingEndpoints {
     }
     try await store(machine.record)
     install(machine)
+    noteEnd(of: config, in: machine.record)
     await perform(actions, for: id)
+    if machine.record.settings.telemetry != nil { reportTelemetryTables() }
     log.info("endpoint created", metadata: Self.about(name, principal))
     return try get(name)
   }
@@ -80,6 +83,7 @@ extension ServingEndpoints {
     try await store(machine.record)
     await prepare(machine)
     machines[machine.record.id] = machine
+    noteEnd(of: config, in: machine.record)
     await perform(actions, for: machine.record.id)
     let about = Self.about(name, principal).merging(["version": "\(config.version)"]) { $1 }
     log.info("config accepted", metadata: about)
@@ -125,11 +129,12 @@ extension ServingEndpoints {
     // After the last replica stops taking requests, so that waiting requests are refused now.
     gateway.admission(of: id)?.setUnavailable(reason: "endpoint \(name) was deleted")
     if replicas.of(id).isEmpty { forgetEndpoint(id) }
+    if machine.record.settings.telemetry != nil { reportTelemetryTables() }
     log.info("endpoint deleted", metadata: Self.about(name, principal))
   }
 
   /// What the log says about a change to an endpoint.
-  private static func about(_ name: String, _ principal: String?) -> Logger.Metadata {
+  static func about(_ name: String, _ principal: String?) -> Logger.Metadata {
     ["endpoint": "\(name)", "principal": "\(principal ?? "-")"]
   }
 
@@ -213,13 +218,12 @@ extension ServingEndpoints {
   }
 
   private static let unsupportedAtCreate = [
-    "ai_gateway", "budget_policy_id", "email_notifications", "rate_limits", "route_optimized", "telemetry_config",
-    "uc_system_metrics_export_state",
+    "budget_policy_id", "rate_limits", "route_optimized", "uc_system_metrics_export_state",
   ]
 
   func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
 
-  private func store(_ record: EndpointRecord) async throws(APIError) {
+  func store(_ record: EndpointRecord) async throws(APIError) {
     do { try await writer.save(record) } catch { throw storageError(error) }
   }
 

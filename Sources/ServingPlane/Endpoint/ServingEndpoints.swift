@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import Scheduling
 import ServingAPI
+import Telemetry
 
 /// All endpoints of a plane: performs their machines' decisions, and answers API calls.
 ///
@@ -25,6 +26,10 @@ actor ServingEndpoints {
   /// The directory in which the gateway looks up endpoints.
   nonisolated let table: EndpointTable
   let settings: PlaneConfiguration
+  /// Tells the addresses of an endpoint that an update of its config has ended.
+  let outbox: NotificationOutbox
+  /// Called with the names by which telemetry can be read, by the endpoint's name, whenever they may have changed.
+  let onTelemetryTables: @Sendable ([String: [TelemetryTable: String]]) -> Void
   let probes: ReplicaProbes
   let wallClock: @Sendable () -> Int64
   let log: Logger
@@ -64,12 +69,16 @@ actor ServingEndpoints {
 
   init(
     store: EndpointStore, models: any ModelSource, backend: any ReplicaBackend, probes: ReplicaProbes,
-    settings: PlaneConfiguration, eventLoop: any EventLoop, wallClock: @escaping @Sendable () -> Int64, log: Logger
+    settings: PlaneConfiguration, eventLoop: any EventLoop, wallClock: @escaping @Sendable () -> Int64, log: Logger,
+    onTelemetryTables: @escaping @Sendable ([String: [TelemetryTable: String]]) -> Void = { _ in }
   ) {
     self.store = store
     self.models = models
     self.backend = backend
-    secrets = SecretFolder(path: settings.secretsPath)
+    let secrets = SecretFolder(path: settings.secretsPath)
+    self.secrets = secrets
+    outbox = NotificationOutbox(mail: settings.mail, secrets: secrets, log: log)
+    self.onTelemetryTables = onTelemetryTables
     supervisor = ReplicaSupervisor()
     let table = EndpointTable()
     self.table = table
@@ -100,6 +109,7 @@ actor ServingEndpoints {
       damaged = contents.damagedEndpoints
       note(contents)
       for record in contents.endpoints { install(makeMachine(record)) }
+      reportTelemetryTables()
       found = contents.replicas
       damagedReplicas = contents.damagedReplicas.keys.sorted()
     }
@@ -242,6 +252,7 @@ actor ServingEndpoints {
     async
   {
     guard var machine = machines[id], !isStopping else { return }
+    let target = machine.record.update.target
     let actions = event(&machine, context(for: machine))
     if actions.contains(.save) {
       do { try await writer.save(machine.record) } catch {
@@ -253,6 +264,7 @@ actor ServingEndpoints {
     await prepare(machine)
     // Only now, so that nothing is reported that a killed plane would not know.
     machines[id] = machine
+    noteEnd(of: target, in: machine.record)
     await perform(actions, for: id)
   }
 

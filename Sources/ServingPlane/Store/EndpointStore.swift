@@ -218,18 +218,25 @@ final class EndpointStore: Sendable {
     // Whatever cannot be read is awake, which loses no request.
     let sleep = try row.decode(String.self, forColumn: "sleep")
     record.sleep = (try? JSONDecoder().decode([String: SleepState].self, from: Data(sleep.utf8))) ?? [:]
-    record.settings = EndpointSettings(
-      document: (try? JSONValue(parsing: Array(row.decode(String.self, forColumn: "settings").utf8))) ?? [:])
-    var remark: String?
+    var remarks: [String] = []
+    do { record.settings = try settings(row) } catch {
+      remarks.append("its settings are skipped, because they cannot be read (\(error)); apply them again")
+    }
     do { record.update = try update(row, of: id, database) } catch {
-      remark = "its last update is skipped, because its config cannot be read (\(error))"
+      remarks.append("its last update is skipped, because its config cannot be read (\(error))")
     }
     do { record.active = try config(row.decode(forColumn: "active_version"), of: id, database) } catch {
       // The config being rolled out replaces it; without one there is nothing to serve.
       guard record.update.target != nil else { throw error }
-      remark = "its active config cannot be read (\(error)); the one being rolled out is used instead"
+      remarks.append("its active config cannot be read (\(error)); the one being rolled out is used instead")
     }
-    return (record, remark)
+    return (record, remarks.isEmpty ? nil : remarks.joined(separator: "; "))
+  }
+
+  private static func settings(_ row: Row) throws -> EndpointSettings {
+    let document = try JSONValue(parsing: row.decode(String.self, forColumn: "settings"))
+    guard document.objectValue != nil else { throw UnreadableConfig(description: "the document is not an object") }
+    return EndpointSettings(document: document)
   }
 
   private static func config(_ version: Int64?, of endpoint: String, _ database: Database) throws -> PlaneConfig? {

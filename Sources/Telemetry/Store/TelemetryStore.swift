@@ -43,7 +43,7 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   ) throws {
     let place = StoragePlace(path: path, option: "--data DIR", loss: "recorded telemetry is lost then")
     let configuration = Self.configuration(maximumSize, busyTimeout)
-    let file = DatabaseFile(place, TelemetrySchema.migrator, configuration: configuration)
+    let file = DatabaseFile(place, TelemetrySchema.migrator, configuration: configuration, keepsOld: false)
     let (database, moved) = try Self.open(file, path)
     let (lost, unsettled) = try Self.settle(database, path, now() / 1_000_000)
     let (counterFile, uncounted) = Self.counters(path)

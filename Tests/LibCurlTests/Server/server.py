@@ -27,6 +27,7 @@ connections = itertools.count(1)
 lock = threading.Lock()
 events: dict[str, threading.Event] = {}
 facts: dict[str, dict] = {}
+mails: dict[str, dict] = {}  # by recipient
 
 
 def event(key):
@@ -156,6 +157,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_facts(self):
         self.answer_json(fact(self.about))
+
+    def on_mail(self):
+        self.answer_json(mails.get(self.about, {}))
 
     # Redirects
 
@@ -408,6 +412,67 @@ def mute(listener):
         kept.append(listener.accept())
 
 
+def serve_smtp(listener):
+    while True:
+        connection, _ = listener.accept()
+        background(smtp_connection, connection)
+
+
+def smtp_connection(connection):
+    """Just enough of SMTP (RFC 5321). The recipient's name says what happens to the mail."""
+    login = []
+    sender = recipient = ""
+    try:
+        with connection, connection.makefile("rb") as lines:
+            def reply(line):
+                connection.sendall(line.encode() + b"\r\n")
+
+            reply("220 mail.invalid ESMTP")
+            while line := lines.readline():
+                verb, _, rest = line.decode("latin-1").strip().partition(" ")
+                verb = verb.upper()
+                if verb == "EHLO":
+                    reply("250-mail.invalid")
+                    reply("250 AUTH PLAIN")
+                elif verb == "AUTH":
+                    initial = rest.partition(" ")[2]
+                    if not initial:
+                        reply("334 ")
+                        initial = lines.readline().decode().strip()
+                    login = base64.b64decode(initial).decode().split("\0")[1:]
+                    reply("235 welcome")
+                elif verb == "MAIL":
+                    sender = rest
+                    reply("250 fine")
+                elif verb == "RCPT":
+                    recipient = rest[rest.find("<") + 1:rest.find(">")]
+                    if recipient.startswith("refused"):
+                        reply("550 no such user")
+                    elif recipient.startswith("later"):
+                        reply("451 come back later")
+                    elif recipient.startswith("silent"):
+                        event("arrived " + recipient).set()
+                        lines.read()
+                        event("closed " + recipient).set()
+                        return
+                    else:
+                        reply("250 fine")
+                elif verb == "DATA":
+                    reply("354 go on")
+                    data = b""
+                    while (line := lines.readline()) not in (b".\r\n", b""):
+                        data += line[1:] if line.startswith(b".") else line
+                    mails[recipient] = {"from": sender, "login": login, "data": data.decode("latin-1")}
+                    reply("250 taken")
+                elif verb == "QUIT":
+                    reply("221 bye")
+                    return
+                else:
+                    reply("250 fine")
+    except OSError:
+        pass
+
+
 def make_certificates(directory):
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, cwd=directory, capture_output=True)
@@ -452,12 +517,17 @@ def main():
         http2, silent = listen(), listen()
         background(serve_http2, http2, context(directory, "server", "h2"))
         background(mute, silent)
+        # The second one looks like a server on another machine: only 127.0.0.1 is this one.
+        smtp, distant_smtp = listen(), socket.create_server(("127.0.0.2", 0))
+        background(serve_smtp, smtp)
+        background(serve_smtp, distant_smtp)
         # A port on which nobody listens: bound, so that nobody else takes it.
         closed = socket.socket()
         closed.bind(("127.0.0.1", 0))
         ports = {"plain": plain.server_port, "secure": secure.server_port, "stranger": stranger.server_port,
                  "proxy": proxy.server_port, "http2": http2.getsockname()[1], "mute": silent.getsockname()[1],
-                 "closed": closed.getsockname()[1]}
+                 "closed": closed.getsockname()[1], "smtp": smtp.getsockname()[1],
+                 "distantSMTP": distant_smtp.getsockname()[1]}
         print(json.dumps({"ports": ports, "caFile": os.path.join(directory, "ca.pem")}), flush=True)
         sys.stdin.read()
     finally:

@@ -79,8 +79,8 @@ package enum ManifestDecoder {
       sideSettings: sideSettings, rollout: rollout,
       deletionPolicy: spec.text("deletionPolicy").flatMap(DeletionPolicy.init) ?? .delete,
       suspend: spec.boolean("suspend") ?? false, engineLocation: entities.engineLocation,
-      planeOnlyFields: entities.planeFields, workspaceOnlyFields: settings.workspaceOnlyFields,
-      planeOnlyNames: settings.planeOnlyNames)
+      planeOnlyFields: entities.planeFields + settings.planeOnlyFields,
+      workspaceOnlyFields: settings.workspaceOnlyFields, planeOnlyNames: settings.planeOnlyNames)
   }
 }
 

@@ -11,9 +11,22 @@ struct SettingsDecoder {
 
   /// The fields in the spec that workspaces support and planes do not.
   var workspaceOnlyFields: [WrittenField] {
-    ["gateway", "notifications", "telemetry", "budgetPolicy", "routeOptimized"].compactMap { name in
+    ["budgetPolicy", "routeOptimized"].compactMap { name in
       if spec.boolean(name) == false { return nil }
       return spec.location(of: name).map { WrittenField(path: "spec." + name, location: $0) }
+    }
+  }
+
+  /// The fields in the spec that planes support and workspaces do not: webhooks among the addresses of notifications.
+  var planeOnlyFields: [WrittenField] {
+    guard let record = spec.record("notifications") else { return [] }
+    return ["onUpdateSuccess", "onUpdateFailure"].flatMap { name in
+      (record.list(name) ?? []).enumerated().compactMap { index, item -> WrittenField? in
+        guard case .value(.text(let address), let mark) = item, TextRule.isWebhook(address) else { return nil }
+        return WrittenField(
+          path: "spec.notifications.\(name)[\(index)]",
+          location: SourceLocation(source: record.location.source, mark: mark))
+      }
     }
   }
 

@@ -65,10 +65,10 @@ extension ManifestSchema {
   ])
 
   static let notifications = ObjectType([
-    // Email addresses notified of successful updates.
-    Field("onUpdateSuccess", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_success"]),
-    // Email addresses notified of failed updates.
-    Field("onUpdateFailure", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_failure"]),
+    // Email addresses notified of successful updates; on a plane also URLs of webhooks.
+    Field("onUpdateSuccess", .list(.text(.notificationAddress), atMost: 100), otherNames: ["on_update_success"]),
+    // The same for failed updates.
+    Field("onUpdateFailure", .list(.text(.notificationAddress), atMost: 100), otherNames: ["on_update_failure"]),
   ])
 
   static let telemetry = ObjectType([

@@ -94,13 +94,14 @@ package enum ManifestSchema {
     // Whether a workspace gives the endpoint its own URL, with OAuth only. Changing it requires recreating the endpoint
     // with --allow-recreate. Default: the live value; false for a new endpoint.
     Field("routeOptimized", .boolean, otherNames: ["route_optimized"]),
-    // The AI gateway of a workspace. Only the fields set here are managed.
+    // Rate limits and the recording of queries. Only the fields set here are managed.
     Field("gateway", .object(gateway), otherNames: ["ai_gateway", "aiGateway"]),
     // Permissions on a workspace's endpoint: a list of grants, or mode and grants.
     Field("access", .objectOrList(access, field: "grants"), otherNames: ["permissions", "access_control_list"]),
-    // Who a workspace notifies of updates by email.
+    // Who is notified of updates by email.
     Field("notifications", .object(notifications), otherNames: ["email_notifications", "emailNotifications"]),
-    // Where a workspace stores logs, metrics and traces: Unity Catalog tables, or a profile that names them.
+    // Where logs, metrics and traces are stored: Unity Catalog tables, or a profile that names them. On a plane, the last
+    // segments of the names are views of its own tables.
     Field("telemetry", .object(telemetry), otherNames: ["telemetry_config", "telemetryConfig"]),
   ])
 

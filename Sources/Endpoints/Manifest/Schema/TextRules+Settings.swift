@@ -24,6 +24,20 @@ extension TextRule {
       ? nil : Fault("\(shown(text)) is not an email address", suggestion: "for example oncall@example.com")
   }
 
+  /// An email address, or a webhook's URL, which only planes call.
+  static let notificationAddress = TextRule(longest: 2048) { text in
+    guard isWebhook(text) else { return emailAddress.check(text) }
+    let rest = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).last ?? ""
+    let hasHost = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }.contains { $0.isLetter || $0.isNumber }
+    let isURL = (text.hasPrefix("https://") || text.hasPrefix("http://")) && hasHost
+    // Not repeated: most of a webhook's URL is a secret.
+    return isURL && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+      ? nil : Fault("is not an http or https URL", suggestion: "for example https://hooks.example.com/serving")
+  }
+
+  /// Whether the text is a URL rather than an email address.
+  static func isWebhook(_ text: String) -> Bool { text.contains("://") }
+
   /// `catalog.schema.table`.
   static let tableName = TextRule(longest: 767) { text in
     if text.isEmpty { return Fault("is empty", suggestion: "for example main.telemetry.chat_logs") }
