@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import Synchronization
+import Telemetry
 
 @testable import ServingPlane
 
@@ -95,6 +96,9 @@ final class MemoryBackend: ReplicaBackend {
   /// Performs this before replicas are found again, while the plane starts.
   func onFind(_ action: @escaping @Sendable () async -> Void) { state.withLock { $0.onFind = action } }
 
+  /// Lets a replica write.
+  func write(_ text: String, as replica: String) { state.withLock { $0.logs[replica, default: ""] += text } }
+
   // MARK: The backend
 
   let accelerators = Accelerators.none
@@ -151,6 +155,18 @@ final class MemoryBackend: ReplicaBackend {
 
   func log(of record: ReplicaRecord, _ part: ReplicaLogPart) async -> String {
     state.withLock { $0.logs[record.id] ?? "" }
+  }
+
+  func newOutput(of record: ReplicaRecord, after position: LogPosition?) async -> ReplicaOutput? {
+    let read = state.withLock { state -> (lines: [String], end: Int)? in
+      let bytes = Array((state.logs[record.id] ?? "").utf8)
+      let rest = bytes.dropFirst(Int(position?.offset ?? 0))
+      guard let end = record.ended == nil ? rest.lastIndex(of: 10).map({ $0 + 1 }) : rest.endIndex, !rest.isEmpty else {
+        return nil
+      }
+      return (String(decoding: rest[..<end], as: UTF8.self).split(separator: "\n").map(String.init), end)
+    }
+    return read.map { ReplicaOutput(lines: $0.lines, position: LogPosition(inode: 1, offset: Int64($0.end))) }
   }
 
   func removeLog(of id: String, _ handle: ReplicaHandle?) async { state.withLock { $0.logs[id] = nil } }
