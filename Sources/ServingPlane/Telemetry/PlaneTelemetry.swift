@@ -14,6 +14,10 @@ final class PlaneTelemetry: Sendable {
   private let now: @Sendable () -> Int64
   /// By the endpoint's ID.
   private let figures = Mutex<[String: [ReplicaFigures]]>([:])
+  /// A slow disk keeps the task that writes, but nobody else.
+  private let flushes: AsyncStream<Void>
+  private let flushSignal: AsyncStream<Void>.Continuation
+  private let flushed = Latch()
 
   /// - Parameters:
   ///   - store: nil to record nothing.
@@ -22,6 +26,7 @@ final class PlaneTelemetry: Sendable {
     self.store = store
     self.log = log
     self.now = now
+    (flushes, flushSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Opens the store of a plane. One that cannot be used never keeps a plane from serving.
@@ -31,9 +36,10 @@ final class PlaneTelemetry: Sendable {
     do {
       let store = try await BlockingWork.brief.run { () throws -> TelemetryStore in
         try TelemetryStore(
-          path: path, retention: options.retention, maximumSize: options.maximumSize, now: Self.wallClock)
+          path: path, retention: options.retention, maximumSize: options.maximumSize,
+          report: { log.warning("\($0)", metadata: ["file": "\(path)"]) }, now: Self.wallClock)
       }
-      if let remark = store.remark { log.warning("\(remark)") }
+      if let remark = store.remark { log.warning("telemetry: \(remark)", metadata: ["file": "\(path)"]) }
       return PlaneTelemetry(store: store, log: log)
     } catch {
       log.error(
@@ -71,30 +77,23 @@ final class PlaneTelemetry: Sendable {
   /// - Parameter endpoint: its ID, not its name.
   func latest(of endpoint: String) -> [ReplicaFigures] { figures.withLock { $0[endpoint] ?? [] } }
 
-  /// Writes what was recorded so far, unless that takes longer than `limit`.
+  /// Writes what was recorded so far, and waits for it for at most `limit`. To be called once, while ``run(_:)`` runs.
   func flush(within limit: Duration) async {
-    guard let store else { return }
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { await store.flush() }
-      group.addTask { try? await Task.sleep(for: limit) }
-      await group.next()
-      group.cancelAll()
-    }
+    guard store != nil else { return }
+    flushSignal.yield()
+    await flushed.wait(atMost: limit)
   }
 
-  /// Writes to the store until the task is canceled, and reports what it had to drop.
+  /// Writes to the store until the task is canceled.
   func run(_ views: TelemetryViewChanges) async {
     guard let store else { return }
     await withDiscardingTaskGroup { group in
       group.addTask { await store.run() }
       group.addTask { for await tables in views.changes { await store.setViews(tables) } }
-      group.addTask { [log] in
-        var drops = TelemetryDrops()
-        while !Task.isCancelled {
-          if let report = drops.report(store.counters) {
-            log.warning("telemetry was dropped", metadata: ["rows": "\(report.rows)", "why": "\(report.why)"])
-          }
-          try? await Task.sleep(for: TelemetryDrops.interval)
+      group.addTask { [flushes, flushed] in
+        for await _ in flushes {
+          await store.flush()
+          flushed.turnOn()
         }
       }
     }
