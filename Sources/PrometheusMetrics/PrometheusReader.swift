@@ -88,7 +88,8 @@ package struct PrometheusReader: Sendable {
     let header =
       kinds[line.name] == nil && line.name.hasSuffix("_total") ? String(line.name.dropLast(6)) : line.name
     let sample = PrometheusFamily.Sample(labels: line.labels, value: .number(line.value))
-    families[index(of: line.name, header: header)].samples.append(sample)
+    let index = index(of: line.name, header: header)
+    families[index].samples.append(sample)
   }
 
   private mutating func addPart(_ line: PrometheusLine, of name: String, _ suffix: String) {

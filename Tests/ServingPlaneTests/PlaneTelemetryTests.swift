@@ -1,5 +1,6 @@
 import CanonicalJSON
 import FoundationEssentials
+import GRDB
 import LibCurl
 import Logging
 import Telemetry
@@ -117,11 +118,16 @@ struct PlaneTelemetryTests {
     #expect(!FileManager.default.fileExists(atPath: data.settings.telemetryPath))
   }
 
-  @Test func `a file of telemetry that cannot be used does not keep a plane from serving`() async throws {
+  @Test func `a file of telemetry that a later version wrote does not keep a plane from serving`() async throws {
     let data = TestData()
     let output = RecordingLogHandler.Output()
-    // Not even a file.
-    try FileManager.default.createDirectory(atPath: data.settings.telemetryPath, withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(atPath: data.settings.dataDirectory, withIntermediateDirectories: true)
+    do {
+      _ = try data.telemetryStore(data.settings.telemetryPath)
+      let database = try DatabaseQueue(path: data.settings.telemetryPath)
+      try await database.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('later')") }
+      try database.close()
+    }
     let log = Logger(label: "plane") { _ in RecordingLogHandler(output: output) }
     try await withPlane(data, log: log) { plane in
       #expect(try await plane.call("GET", "/api/2.0/serving-endpoints").status == 200)
@@ -131,5 +137,20 @@ struct PlaneTelemetryTests {
       "telemetry is not recorded: its file cannot be used; move it away, or free its disk, and restart the plane"
     let facts = try #require(output.facts(of: message), "\(output.lines)")
     #expect(facts["file"] == data.settings.telemetryPath)
+  }
+
+  @Test func `a damaged file of telemetry is moved aside, and a new one is begun`() async throws {
+    let data = TestData()
+    let output = RecordingLogHandler.Output()
+    let path = data.settings.telemetryPath
+    try FileManager.default.createDirectory(atPath: data.settings.dataDirectory, withIntermediateDirectories: true)
+    try Data("this is not a database".utf8).write(to: URL(filePath: path))
+    let log = Logger(label: "plane") { _ in RecordingLogHandler(output: output) }
+    try await withPlane(data, log: log) { plane in
+      #expect(try await plane.chat("missing").status == 404)
+    }
+    #expect(output.lines.contains { $0.hasPrefix("telemetry: ") && $0.contains("damaged-1") }, "\(output.lines)")
+    let rows = try await data.recorded("SELECT status FROM requests")
+    #expect(rows == [[404]])
   }
 }

@@ -55,13 +55,15 @@ actor LogCollector {
   /// Reads the rest of an ended replica's output, before it is removed.
   func finish(_ replica: CollectedReplica) async {
     guard !finished.contains(replica.id) else { return }
-    await tail(of: replica).read(replica, reads: Self.lastReads)
+    await tail(of: replica).read(replica, reads: Self.lastReads, mayWait: false)
     finished.insert(replica.id)
     tails[replica.id] = nil
   }
 
   private func read(_ replica: CollectedReplica) async {
-    let isComplete = await tail(of: replica).read(replica, reads: Self.readsPerTurn)
+    // It may have been removed since the list was made.
+    guard !finished.contains(replica.id) else { return }
+    let isComplete = await tail(of: replica).read(replica, reads: Self.readsPerTurn, mayWait: true)
     guard replica.record.ended != nil, isComplete else { return }
     finished.insert(replica.id)
     tails[replica.id] = nil

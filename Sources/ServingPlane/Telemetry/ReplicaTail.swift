@@ -11,12 +11,16 @@ actor ReplicaTail {
   /// One read at a time: two from the same position would add the same lines.
   private let turns = ChangeQueue()
   private var position: LogPosition?
+  /// Whether the store was asked for the position.
+  private var isLocated = false
   /// The secrets as they were when the first line was read, which is near the replica's start: it got those of then.
   private var secrets: Redaction?
   private var traceback: OutputLine.Severity?
 
   /// The longest line in a row, in bytes.
   private static let longest = 64 << 10
+  /// The number of rows that the store has to write from which lines are left in their file.
+  private static let backlog = 5000
 
   init(
     backend: any ReplicaBackend, store: TelemetryStore, findSecrets: @escaping @Sendable () async -> Redaction,
@@ -31,13 +35,17 @@ actor ReplicaTail {
 
   /// Reads what is new.
   ///
-  /// - Parameter reads: the maximum number of reads.
+  /// - Parameters:
+  ///   - reads: the maximum number of reads.
+  ///   - mayWait: whether lines may stay where they are while the store has enough to write.
   /// - Returns: whether nothing new is left.
   @discardableResult
-  func read(_ replica: CollectedReplica, reads: Int) async -> Bool {
+  func read(_ replica: CollectedReplica, reads: Int, mayWait: Bool) async -> Bool {
     await turns.run {
-      if position == nil { position = await store.position(ofLog: replica.id) }
+      if !isLocated { position = await store.position(ofLog: replica.id) }
+      isLocated = true
       for _ in 0..<reads {
+        if mayWait, store.counters.waiting > Self.backlog { return false }
         guard let output = await backend.newOutput(of: replica.record, after: position) else { return true }
         let added = await rows(output.lines, replica.resource)
         store.add(added, of: replica.id, upTo: output.position)
