@@ -77,7 +77,14 @@ import Testing
   }
 
   @Test func `what is not a file is not read`() throws {
-    try FileManager.default.createDirectory(atPath: file.path, withIntermediateDirectories: true)
-    #expect(file.lines(after: nil, isOver: true) == nil)
+    let (target, link) = (data.path + "/target", data.path + "/link")
+    try Data("one\n".utf8).write(to: URL(filePath: target))
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+    #expect(OutputFile(target).lines(after: nil, isOver: true)?.lines == ["one"])
+    #expect(OutputFile(link).lines(after: nil, isOver: true) == nil)
+    #expect(OutputFile(data.path).lines(after: nil, isOver: true) == nil)
+    let pipe = data.path + "/pipe"
+    #expect(mkfifo(pipe, 0o600) == 0)
+    #expect(OutputFile(pipe).lines(after: nil, isOver: true) == nil)
   }
 }

@@ -24,7 +24,7 @@ struct RequestRows {
   var all: [TelemetryRow] {
     var rows: [TelemetryRow] = [.request(request)]
     if let payload { rows.append(.payload(payload)) }
-    return rows + spans.map { .span($0) }
+    return rows + spans.map { TelemetryRow.span($0) }
   }
 
   var request: RequestRow {

@@ -13,11 +13,11 @@ extension OutputFile {
   ///   - isOver: whether nothing more will be written, so that a last line may be without a line feed.
   ///   - limit: the maximum number of bytes to read.
   func lines(after position: LogPosition?, isOver: Bool, limit: Int = 256 << 10) -> ReplicaOutput? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // A link may lead to a file of someone else, and a pipe would be waited for.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var status = stat()
-    // A link may lead to something that is not a file.
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
     let (size, inode) = (Int64(status.st_size), UInt64(status.st_ino))
     var start: Int64 = 0
