@@ -60,12 +60,17 @@ package struct PlaneService: Service {
     let data = try DataDirectory(settings, inherited: inheritance?.lock)
     let probes = ReplicaProbes()
     let models = makeModels()
-    let endpoints = try await endpoints(models.source, launcher, probes)
+    let views = TelemetryViewChanges()
+    let endpoints = try await endpoints(models.source, launcher, probes, views)
     if case .directory(let directory) = models { await removeIncomplete(in: directory) }
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
-    let plane = plane(data, endpoints, models, sockets, tls)
+    // Only now: a plane that is replaced has written its telemetry.
+    let telemetry = await PlaneTelemetry.open(settings, log: log)
+    let collection = await TelemetryCollection(
+      telemetry, of: endpoints, views: views, probes: probes, settings: settings)
+    let plane = plane(data, endpoints, models, sockets, collection, tls)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -124,14 +129,15 @@ package struct PlaneService: Service {
   }
 
   private func endpoints(
-    _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes
+    _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes, _ views: TelemetryViewChanges
   ) async throws -> ServingEndpoints {
     let store = try openStore()
     let processes = ProcessBackend(
       planeID: store.planeID, launcher: launcher, settings: settings, client: probes.client)
     let endpoints = ServingEndpoints(
       store: store, models: models, backend: settings.backend ?? processes, probes: probes, settings: settings,
-      eventLoop: MultiThreadedEventLoopGroup.singleton.any(), wallClock: Self.wallClock, log: log)
+      eventLoop: MultiThreadedEventLoopGroup.singleton.any(), wallClock: Self.wallClock, log: log,
+      onTelemetryTables: { views.set($0) })
     do { try await endpoints.load() } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be read: \(error)",
@@ -142,7 +148,7 @@ package struct PlaneService: Service {
 
   private func plane(
     _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets,
-    _ tls: TLSIdentity?
+    _ collection: TelemetryCollection, _ tls: TLSIdentity?
   ) -> RunningPlane {
     let authorizer = TokenAuthorizer(
       token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
@@ -157,14 +163,7 @@ package struct PlaneService: Service {
     }
     let gateway = Gateway(
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
-      record: { [log] record in
-        log.debug(
-          "request",
-          metadata: [
-            "endpoint": "\(record.endpoint ?? "-")", "id": "\(record.requestID)",
-            "principal": "\(record.principal ?? "-")", "status": "\(record.status)",
-          ])
-      })
+      record: { [telemetry = collection.telemetry] in telemetry.record($0) })
     let server = SocketServer(
       responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
       clients: clients(authorizer),
@@ -175,7 +174,8 @@ package struct PlaneService: Service {
       shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       startup: PlaneStartup(
-        endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening), log: log)
+        endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening),
+      collection: collection, log: log)
   }
 
   private func router(

@@ -63,6 +63,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   var shutdownGrace = TimeSpan(seconds: 25)
   @OptionGroup(title: "Email") var mail: MailOptions
   @OptionGroup(title: "Clients") var clients: ClientOptions
+  @OptionGroup(title: "Telemetry") var telemetry: TelemetryOptions
   @Flag(name: .shortAndLong, help: "Log each request and each change of a replica's state.") var verbose = false
 
   func validate() throws {
@@ -155,6 +156,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     configuration.mail = try mail.mail(given)
     configuration.shutdownGrace = shutdownGrace.duration
     clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
+    try telemetry.apply(to: &configuration)
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

@@ -17,6 +17,9 @@ struct ReplicaBook: Sendable {
     records[replica]?.stopReason = reason
   }
 
+  /// All of them.
+  var all: [ReplicaRecord] { Array(records.values) }
+
   /// Those that have not ended.
   var living: [ReplicaRecord] { records.values.filter { $0.ended == nil } }
 
