@@ -58,11 +58,12 @@ package struct PlaneService: Service {
     let probes = ReplicaProbes()
     let models = makeModels()
     let endpoints = try await endpoints(models.source, launcher, probes)
+    let tokens = try await tokens(data, endpoints)
     if case .directory(let directory) = models { await removeIncomplete(in: directory) }
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
-    let plane = plane(data, endpoints, models, sockets)
+    let plane = plane(data, endpoints, tokens, models, sockets)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -81,7 +82,7 @@ package struct PlaneService: Service {
   }
 
   /// The registered models of a plane.
-  private enum Models {
+  enum Models {
     case directory(ModelDirectory)
     case mlflow(MLflowModels)
 
@@ -124,11 +125,23 @@ package struct PlaneService: Service {
     return endpoints
   }
 
+  private func tokens(_ data: DataDirectory, _ endpoints: ServingEndpoints) async throws -> TokenStore {
+    let authorizer = PlaneAuthorizer(adminToken: data.token, grants: endpoints.grants, now: Self.wallClock)
+    let tokens = TokenStore(
+      authorizer: authorizer, store: endpoints.store, writer: endpoints.writer, now: Self.wallClock, log: log)
+    do { try await tokens.load() } catch {
+      throw PlaneStartError(
+        message: "the tokens in the plane's store \(settings.storePath) cannot be read: \(error)",
+        advice: "if the file is damaged, move it away; endpoints must then be applied again, and tokens created again")
+    }
+    return tokens
+  }
+
   private func plane(
-    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets
+    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ tokens: TokenStore, _ models: Models,
+    _ sockets: PlaneSockets
   ) -> RunningPlane {
-    let authorizer = TokenAuthorizer(
-      token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
+    let authorizer = tokens.authorizer
     let gate = ChangeGate()
     let client = HTTPClient(
       configuration: HTTPClientConfiguration(
@@ -149,32 +162,36 @@ package struct PlaneService: Service {
           ])
       })
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
+      responder: router(endpoints, models, registrations, tokens, relay: relay).buildResponder(),
       clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
-      settings: settings, data: data, endpoints: endpoints, registrations: registrations, sockets: sockets,
-      server: server, gate: gate,
+      settings: settings, data: data, endpoints: endpoints, registrations: registrations, tokens: tokens,
+      sockets: sockets, server: server, gate: gate,
       shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       startup: PlaneStartup(
         endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening), log: log)
   }
 
-  private func router(
-    _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?,
-    _ authorizer: any Authorizer, relay: TakeoverRelay
+  /// The routes of the API. Who may call one is in ``RouteRule``.
+  func router(
+    _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?, _ tokens: TokenStore,
+    relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
+    let authorizer = tokens.authorizer
     router.add(middleware: ErrorMiddleware(authorizer: authorizer, methods: methods))
     router.add(middleware: relay)
+    router.add(middleware: AccessMiddleware(authorizer: authorizer))
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
     HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
-    let guarded = router.group().add(middleware: AuthorizationMiddleware(authorizer: authorizer))
-      .add(middleware: ChangeGateMiddleware(relay: relay))
+    let guarded = router.group().add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
-    EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
+    EndpointCalls(endpoints: endpoints, authorizer: authorizer, body: body).addRoutes(to: guarded)
+    PermissionCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
+    TokenCalls(tokens: tokens, body: body).addRoutes(to: guarded)
     if let registrations {
       let hub = HubTool(
         interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
@@ -232,9 +249,6 @@ package struct PlaneService: Service {
     if logger.logLevel < .warning { logger.logLevel = .warning }
     return logger
   }
-
-  /// The principal of the token that the plane makes for its owner.
-  private static let adminName = "admin"
 
   /// Milliseconds since 1970.
   private static let wallClock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }

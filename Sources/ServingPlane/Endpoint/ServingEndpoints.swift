@@ -24,6 +24,8 @@ actor ServingEndpoints {
   let supervisor: ReplicaSupervisor
   /// The directory in which the gateway looks up endpoints.
   nonisolated let table: EndpointTable
+  /// The permissions on the endpoints, for decisions about requests.
+  nonisolated let grants = EndpointGrants()
   let settings: PlaneConfiguration
   let probes: ReplicaProbes
   let wallClock: @Sendable () -> Int64
