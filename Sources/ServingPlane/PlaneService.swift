@@ -94,7 +94,7 @@ package struct PlaneService: Service {
     }
   }
 
-  private func makeModels() -> Models {
+  func makeModels() -> Models {
     if let server = settings.mlflow { return .mlflow(MLflowModels(server: server, path: settings.mlflowPath)) }
     return .directory(
       ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock))
@@ -108,7 +108,7 @@ package struct PlaneService: Service {
     }
   }
 
-  private func endpoints(
+  func endpoints(
     _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes
   ) async throws -> ServingEndpoints {
     let store = try openStore()
@@ -125,7 +125,7 @@ package struct PlaneService: Service {
     return endpoints
   }
 
-  private func tokens(_ data: DataDirectory, _ endpoints: ServingEndpoints) async throws -> TokenStore {
+  func tokens(_ data: DataDirectory, _ endpoints: ServingEndpoints) async throws -> TokenStore {
     let authorizer = PlaneAuthorizer(adminToken: data.token, grants: endpoints.grants, now: Self.wallClock)
     let tokens = TokenStore(
       authorizer: authorizer, store: endpoints.store, writer: endpoints.writer, now: Self.wallClock, log: log)
@@ -217,7 +217,7 @@ package struct PlaneService: Service {
     }
   }
 
-  private func makeLauncher() async -> ReplicaLauncher {
+  func makeLauncher() async -> ReplicaLauncher {
     let accelerators = if let given = settings.accelerators { given } else { await Accelerators.detect() }
     return ReplicaLauncher(
       python: settings.interpreter, environment: settings.environment, accelerators: accelerators,
