@@ -20,9 +20,9 @@ extension ServingEndpoints {
   func setAccess(
     _ sent: [EndpointGrant], ofID id: String, replacesAll: Bool, by principal: HTTPSupport.Principal
   ) async throws(APIError) -> [EndpointGrant] {
-    try await changes.run { () async throws(APIError) in
+    try await changes.run { () async throws(APIError) -> [EndpointGrant] in
       try refuseWhileStopping()
-      guard var machine = machines[id] else { throw .noEndpoint(withID: id) }
+      guard var machine = machines[id] else { throw APIError.noEndpoint(withID: id) }
       let record = machine.record
       let old = record.settings.access
       let kept = replacesAll ? [] : old.filter { grant in !sent.contains { $0.isForSame(as: grant) } }

@@ -46,7 +46,7 @@ actor TokenStore {
     let (tokens, damaged) = try await BlockingWork.brief.run { [store] in try store.tokens() }
     for name in damaged {
       log.error(
-        "a token cannot be read from the store and is not valid; revoke it and create it again",
+        "a token cannot be read from the store and is not valid; create it again",
         metadata: ["name": "\(name)"])
     }
     authorizer.change(adding: tokens)
@@ -80,9 +80,9 @@ actor TokenStore {
 
   /// - Parameter creator: the name of who creates it.
   func create(_ request: Request, by creator: String) async throws(APIError) -> Created {
-    try await changes.run { () async throws(APIError) in
+    try await changes.run { () async throws(APIError) -> Created in
       if same(request.name, PlaneAuthorizer.adminName) || named(request.name) != nil {
-        throw .tokenExists(request.name)
+        throw APIError.tokenExists(request.name)
       }
       let created = try Self.make(request, by: creator, at: now())
       try await save([created.record], deleting: leftovers(of: request.name))
@@ -93,10 +93,10 @@ actor TokenStore {
 
   /// Revokes every token of a name.
   func revoke(_ name: String, by principal: String) async throws(APIError) {
-    try await changes.run { () async throws(APIError) in
+    try await changes.run { () async throws(APIError) -> Void in
       try Self.refuseAdmin(name)
       let ids = Set(authorizer.tokens.filter { same($0.name, name) }.map(\.id))
-      guard !ids.isEmpty else { throw .noToken(name) }
+      guard !ids.isEmpty else { throw APIError.noToken(name) }
       try await save([], deleting: ids)
       log.info("token revoked", metadata: ["name": "\(name)", "principal": "\(principal)"])
     }
@@ -110,16 +110,16 @@ actor TokenStore {
   func rotate(
     _ name: String, overlap: Int64, by principal: Principal, with sender: TokenRecord?
   ) async throws(APIError) -> Created {
-    try await changes.run { () async throws(APIError) in
+    try await changes.run { () async throws(APIError) -> Created in
       guard principal.rights.level == .admin || same(principal.name, name) else {
-        throw .denied(
+        throw APIError.denied(
           "principal \"\(principal.name)\" may exchange only its own token: the token \"\(name)\" can be exchanged by its "
             + "holder and by administrators")
       }
       try Self.refuseAdmin(name)
-      guard var old = named(name) else { throw .noToken(name) }
+      guard var old = named(name) else { throw APIError.noToken(name) }
       if let sender, same(sender.name, name), sender.replaced != nil {
-        throw .denied("this token has been replaced; exchange the one that replaced it")
+        throw APIError.denied("this token has been replaced; exchange the one that replaced it")
       }
       let time = now()
       let request = Request(
