@@ -1,5 +1,6 @@
 import CanonicalJSON
 import FoundationEssentials
+import LibCurl
 import Testing
 
 @testable import ServingPlane
