@@ -113,13 +113,13 @@ actor TokenStore {
     try await changes.run { () async throws(APIError) -> Created in
       guard principal.rights.level == .admin || same(principal.name, name) else {
         throw APIError.denied(
-          "principal \"\(principal.name)\" may exchange only its own token: the token \"\(name)\" can be exchanged by its "
+          "principal \"\(principal.name)\" may rotate only its own token: the token \"\(name)\" can be rotated by its "
             + "holder and by administrators")
       }
       try Self.refuseAdmin(name)
       guard var old = named(name) else { throw APIError.noToken(name) }
       if let sender, same(sender.name, name), sender.replaced != nil {
-        throw APIError.denied("this token has been replaced; exchange the one that replaced it")
+        throw APIError.denied("this token has been replaced; rotate the one that replaced it")
       }
       let time = now()
       let request = Request(
@@ -135,7 +135,7 @@ actor TokenStore {
         deleted.insert(old.id)
       }
       try await save(saved, deleting: deleted)
-      log.info("token exchanged", metadata: ["name": "\(name)", "principal": "\(principal.name)"])
+      log.info("token rotated", metadata: ["name": "\(name)", "principal": "\(principal.name)"])
       return created
     }
   }
@@ -165,7 +165,7 @@ actor TokenStore {
   private static func refuseAdmin(_ name: String) throws(APIError) {
     guard name.lowercased() == PlaneAuthorizer.adminName else { return }
     throw .invalid(
-      "the token \"\(PlaneAuthorizer.adminName)\" is the plane's own and can be neither revoked nor exchanged by a call; "
+      "the token \"\(PlaneAuthorizer.adminName)\" is the plane's own and can be neither revoked nor rotated by a call; "
         + "remove the file \"token\" in its data directory and restart the plane, which then creates another one")
   }
 
@@ -187,7 +187,7 @@ extension APIError {
   fileprivate static func tokenExists(_ name: String) -> APIError {
     APIError(
       status: 409, code: "RESOURCE_ALREADY_EXISTS",
-      message: "a token named \"\(name)\" already exists; choose another name, or exchange it with \"setpoint tokens "
+      message: "a token named \"\(name)\" already exists; choose another name, or rotate it with \"setpoint tokens "
         + "rotate\"")
   }
 

@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  @Test func `everybody exchanges their own token, and nobody another's`() async throws {
+  @Test func `everybody rotates their own token, and nobody another's`() async throws {
     let data = TestData()
     try await withPlane(data) { admin in
       let ci = try await admin.tokenHolder("ci", can: "query")
