@@ -62,7 +62,7 @@ import Testing
     #expect(refusal(tokens, created.secret) == .wrong)
   }
 
-  @Test func `an rotated token lives on for the overlap, and the new one as long as the old one did`() async throws {
+  @Test func `a rotated token lives on for the overlap, and the new one as long as the old one did`() async throws {
     let tokens = try await tokens()
     let admin = Principal(name: "admin", rights: .admin)
     let old = try await tokens.create(request("ci", lifetime: 1000), by: "admin")
