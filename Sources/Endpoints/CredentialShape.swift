@@ -1,9 +1,9 @@
-/// Recognizes credentials by their shape: tokens of Databricks, Hugging Face, OpenAI, GitHub, GitLab, AWS and Slack,
-/// JSON web tokens, and the password in a URL.
+/// Recognizes credentials by their shape: tokens of serving planes, Databricks, Hugging Face, OpenAI, GitHub, GitLab,
+/// AWS and Slack, JSON web tokens, and the password in a URL.
 package enum CredentialShape {
   private static let marks = [
     "dapi", "dose", "hf_", "sk-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "AKIA", "ASIA", "xoxb-", "xoxp-",
-    "eyJ",
+    "eyJ", "spt_",
   ].map { Array($0.utf8) }
   /// The shortest token, including its mark.
   private static let shortest = 16

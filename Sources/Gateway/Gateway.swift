@@ -46,19 +46,26 @@ package final class Gateway: Sendable {
   /// Each method and path that the gateway answers. A segment in braces stands for any name.
   package static var routes: [(method: String, path: String)] { QueryTarget.routes }
 
+  /// The endpoints that a principal may know of.
+  func endpoints(visibleTo principal: Principal) -> VisibleEndpoints {
+    VisibleEndpoints(directory: directory, authorizer: authorizer, principal: principal)
+  }
+
   /// The response to a request that needs no replica; nil for a query.
-  func answer(to target: QueryTarget) -> GatewayAnswer? {
+  func answer(to target: QueryTarget, for principal: Principal) -> GatewayAnswer? {
     switch target {
     case .endpoint, .generate, .openAI: return nil
-    case .models: return GatewayAnswer(["object": "list", "data": .array(directory.endpoints.flatMap(\.models))])
-    case .model(let id): return model(id)
+    case .models:
+      let models = endpoints(visibleTo: principal).all.flatMap(\.models)
+      return GatewayAnswer(["object": "list", "data": .array(models)])
+    case .model(let id): return model(id, among: endpoints(visibleTo: principal))
     }
   }
 
-  private func model(_ id: String) -> GatewayAnswer {
+  private func model(_ id: String, among endpoints: VisibleEndpoints) -> GatewayAnswer {
     let name = String(id.prefix { $0 != ":" })
-    guard let endpoint = directory.endpoint(named: name) else {
-      return GatewayAnswer(.unknownEndpoint(id, among: directory.endpoints, param: "model"))
+    guard let endpoint = endpoints.endpoint(named: name) else {
+      return GatewayAnswer(.unknownEndpoint(id, among: endpoints.all, param: "model"))
     }
     guard let model = endpoint.models.first(where: { $0["id"]?.stringValue == id }) else {
       let adapter = String(id.dropFirst(name.count + 1))

@@ -20,6 +20,13 @@ extension GatewayError {
       param: param)
   }
 
+  static func mayNotQuery(_ endpoint: String, _ principal: Principal) -> GatewayError {
+    GatewayError(
+      403, "PERMISSION_DENIED", "permission_error",
+      "principal \"\(principal.name)\" may see endpoint \"\(endpoint)\" but not query it: CAN_QUERY is required; an "
+        + "administrator can grant it with \"setpoint tokens create NAME --can query\", or with access in the manifest")
+  }
+
   /// An error for a LoRA adapter, or another model than the endpoint's, that no replica has.
   static func unknownAdapter(_ name: String, endpoint: QueryableEndpoint) -> GatewayError {
     if endpoint.admission.models.isUpdating {

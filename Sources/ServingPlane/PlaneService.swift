@@ -62,6 +62,7 @@ package struct PlaneService: Service {
     let models = makeModels()
     let views = TelemetryViewChanges()
     let endpoints = try await endpoints(models.source, launcher, probes, views)
+    let tokens = try await tokens(data, endpoints)
     if case .directory(let directory) = models { await removeIncomplete(in: directory) }
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
@@ -70,7 +71,7 @@ package struct PlaneService: Service {
     let telemetry = await PlaneTelemetry.open(settings, log: log)
     let collection = await TelemetryCollection(
       telemetry, of: endpoints, views: views, probes: probes, settings: settings)
-    let plane = plane(data, endpoints, models, sockets, collection, tls)
+    let plane = plane(data, endpoints, tokens, models, sockets, collection, tls)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -102,7 +103,7 @@ package struct PlaneService: Service {
   }
 
   /// The registered models of a plane.
-  private enum Models {
+  enum Models {
     case directory(ModelDirectory)
     case mlflow(MLflowModels)
 
@@ -114,7 +115,7 @@ package struct PlaneService: Service {
     }
   }
 
-  private func makeModels() -> Models {
+  func makeModels() -> Models {
     if let server = settings.mlflow { return .mlflow(MLflowModels(server: server, path: settings.mlflowPath)) }
     return .directory(
       ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock))
@@ -128,8 +129,9 @@ package struct PlaneService: Service {
     }
   }
 
-  private func endpoints(
-    _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes, _ views: TelemetryViewChanges
+  func endpoints(
+    _ models: any ModelSource, _ launcher: ReplicaLauncher, _ probes: ReplicaProbes,
+    _ views: TelemetryViewChanges = TelemetryViewChanges()
   ) async throws -> ServingEndpoints {
     let store = try openStore()
     let processes = ProcessBackend(
@@ -146,12 +148,23 @@ package struct PlaneService: Service {
     return endpoints
   }
 
+  func tokens(_ data: DataDirectory, _ endpoints: ServingEndpoints) async throws -> TokenStore {
+    let authorizer = PlaneAuthorizer(adminToken: data.token, grants: endpoints.grants, now: Self.wallClock)
+    let tokens = TokenStore(
+      authorizer: authorizer, store: endpoints.store, writer: endpoints.writer, now: Self.wallClock, log: log)
+    do { try await tokens.load() } catch {
+      throw PlaneStartError(
+        message: "the tokens in the plane's store \(settings.storePath) cannot be read: \(error)",
+        advice: "if the file is damaged, move it away; endpoints must then be applied again, and tokens created again")
+    }
+    return tokens
+  }
+
   private func plane(
-    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets,
-    _ collection: TelemetryCollection, _ tls: TLSIdentity?
+    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ tokens: TokenStore, _ models: Models,
+    _ sockets: PlaneSockets, _ collection: TelemetryCollection, _ tls: TLSIdentity?
   ) -> RunningPlane {
-    let authorizer = TokenAuthorizer(
-      token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
+    let authorizer = tokens.authorizer
     let gate = ChangeGate()
     let client = HTTPClient(
       configuration: HTTPClientConfiguration(
@@ -165,12 +178,12 @@ package struct PlaneService: Service {
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [telemetry = collection.telemetry] in telemetry.record($0) })
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
+      responder: router(endpoints, models, registrations, tokens, relay: relay).buildResponder(),
       clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, tls: tls, logger: quiet)
     return RunningPlane(
-      settings: settings, data: data, endpoints: endpoints, registrations: registrations, sockets: sockets,
-      server: server, tls: tls, gate: gate,
+      settings: settings, data: data, endpoints: endpoints, registrations: registrations, tokens: tokens,
+      sockets: sockets, server: server, tls: tls, gate: gate,
       shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       startup: PlaneStartup(
@@ -178,20 +191,24 @@ package struct PlaneService: Service {
       collection: collection, log: log)
   }
 
-  private func router(
-    _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?,
-    _ authorizer: any Authorizer, relay: TakeoverRelay
+  /// The routes of the API. Who may call one is in ``RouteRule``.
+  func router(
+    _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?, _ tokens: TokenStore,
+    relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
+    let authorizer = tokens.authorizer
     router.add(middleware: ErrorMiddleware(authorizer: authorizer, methods: methods))
     router.add(middleware: relay)
+    router.add(middleware: AccessMiddleware(authorizer: authorizer))
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
     HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
-    let guarded = router.group().add(middleware: AuthorizationMiddleware(authorizer: authorizer))
-      .add(middleware: ChangeGateMiddleware(relay: relay))
+    let guarded = router.group().add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
-    EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
+    EndpointCalls(endpoints: endpoints, authorizer: authorizer, body: body).addRoutes(to: guarded)
+    PermissionCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
+    TokenCalls(tokens: tokens, body: body).addRoutes(to: guarded)
     if let registrations {
       let hub = HubTool(
         interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
@@ -218,7 +235,7 @@ package struct PlaneService: Service {
     }
   }
 
-  private func makeLauncher() async -> ReplicaLauncher {
+  func makeLauncher() async -> ReplicaLauncher {
     let accelerators = if let given = settings.accelerators { given } else { await Accelerators.detect() }
     return ReplicaLauncher(
       python: settings.interpreter, environment: settings.environment, accelerators: accelerators,
@@ -250,9 +267,6 @@ package struct PlaneService: Service {
     if logger.logLevel < .warning { logger.logLevel = .warning }
     return logger
   }
-
-  /// The principal of the token that the plane makes for its owner.
-  private static let adminName = "admin"
 
   /// Milliseconds since 1970.
   private static let wallClock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }

@@ -10,6 +10,7 @@ struct RunningPlane: Sendable {
   let endpoints: ServingEndpoints
   /// Nil if the models are those of another server.
   let registrations: ModelRegistrations?
+  let tokens: TokenStore
   let sockets: PlaneSockets
   let server: SocketServer
   /// Nil for plain HTTP.
@@ -30,13 +31,14 @@ struct RunningPlane: Sendable {
 
   init(
     settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations?,
-    sockets: PlaneSockets, server: SocketServer, tls: TLSIdentity?, gate: ChangeGate, shutdown: PlaneShutdown,
-    startup: PlaneStartup, collection: TelemetryCollection, log: Logger
+    tokens: TokenStore, sockets: PlaneSockets, server: SocketServer, tls: TLSIdentity?, gate: ChangeGate,
+    shutdown: PlaneShutdown, startup: PlaneStartup, collection: TelemetryCollection, log: Logger
   ) {
     self.settings = settings
     self.data = data
     self.endpoints = endpoints
     self.registrations = registrations
+    self.tokens = tokens
     self.sockets = sockets
     self.server = server
     self.tls = tls
@@ -89,6 +91,10 @@ struct RunningPlane: Sendable {
       }
       group.addTask {
         for await _ in endpoints.demand { await endpoints.meetDemand() }
+        return .other
+      }
+      group.addTask {
+        await tokens.recordUses { gate.isHandedOver }
         return .other
       }
       if let registrations {

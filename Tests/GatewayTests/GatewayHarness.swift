@@ -59,13 +59,17 @@ final class GatewayHarness: Sendable {
   var troubles: [String] { log.troubles.withLock { $0 } }
   let limits: GatewayLimits
   let clients: ClientConnections
+  private let authorizer: any Authorizer
 
   init(
     policy: AdmissionPolicy = AdmissionPolicy(), limits: GatewayLimits = GatewayLimits(),
     clients: ClientLimits = ClientLimits(), heldBytes: HeldBytes? = nil,
+    authorizer: any Authorizer = TokenAuthorizer(
+      token: AccessTokenDigest(token: "secret"), holder: Principal(name: "tester")),
     redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.limits = limits
+    self.authorizer = authorizer
     self.clients = ClientConnections(clients) { authorization, _ in authorization != nil }
     let log = Log()
     self.log = log
@@ -89,8 +93,7 @@ final class GatewayHarness: Sendable {
   }
 
   func makeGateway() -> Gateway {
-    let authorizer = TokenAuthorizer(token: AccessTokenDigest(token: "secret"), holder: Principal(name: "tester"))
-    return Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
+    Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
       log.records.withLock { $0.append(record) }
     }
   }

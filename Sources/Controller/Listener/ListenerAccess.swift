@@ -41,7 +41,7 @@ struct ListenerAccess: Sendable {
     case .missing:
       return Refusal(status: 401, message: "a token is required: send \"Authorization: Bearer TOKEN\"")
     case .malformed: return Refusal(status: 401, message: "the Authorization header is not \"Bearer TOKEN\"")
-    case .wrong: return Refusal(status: 401, message: "the token is not valid for this controller")
+    case .wrong, .expired: return Refusal(status: 401, message: "the token is not valid for this controller")
     }
   }
 

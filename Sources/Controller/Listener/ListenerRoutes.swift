@@ -15,40 +15,58 @@ struct ListenerRoutes: Sendable {
 
   private static let maximumReason = 4 << 10
 
+  /// Who may call a route.
+  enum Rule: Hashable, Sendable {
+    /// Everybody who reaches the listener: the route changes nothing.
+    case open
+    /// Whoever signs the request with the webhook's secret.
+    case signed
+    /// The holder of the listener's token.
+    case token
+  }
+
   /// A route, with its description in the response to a request with an unknown path.
   private struct Route: Sendable {
     let method: HTTPRequest.Method
     let path: String
+    let rule: Rule
     let about: String
     let respond: @Sendable (ListenerRoutes, Request) async throws -> Response
   }
 
   private static let routes: [Route] = [
-    Route(method: .get, path: "/metrics", about: "metrics in the Prometheus text format") { routes, _ in
+    Route(method: .get, path: "/metrics", rule: .open, about: "metrics in the Prometheus text format") { routes, _ in
       .text(await routes.calls.metrics(), type: PrometheusText.contentType)
     },
-    Route(method: .get, path: "/healthz", about: "200 while the loop makes progress") { routes, _ in
+    Route(method: .get, path: "/healthz", rule: .open, about: "200 while the loop makes progress") { routes, _ in
       .probe(await routes.calls.health())
     },
-    Route(method: .get, path: "/readyz", about: "200 once the controller is active or standing by") { routes, _ in
+    Route(method: .get, path: "/readyz", rule: .open, about: "200 once the controller is active or standing by") {
+      routes, _ in
       .probe(await routes.calls.readiness())
     },
-    Route(method: .get, path: "/status", about: "the fleet's status as JSON") { routes, _ in
+    Route(method: .get, path: "/status", rule: .open, about: "the fleet's status as JSON") { routes, _ in
       .text(await routes.calls.status(), type: "application/json")
     },
-    Route(method: .post, path: "/hooks/git", about: "the webhook for git hosts; syncs the source now") {
+    Route(method: .post, path: "/hooks/git", rule: .signed, about: "the webhook for git hosts; syncs the source now") {
       try await $0.hook($1)
     },
-    Route(method: .post, path: "/pause", about: "pauses all writes; the reason is the body or ?reason=") {
+    Route(method: .post, path: "/pause", rule: .token, about: "pauses all writes; the reason is the body or ?reason=") {
       try await $0.pause($1)
     },
-    Route(method: .post, path: "/resume", about: "resumes writes") { routes, request in
-      try await routes.change(request) { .message(try await routes.calls.resume()) }
+    Route(method: .post, path: "/resume", rule: .token, about: "resumes writes") { routes, _ in
+      .message(try await routes.calls.resume())
     },
-    Route(method: .post, path: "/sync", about: "syncs the source now") { routes, request in
-      try await routes.change(request) { .message(try await routes.calls.sync(), status: .accepted) }
+    Route(method: .post, path: "/sync", rule: .token, about: "syncs the source now") { routes, _ in
+      .message(try await routes.calls.sync(), status: .accepted)
     },
   ]
+
+  /// The rule of a route; nil if there is no such route.
+  static func rule(of method: HTTPRequest.Method, _ path: String) -> Rule? {
+    // The response to HEAD is that to GET without its body.
+    routes.first { $0.path == path && $0.method == (method == .head ? .get : method) }?.rule
+  }
 
   /// The routes, the rules for access to them, and the count of their requests.
   var router: Router<BasicRequestContext> {
@@ -60,11 +78,11 @@ struct ListenerRoutes: Sendable {
         access: access, methods: methods, log: log,
         paths: Self.routes.map { (name: "\($0.method) \($0.path)", about: $0.about) }))
     for route in Self.routes {
-      router.on(RouterPath(route.path), method: route.method) { request, _ in try await route.respond(self, request) }
+      router.on(RouterPath(route.path), method: route.method) { request, _ in try await respond(to: request, route) }
       guard route.method == .get else { continue }
       // The router's own HEAD routes would drop the body that the metrics watch; the request would stay active.
       router.head(RouterPath(route.path)) { request, _ in
-        try await route.respond(self, request).createHeadResponse()
+        try await respond(to: request, route).createHeadResponse()
       }
     }
     methods.learn(router.routes.map { ($0.path, $0.method) })
@@ -92,28 +110,28 @@ struct ListenerRoutes: Sendable {
   }
 
   private func pause(_ request: Request) async throws -> Response {
-    try await change(request) {
-      guard let body = try await Self.body(of: request, upTo: Self.maximumReason) else {
-        return .failure("the reason is longer than \(Self.maximumReason) bytes", status: .contentTooLarge)
-      }
-      guard let text = String(validating: body, as: UTF8.self) else {
-        return .failure("the reason is not UTF-8 text", status: .badRequest)
-      }
-      let reason = text.isEmpty ? request.uri.queryParameters["reason"].map(String.init) ?? "" : text
-      return .message(try await calls.pause(Self.trimmed(reason)))
+    guard let body = try await Self.body(of: request, upTo: Self.maximumReason) else {
+      return .failure("the reason is longer than \(Self.maximumReason) bytes", status: .contentTooLarge)
     }
+    guard let text = String(validating: body, as: UTF8.self) else {
+      return .failure("the reason is not UTF-8 text", status: .badRequest)
+    }
+    let reason = text.isEmpty ? request.uri.queryParameters["reason"].map(String.init) ?? "" : text
+    return .message(try await calls.pause(Self.trimmed(reason)))
   }
 
-  /// Makes a change, if the sender is allowed to.
-  private func change(_ request: Request, _ body: () async throws -> Response) async throws -> Response {
-    let token = token()
-    if case .unreadable(let words) = token {
-      log.error("the listener's token cannot be read", metadata: ["error": "\(words)"])
+  /// Answers a request, if its sender may make it.
+  private func respond(to request: Request, _ route: Route) async throws -> Response {
+    if route.rule == .token {
+      let token = token()
+      if case .unreadable(let words) = token {
+        log.error("the listener's token cannot be read", metadata: ["error": "\(words)"])
+      }
+      if let refusal = access.refusal(authorization: request.headers[.authorization], token: token) {
+        return .refusal(refusal)
+      }
     }
-    if let refusal = access.refusal(authorization: request.headers[.authorization], token: token) {
-      return .refusal(refusal)
-    }
-    return try await body()
+    return try await route.respond(self, request)
   }
 
   /// Returns the body, or nil if it is larger than the limit.

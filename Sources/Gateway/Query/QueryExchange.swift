@@ -134,7 +134,8 @@ final class QueryExchange: @unchecked Sendable {
   func receiveEnd() {
     guard case .receiving = state else { return }
     if let refusal { return refuse(refusal) }
-    if let answer = gateway.answer(to: target) { return respond(answer) }
+    guard let principal else { return refuse(.unauthenticated) }
+    if let answer = gateway.answer(to: target, for: principal) { return respond(answer) }
     // The decoder ends a truncated body as if it were complete.
     if let length, received.readableBytes < length { return clientLeft() }
     let bytes = received
@@ -169,7 +170,7 @@ final class QueryExchange: @unchecked Sendable {
       let body = content.body
       record.metadata = content.metadata
       guard let principal else { throw .unauthenticated }
-      let model = try RequestedModel(target, head, body, gateway.directory)
+      let model = try RequestedModel(target, head, body, gateway.endpoints(visibleTo: principal))
       endpoint = model.endpoint
       record.endpoint = model.endpoint.name
       record.isStream = body.isStream

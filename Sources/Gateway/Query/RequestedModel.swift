@@ -12,11 +12,12 @@ struct RequestedModel: Sendable {
   /// The model's name in the response.
   var name: String { adapter.map { "\(endpoint.name):\($0)" } ?? endpoint.name }
 
-  /// - Throws: ``GatewayError`` if the endpoint does not exist, or if its replicas are known and none has the adapter.
+  /// - Throws: ``GatewayError`` if the endpoint does not exist or may not be queried, or if its replicas are known and
+  ///   none has the adapter.
   init(
-    _ target: QueryTarget, _ head: HTTPRequestHead, _ body: QueryBody, _ directory: any EndpointDirectory
+    _ target: QueryTarget, _ head: HTTPRequestHead, _ body: QueryBody, _ endpoints: VisibleEndpoints
   ) throws(GatewayError) {
-    var (endpoint, adapter) = try Self.find(target, body.model, directory)
+    var (endpoint, adapter) = try Self.find(target, body.model, endpoints)
     // Requests a LoRA adapter from vLLM's `/invocations`.
     if let named = head.headers.first(name: "x-amzn-sagemaker-adapter-identifier") { adapter = named }
     self.endpoint = endpoint
@@ -44,21 +45,23 @@ struct RequestedModel: Sendable {
   }
 
   private static func find(
-    _ target: QueryTarget, _ model: String?, _ directory: any EndpointDirectory
+    _ target: QueryTarget, _ model: String?, _ endpoints: VisibleEndpoints
   ) throws(GatewayError) -> (QueryableEndpoint, adapter: String?) {
     switch target {
     case .endpoint(let name, _), .generate(let name, _):
-      guard let endpoint = directory.endpoint(named: name) else {
-        throw .unknownEndpoint(name, among: directory.endpoints, param: nil)
+      guard let endpoint = try endpoints.queryableEndpoint(named: name) else {
+        throw .unknownEndpoint(name, among: endpoints.all, param: nil)
       }
       // The path names the endpoint, but `model` may still name something other than the base model.
       guard let model, model != name, !endpoint.admission.knows(entity: model) else { return (endpoint, nil) }
       return (endpoint, model.hasPrefix(name + ":") ? String(model.dropFirst(name.count + 1)) : model)
     case .openAI, .models, .model:
       guard let model else { throw .missingModel }
-      if let endpoint = directory.endpoint(named: model) { return (endpoint, nil) }
-      guard let colon = model.firstIndex(of: ":"), let base = directory.endpoint(named: String(model[..<colon])) else {
-        throw .unknownEndpoint(model, among: directory.endpoints, param: "model")
+      if let endpoint = try endpoints.queryableEndpoint(named: model) { return (endpoint, nil) }
+      guard let colon = model.firstIndex(of: ":"),
+        let base = try endpoints.queryableEndpoint(named: String(model[..<colon]))
+      else {
+        throw .unknownEndpoint(model, among: endpoints.all, param: "model")
       }
       return (base, String(model[model.index(after: colon)...]))
     }

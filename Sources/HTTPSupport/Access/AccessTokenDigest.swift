@@ -11,6 +11,8 @@ package struct AccessTokenDigest: Sendable {
     case malformed
     /// The header has another token.
     case wrong
+    /// The token was valid once.
+    case expired
   }
 
   /// Nil for an empty token, which is a mistake and grants access to nobody.

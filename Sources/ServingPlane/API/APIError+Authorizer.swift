@@ -8,6 +8,7 @@ extension APIError {
       case .missing: "a token is required: send \"Authorization: Bearer TOKEN\""
       case .malformed: "the Authorization header is neither \"Bearer TOKEN\" nor Basic with the user \"token\""
       case .wrong: "the token is not valid for this serving plane"
+      case .expired: "the token has expired; ask an administrator of the serving plane for a new one"
       }
     self.init(status: 401, code: "UNAUTHENTICATED", message: words)
   }

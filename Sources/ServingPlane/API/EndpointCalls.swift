@@ -45,24 +45,28 @@ extension PlaneContext {
 /// replicas, their events, and the forecast for a config.
 struct EndpointCalls: Sendable {
   let endpoints: ServingEndpoints
+  let authorizer: PlaneAuthorizer
   let body: CallBody
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     let base: RouterPath = "/api/2.0/serving-endpoints"
     router.post(base) { request, context in
-      Response.json(try await endpoints.create(body.read(request), by: context.principal?.name).json)
+      try await shown(endpoints.create(body.read(request), by: context.sender), to: context)
     }
-    router.get(base) { _, _ in Response.json(await endpoints.list().json) }
+    router.get(base) { _, context in
+      let principal = try context.sender
+      let list = await endpoints.list { authorizer.level(of: principal, on: $0) != nil }
+      return Response.json(list.json)
+    }
     router.get("\(base)/{name}") { _, context in
-      Response.json(try await endpoints.get(context.path("name")).json)
+      try await shown(endpoints.get(context.path("name")), to: context)
     }
     router.delete("\(base)/{name}") { _, context in
       try await endpoints.delete(context.path("name"), by: context.principal?.name)
       return Response.json([:])
     }
     router.put("\(base)/{name}/config") { request, context in
-      Response.json(
-        try await endpoints.update(context.path("name"), to: body.read(request), by: context.principal?.name).json)
+      try await shown(endpoints.update(context.path("name"), to: body.read(request), by: context.sender), to: context)
     }
     router.patch("\(base)/{name}/tags") { request, context in
       Response.json(try await endpoints.changeTags(context.path("name"), body.read(request)).json)
@@ -80,11 +84,22 @@ struct EndpointCalls: Sendable {
       Response.json(try await endpoints.eventList(context.path("name")).json)
     }
     router.post("/api/setpoint/serving-endpoints/{name}/forecast") { request, context in
-      let forecast = await endpoints.forecast(context.path("name"), of: try await body.read(request))
+      let forecast = await endpoints.forecast(
+        context.path("name"), of: try await body.read(request), by: context.principal)
       return Response.json(WireRolloutForecast(forecast).json)
     }
     SettingsCalls(endpoints: endpoints, body: body).addRoutes(to: router)
     refuseTheRest(router, base)
+  }
+
+  /// An endpoint as its caller sees it.
+  private func shown(_ endpoint: WireEndpoint, to context: PlaneContext) throws(APIError) -> Response {
+    let principal = try context.sender
+    var endpoint = endpoint
+    // It may have been deleted meanwhile.
+    let level = authorizer.level(of: principal, on: endpoint.name ?? "") ?? .view
+    endpoint.permissionLevel = level.word
+    return .json(endpoint.json)
   }
 
   /// Routes for the calls that the protocol has and this plane does not; each response names its call.
@@ -96,10 +111,6 @@ struct EndpointCalls: Sendable {
       (.post, "\(base)/pt", "provisioned throughput"), (.put, "\(base)/pt/{name}/config", "provisioned throughput"),
       (.get, "\(base)/{name}/metrics", "exporting metrics"),
       (.get, "\(base)/{name}/openapi", "showing a model's schema"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
-      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
-      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "managing permissions"),
     ]
     for (method, path, what) in calls {
       router.on(path, method: method) { _, _ -> Response in throw APIError.unsupported(what) }
@@ -127,15 +138,20 @@ struct HostMetadataCalls: Sendable {
   }
 }
 
-/// The identity of the caller, for clients that request it.
+/// The identity of the caller, for clients that request it. The holder of the plane's own token is the user who runs
+/// the plane.
 struct IdentityCalls: Sendable {
+  /// The user who runs the plane.
   let user: String
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
-    router.get("/api/2.0/preview/scim/v2/Me") { _, _ in
-      Response.json([
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "1", "userName": .string(user),
-        "displayName": .string(user), "active": true, "emails": [["value": .string(user), "primary": true]],
+    router.get("/api/2.0/preview/scim/v2/Me") { _, context in
+      let principal = try context.sender
+      let name = principal.name == PlaneAuthorizer.adminName ? user : principal.name
+      return Response.json([
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "1", "userName": .string(name),
+        "displayName": .string(name), "active": true, "emails": [["value": .string(name), "primary": true]],
+        "groups": .array(principal.groups.sorted().map { ["display": .string($0)] }),
       ])
     }
   }

@@ -75,18 +75,3 @@ struct ErrorMiddleware: RouterMiddleware {
     }
   }
 }
-
-/// Admits only requests of a known principal, which the request's context then names.
-struct AuthorizationMiddleware: RouterMiddleware {
-  typealias Context = PlaneContext
-
-  let authorizer: any Authorizer
-
-  func handle(
-    _ request: Request, context: PlaneContext, next: (Request, PlaneContext) async throws -> Response
-  ) async throws -> Response {
-    var context = context
-    context.principal = try authorizer.admit(request.headers[.authorization])
-    return try await next(request, context)
-  }
-}

@@ -84,7 +84,7 @@ extension RouteRule {
       Route(.get, "/api/setpoint/tokens"): .all(.admin),
       Route(.post, "/api/setpoint/tokens"): .all(.admin),
       Route(.delete, "/api/setpoint/tokens/{token}"): .all(.admin),
-      // Everybody may exchange their own.
+      // Everybody may rotate their own.
       Route(.post, "/api/setpoint/tokens/{token}/rotate"): .everyone,
 
       Route(.get, models): .readModels,

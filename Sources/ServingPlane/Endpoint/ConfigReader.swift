@@ -16,6 +16,8 @@ struct ConfigReader {
   let serving: PlaneConfig?
   /// The most replicas that a config may request.
   let maximumReplicas: Int
+  /// Whether the caller is an administrator of the plane.
+  let isAdministrator: Bool
 
   static let sizes = ["Small", "Medium", "Large"]
   static let workloadTypes = [
@@ -128,10 +130,14 @@ struct ConfigReader {
     if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
       throw invalid("environment_vars: the value of \(name) contains a null character")
     }
-    // Every caller here has the plane's own token: there is no other one.
-    if let finding = EnvironmentRule.finding(environment, isAdministrator: true) {
-      throw invalid("environment_vars: \(finding)")
+    // What an administrator has set stays while others change the rest.
+    let own = environment.filter { name, value in
+      serving?.entities.contains { $0.environment[name] == value } != true
     }
+    let finding =
+      EnvironmentRule.finding(environment, isAdministrator: true)
+      ?? EnvironmentRule.finding(own, isAdministrator: isAdministrator)
+    if let finding { throw invalid("environment_vars: \(finding)") }
     if let finding = secretFinding(environment) { throw invalid("environment_vars: \(finding)") }
     do {
       let flags = try environment[EngineFlags.variable].map(EngineFlags.words) ?? []

@@ -78,6 +78,9 @@ struct EndpointMachine: Sendable {
     record.updated = context.wall
   }
 
+  /// Replaces the permissions on the endpoint.
+  mutating func setAccess(_ grants: [EndpointGrant]) { record.settings.access = grants }
+
   /// Adds a replica that was found alive after a restart of the plane.
   mutating func adopt(_ replica: Replica, _ context: EventContext) {
     replicas[replica.id] = replica

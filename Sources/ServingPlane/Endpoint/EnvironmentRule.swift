@@ -5,8 +5,7 @@ import Endpoints
 enum EnvironmentRule {
   enum Verdict: Hashable, Sendable {
     case allowed
-    /// Redirects a known program, or is read by one, but runs nothing by itself: only for holders of the plane's own
-    /// token.
+    /// Redirects a known program, or is read by one, but runs nothing by itself: only for administrators.
     case administrator(why: String)
     /// Refused for everyone, for this reason.
     case refused(why: String)
@@ -42,7 +41,7 @@ enum EnvironmentRule {
 
   /// The finding for an environment, which names the variable; nil if there is none.
   ///
-  /// - Parameter isAdministrator: whether the caller has the plane's own token.
+  /// - Parameter isAdministrator: whether the caller is an administrator of the plane.
   static func finding(_ environment: [String: String], isAdministrator: Bool) -> String? {
     for name in environment.keys.sorted() {
       switch verdict(on: name) {

@@ -8,6 +8,8 @@ extension ServingEndpoints {
     let record = machine.record
     machines[record.id] = machine
     ids[record.name] = record.id
+    // First, so that the gateway never knows an endpoint whose permissions are unknown.
+    grants.set(record.settings.access, of: record.id, named: record.name)
     gateway.add(
       record, machine.routing, deploying: machine.deploying, demand: { [demandSignal] in _ = demandSignal.yield() },
       trouble: { [supervisor] in supervisor.check($0) },

@@ -1,31 +1,36 @@
 import CanonicalJSON
 import Endpoints
 import Gateway
+import HTTPSupport
 import Logging
 import Scheduling
 import ServingAPI
 
 // The API's calls about endpoints. A call is refused before it changes anything.
 extension ServingEndpoints {
-  /// - Parameter principal: the name of who requests it, for the log.
-  func create(_ request: WireCreateRequest, by principal: String?) async throws(APIError) -> WireEndpoint {
+  /// - Parameter principal: who requests it; nil for the plane's owner.
+  func create(_ request: WireCreateRequest, by principal: HTTPSupport.Principal?) async throws(APIError) -> WireEndpoint
+  {
     let refusals = await lookUp(request.config)
     return try await changes.run { () async throws(APIError) in try await make(request, refusals, by: principal) }
   }
 
   private func make(
-    _ request: WireCreateRequest, _ refusals: [ModelVersionID: ModelError], by principal: String?
+    _ request: WireCreateRequest, _ refusals: [ModelVersionID: ModelError], by principal: HTTPSupport.Principal?
   ) async throws(APIError) -> WireEndpoint {
     let name = try newName(request)
     let now = wallClock()
     let id = Self.randomHex() + Self.randomHex()
     var config: PlaneConfig?
-    if let wire = request.config { config = try await read(wire, refusals, configVersion: 1, now: now, serving: nil) }
+    if let wire = request.config {
+      config = try await read(wire, refusals, configVersion: 1, now: now, serving: nil, by: principal)
+    }
     let tags = try Self.tags(request.tags ?? [])
     var record = EndpointRecord(
-      id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
-      tags: tags)
+      id: id, name: name, creator: creator(principal), created: now, updated: now,
+      description: request.description ?? "", tags: tags)
     record.settings = try Self.settings(request, of: record)
+    record.settings.access = ownGrants(principal)
     var machine = makeMachine(record)
     let actions = try config.map { config throws(APIError) in try machine.put(config, context(for: machine)) } ?? []
     if let damage = damaged[name] {
@@ -40,7 +45,7 @@ extension ServingEndpoints {
     noteEnd(of: config, in: machine.record)
     await perform(actions, for: id)
     if machine.record.settings.telemetry != nil { reportTelemetryTables() }
-    log.info("endpoint created", metadata: Self.about(name, principal))
+    log.info("endpoint created", metadata: Self.about(name, principal?.name))
     return try get(name)
   }
 
@@ -53,15 +58,16 @@ extension ServingEndpoints {
     ).detailed
   }
 
-  func list() -> WireEndpointList {
-    let views = machines.values.sorted { $0.record.name < $1.record.name }
+  /// - Parameter isListed: whether to list an endpoint of a name.
+  func list(where isListed: @Sendable (String) -> Bool) -> WireEndpointList {
+    let views = machines.values.filter { isListed($0.record.name) }.sorted { $0.record.name < $1.record.name }
     return WireEndpointList(
       endpoints: views.map { EndpointView(machine: $0, accelerators: backend.accelerators).summary })
   }
 
-  /// - Parameter principal: the name of who requests it, for the log.
+  /// - Parameter principal: who requests it; nil for the plane's owner.
   func update(
-    _ name: String, to wire: WireConfig, by principal: String?
+    _ name: String, to wire: WireConfig, by principal: HTTPSupport.Principal?
   ) async throws(APIError) -> WireEndpoint {
     let refusals = await lookUp(wire)
     return try await changes.run { () async throws(APIError) in
@@ -70,14 +76,15 @@ extension ServingEndpoints {
   }
 
   private func change(
-    _ name: String, to wire: WireConfig, _ refusals: [ModelVersionID: ModelError], by principal: String?
+    _ name: String, to wire: WireConfig, _ refusals: [ModelVersionID: ModelError], by principal: HTTPSupport.Principal?
   ) async throws(APIError) -> WireEndpoint {
     try refuseWhileStopping()
     var machine = try machine(name)
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
     let config = try await read(
-      wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active)
+      wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active,
+      by: principal)
     await prepare(config)
     let actions = try machine.put(config, context(for: machine, deploying: config))
     try await store(machine.record)
@@ -85,7 +92,7 @@ extension ServingEndpoints {
     machines[machine.record.id] = machine
     noteEnd(of: config, in: machine.record)
     await perform(actions, for: machine.record.id)
-    let about = Self.about(name, principal).merging(["version": "\(config.version)"]) { $1 }
+    let about = Self.about(name, principal?.name).merging(["version": "\(config.version)"]) { $1 }
     log.info("config accepted", metadata: about)
     return try get(name)
   }
@@ -117,6 +124,7 @@ extension ServingEndpoints {
     machines[id] = nil
     ids[name] = nil
     deletedNames[id] = name
+    grants.remove(id)
     gateway.withdraw(machine.record)
     for record in replicas.of(id) {
       if record.ended == nil {
@@ -172,11 +180,13 @@ extension ServingEndpoints {
   /// - Parameters:
   ///   - refusals: why versions of another machine's registry cannot be served; see ``lookUp(_:)``.
   ///   - serving: the endpoint's active config.
+  ///   - principal: who requests it; nil for the plane's owner.
   func read(
     _ wire: WireConfig, _ refusals: [ModelVersionID: ModelError], configVersion: Int64, now: Int64,
-    serving: PlaneConfig?
+    serving: PlaneConfig?, by principal: HTTPSupport.Principal?
   ) async throws(APIError) -> PlaneConfig {
-    try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
+    let isAdministrator = principal.map { $0.rights.level == .admin } ?? true
+    return try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in
           if let refusal = refusals[ModelVersionID(model: model, number: number)] { throw refusal }
@@ -184,7 +194,7 @@ extension ServingEndpoints {
         },
         secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
         memoryFinding: MemoryCheck(accelerators: machineRoom.accelerators).finding, serving: serving,
-        maximumReplicas: maximumReplicas)
+        maximumReplicas: maximumReplicas, isAdministrator: isAdministrator)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }
   }

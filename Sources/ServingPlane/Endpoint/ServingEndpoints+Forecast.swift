@@ -1,18 +1,20 @@
 import Endpoints
+import HTTPSupport
 import Scheduling
 import ServingAPI
 import Synchronization
 
 extension ServingEndpoints {
-  /// What would become of a config if it were sent now. Changes nothing.
-  func forecast(_ name: String, of wire: WireConfig) async -> RolloutForecast {
+  /// What would become of a config if a principal sent it now. Changes nothing.
+  func forecast(_ name: String, of wire: WireConfig, by principal: HTTPSupport.Principal?) async -> RolloutForecast {
     let refusals = await lookUp(wire)
     let known = ids[name].flatMap { machines[$0] }
     if known == nil, let finding = EndpointName.finding(name) { return RolloutForecast(refusal: finding) }
     let config: PlaneConfig
     do throws(APIError) {
       config = try await read(
-        wire, refusals, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), serving: known?.record.active)
+        wire, refusals, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), serving: known?.record.active,
+        by: principal)
     } catch {
       // Other problems may pass, and so does the lack of a version that is being registered.
       let isRefusal = error.status == 400 || error.status == 404 && !isBeingRegistered(wire)

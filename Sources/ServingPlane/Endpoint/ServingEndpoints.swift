@@ -25,6 +25,8 @@ actor ServingEndpoints {
   let supervisor: ReplicaSupervisor
   /// The directory in which the gateway looks up endpoints.
   nonisolated let table: EndpointTable
+  /// The permissions on the endpoints, for decisions about requests.
+  nonisolated let grants = EndpointGrants()
   let settings: PlaneConfiguration
   /// Tells the addresses of an endpoint that an update of its config has ended.
   let outbox: NotificationOutbox

@@ -9,7 +9,7 @@ import Storage
 /// Its methods block briefly. Every completed write survives a killed plane; a power failure may lose the last ones and
 /// never damages the file (WAL, `synchronous = NORMAL`).
 final class EndpointStore: Sendable {
-  private let database: DatabaseQueue
+  let database: DatabaseQueue
   /// Identifies this data directory in the marks of its replicas.
   let planeID: String
 
@@ -172,7 +172,7 @@ final class EndpointStore: Sendable {
           CREATE TABLE token (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, level TEXT, endpoints TEXT,
             groups TEXT NOT NULL DEFAULT '[]', created_at INTEGER NOT NULL, created_by TEXT, expires_at INTEGER,
-            last_used_at INTEGER);
+            last_used_at INTEGER, replaced_at INTEGER);
           CREATE INDEX token_name ON token (name);
           """)
     }

@@ -13,6 +13,14 @@ struct StoreWriter: Sendable {
 
   func deleteReplica(_ id: String) async throws { try await write { try $0.deleteReplica(id) } }
 
+  /// Writes new and changed tokens, and deletes others by ID, at once.
+  func changeTokens(saving saved: [TokenRecord], deleting deleted: Set<String> = []) async throws {
+    try await write { try $0.changeTokens(saving: saved, deleting: deleted) }
+  }
+
+  /// Records when tokens were used, by the token's ID.
+  func noteUses(_ uses: [String: Int64]) async throws { try await write { try $0.noteUses(uses) } }
+
   /// Reserves space for a full disk.
   func fillReserve() async { await BlockingWork.brief.run { reserve.fill() } }
 

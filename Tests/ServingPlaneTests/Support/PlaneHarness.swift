@@ -143,7 +143,7 @@ func withPlane<Result: Sendable>(
 struct PlaneClient: Sendable {
   let url: String
   let token: String
-  let http = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
+  var http = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
 
   struct ClientResponse: Sendable {
     let status: Int
