@@ -27,6 +27,10 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// Whether a read is held until nothing waits.
   private var isReadHeld = false
   private var isClientGone = false
+  /// Takes the chunks of a chunked body; nil in a pipeline without it.
+  private var chunks: WriteCoalescingHandler?
+  /// Whether the body of the query's response is chunked.
+  private var isChunked = false
 
   init(_ gateway: Gateway) { self.gateway = gateway }
 
@@ -104,7 +108,18 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   /// For the query: writes a part of its response.
-  func write(_ part: HTTPServerResponsePart) { context?.write(wrapOutboundOut(part), promise: nil) }
+  func write(_ part: HTTPServerResponsePart) {
+    switch part {
+    case .head(let head):
+      // As the encoder frames a response without a length.
+      isChunked = head.status == .ok && head.version == .http1_1 && !head.headers.contains(name: "content-length")
+    case .body(.byteBuffer(let bytes)):
+      guard isChunked, let chunks else { break }
+      return chunks.writeChunk(bytes)
+    default: break
+    }
+    context?.write(wrapOutboundOut(part), promise: nil)
+  }
 
   func flush() { context?.flush() }
 
@@ -135,7 +150,10 @@ final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   // MARK: The connection
 
-  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    chunks = try? context.pipeline.syncOperations.handler(type: WriteCoalescingHandler.self)
+  }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     clientLeft()

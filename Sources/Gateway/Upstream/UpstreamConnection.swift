@@ -30,9 +30,12 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private var state: State
   private var context: ChannelHandlerContext?
   private var socket: UpstreamSocket?
+  private var bodyHandler: StreamedBodyHandler?
   /// Data read since the last delivery to the reader.
   private var pending: ByteBuffer?
   private var isReading = false
+  /// Whether the body of the current response is chunked.
+  private var isChunked = false
   /// Whether it goes back to the pool when everything that was read has been handled.
   private var isReturning = false
   private var mayRead = true
@@ -66,6 +69,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     lastHeard = context.eventLoop.now
     mayRead = true
     acknowledged = socket?.acknowledgedBytes
+    bodyHandler?.expectResponse()
     let head = HTTPRequestHead(
       version: .http1_1, method: .POST, uri: request.path, headers: request.headers)
     let sent = context.eventLoop.makePromise(of: Void.self)
@@ -107,6 +111,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
     socket = UpstreamSocket(context.channel)
+    bodyHandler = try? context.pipeline.syncOperations.handler(type: StreamedBodyHandler.self)
     // A weak reference would make each use of this object slower; the task ends when the handler is removed.
     watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in
       checkTimeouts()
@@ -117,6 +122,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     watch?.cancel()
     self.context = nil
     socket = nil
+    // It refers to this object too.
+    bodyHandler = nil
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -127,6 +134,17 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     case .end: finish()
     }
   }
+
+  /// Whether a long response is arriving whose body is chunked.
+  var isReadingChunks: Bool { if case .stream = state { isChunked } else { false } }
+
+  /// Takes the data of a chunk that did not pass through the decoder.
+  func receiveChunk(_ bytes: ByteBuffer) {
+    if let context { lastHeard = context.eventLoop.now }
+    append(bytes)
+  }
+
+  func receiveMalformedChunk() { close(.brokenOff("its chunked encoding is not valid")) }
 
   func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
@@ -195,6 +213,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
       return
     }
     state = .stream(exchange, isKeptAlive: head.isKeepAlive)
+    isChunked = head.headers[canonicalForm: "transfer-encoding"].elementsEqual(["chunked"])
     exchange.receive(.head(head))
   }
 

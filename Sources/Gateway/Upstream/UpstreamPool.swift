@@ -55,6 +55,7 @@ final class UpstreamPool: Sendable {
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(WriteCoalescingHandler())
+          try channel.pipeline.syncOperations.addHandler(StreamedBodyHandler(connection))
           // Header names and values are checked on arrival.
           try channel.pipeline.syncOperations.addHTTPClientHandlers(
             leftOverBytesStrategy: .dropBytes, enableOutboundHeaderValidation: false)
