@@ -263,7 +263,7 @@ struct ReplicaLifecycle: Sendable {
 
   /// Limits the log for the whole life: an engine may print without end while it starts and while it is drained.
   private func limitLog(of replica: any RunningReplica) async {
-    while await pause(timing.pollEvery) { await replica.limitLog() }
+    while await pause(timing.pollEvery * 5) { await replica.limitLog() }
   }
 
   private func note(_ replica: any RunningReplica) async {

@@ -55,10 +55,13 @@ struct TakeoverListener: Sendable {
           return channel
         }
       }
-      try? await Task.sleep(for: .milliseconds(100))
+      try? await Task.sleep(for: Self.checkInterval)
     }
     return nil
   }
+
+  /// Short beside a takeover, and long enough to cost an idle plane nothing.
+  private static let checkInterval: Duration = .milliseconds(250)
 
   private func handOver(to channel: TakeoverChannel, abandon: @Sendable () async -> Void) async -> Bool {
     guard let peer = channel.peer, peer.userID == SecureFile.userID else { return false }
