@@ -18,8 +18,9 @@ package struct SetpointCommand: AsyncParsableCommand {
       GetCommand.self, ImportCommand.self, DescribeCommand.self, HistoryCommand.self, StatusCommand.self,
       EventsCommand.self,
       WaitCommand.self,
-      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, TokensCommand.self, RunCommand.self,
-      ServeCommand.self, CompletionCommand.self, VersionCommand.self,
+      DeleteCommand.self, LogsCommand.self, QueryCommand.self, RequestsCommand.self, UsageCommand.self,
+      SQLCommand.self, ModelsCommand.self, TokensCommand.self, RunCommand.self, ServeCommand.self,
+      CompletionCommand.self, VersionCommand.self,
     ])
 
   package init() {}
