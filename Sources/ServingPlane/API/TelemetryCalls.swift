@@ -11,6 +11,8 @@ struct TelemetryCalls: Sendable {
   let telemetry: TelemetryStore?
   let authorizer: any Authorizer
   let body: CallBody
+  /// The values of an answer take at most about this many bytes, so that clients read it completely.
+  var maximumBytes = 32 << 20
   /// Throws an ``APIError`` if no endpoint has the name.
   let requireEndpoint: @Sendable (String) async throws -> Void
 
@@ -18,8 +20,6 @@ struct TelemetryCalls: Sendable {
   private static let limits: (range: ClosedRange<Int64>, standard: Int64) = (1...100_000, 1000)
   /// The same for the seconds of a statement.
   private static let timeouts: (range: ClosedRange<Double>, standard: Double) = (0.001...300, 10)
-  /// The values of an answer take at most about this many bytes, so that clients read it completely.
-  private static let maximumBytes = 32 << 20
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     router.post("/api/setpoint/sql") { request, _ in
@@ -63,7 +63,7 @@ struct TelemetryCalls: Sendable {
     } catch {
       throw APIError(error)
     }
-    Self.shorten(&result)
+    shorten(&result)
     let words = Set(statement.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map { String($0) })
     let tables = Set(TelemetryTable.allCases.filter { words.contains($0.sqlName) })
     return WireSQLResult(
@@ -119,7 +119,7 @@ struct TelemetryCalls: Sendable {
     authorizer.level(of: principal, on: endpoint) == .manage
   }
 
-  private static func shorten(_ result: inout SQLResult) {
+  private func shorten(_ result: inout SQLResult) {
     var bytes = 0
     let end = result.rows.firstIndex { row in
       bytes += row.reduce(2) { $0 + 24 + ($1.stringValue?.utf8.count ?? 0) }
