@@ -17,8 +17,10 @@ package struct SetpointCommand: AsyncParsableCommand {
       GetCommand.self, ImportCommand.self, DescribeCommand.self, HistoryCommand.self, StatusCommand.self,
       EventsCommand.self,
       WaitCommand.self,
-      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, TokensCommand.self, RunCommand.self,
-      ServeCommand.self, BackupCommand.self, RestoreCommand.self,
+      DeleteCommand.self, LogsCommand.self, QueryCommand.self,
+      RequestsCommand.self, UsageCommand.self, SQLCommand.self,
+      ModelsCommand.self, TokensCommand.self, RunCommand.self, ServeCommand.self,
+      BackupCommand.self, RestoreCommand.self,
       CompletionCommand.self, VersionCommand.self,
     ])
 

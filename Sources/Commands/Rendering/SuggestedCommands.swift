@@ -127,7 +127,7 @@ struct SuggestedCommands: Hashable, Sendable {
       case "rollback", "retry": self = .change
       case "delete": self = .delete
       case "get", "describe", "history": self = .recall
-      case "import", "wait", "logs", "query", "models", "tokens": self = .look
+      case "import", "wait", "logs", "query", "requests", "usage", "sql", "models", "tokens": self = .look
       case "status", "events": self = .watch
       // Without options, it is the name of a command in a sentence.
       case "run" where words.count > 2: self = .run

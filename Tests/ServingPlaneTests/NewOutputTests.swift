@@ -5,7 +5,7 @@ import Testing
 
 @testable import ServingPlane
 
-@Suite struct OutputFileTests {
+@Suite struct NewOutputTests {
   private let data = TestData()
   private var file: OutputFile { OutputFile(data.path + "/output.log") }
 
