@@ -21,6 +21,7 @@ struct TelemetryPruner: Sendable {
     }
     try database.run("DELETE FROM telemetry_log_position WHERE time < ?", [now - Self.positionAge])
     try database.run("DELETE FROM telemetry_dropped WHERE time < ?", [now - milliseconds(.requests)])
+    try RequestSummaries.remove(before: now - milliseconds(.requests), database)
     // The rest is for the log of SQLite's that precedes the file.
     guard try usedBytes(database) > maximumSize / 10 * 9, let table = try largest(database) else {
       try free(database)

@@ -9,6 +9,7 @@ enum TelemetrySchema {
       try database.execute(sql: openTelemetry)
       try database.execute(sql: bookkeeping)
     }
+    migrator.registerMigration("2: summaries of requests") { try $0.execute(sql: summaries) }
     return migrator
   }
 
@@ -83,5 +84,13 @@ enum TelemetrySchema {
     CREATE TABLE telemetry_log_position (
       replica TEXT PRIMARY KEY, inode INTEGER NOT NULL, position INTEGER NOT NULL, time INTEGER NOT NULL
       ) WITHOUT ROWID;
+    """
+
+  // What figures over time are drawn from; `step` is the length of the span in milliseconds.
+  private static let summaries = """
+    CREATE TABLE telemetry_summary (
+      endpoint TEXT NOT NULL, step INTEGER NOT NULL, time INTEGER NOT NULL, model_version TEXT NOT NULL,
+      summary BLOB NOT NULL, PRIMARY KEY (endpoint, step, time, model_version)) WITHOUT ROWID;
+    CREATE INDEX telemetry_summary_by_time ON telemetry_summary (time);
     """
 }

@@ -82,16 +82,20 @@ final class TelemetryWriter: Sendable {
     _ batch: [BufferedRows], _ counts: [TelemetryTable: Int], _ drops: [TelemetryDrop: Int], _ time: Int64,
     _ database: Database
   ) throws {
+    var summaries = RequestSummaries()
     try series.withLock { series in
       for item in batch {
         switch item {
-        case .row(let row): try database.insert(row, &series)
+        case .row(let row):
+          try database.insert(row, &series)
+          if case .request(let request) = row { summaries.add(request) }
         case .lines(let lines, let replica, let position):
           for line in lines { try database.insert(line) }
           try database.save(position, ofLog: replica, time)
         }
       }
     }
+    try summaries.write(to: database)
     for (drop, count) in drops { try database.record(drop, count, time) }
     guard let process else { return }
     var accounted = counts
