@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct BackupCommandTests {
   @Test func `a workspace is not backed up, and no file is left`() async throws {
-    try await withTemporaryDirectory { directory in
+    try await withTemporaryDirectory { (directory) async throws -> Void in
       let run = await CommandRun(["backup", directory + "/a.tar"], workspace: WorkspaceDouble())
       #expect(run.code == 1, "\(run)")
       #expect(run.notes.contains("is not a serving plane") && run.notes.contains("--data"), "\(run)")
@@ -13,7 +13,7 @@ import Testing
   }
 
   @Test func `a directory that is not a plane's is not backed up, and no file is left`() async throws {
-    try await withTemporaryDirectory { directory in
+    try await withTemporaryDirectory { (directory) async throws -> Void in
       let run = await CommandRun(["backup", directory + "/a.tar", "--data", directory])
       #expect(run.code == 1, "\(run)")
       #expect(run.notes.contains("error: \(directory) is not a plane's data directory"), "\(run)")
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func `a file that is not a backup is refused, and nothing is created`() async throws {
-    try await withTemporaryDirectory { directory in
+    try await withTemporaryDirectory { (directory) async throws -> Void in
       try Data("words".utf8).write(to: URL(filePath: directory + "/a.tar"))
       let run = await CommandRun(["restore", directory + "/a.tar", "--data", directory + "/new"])
       #expect(run.code == 1, "\(run)")

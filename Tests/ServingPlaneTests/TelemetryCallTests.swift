@@ -11,7 +11,7 @@ import Testing
     let harness = try TelemetryCallHarness()
     harness.add("r1", latency: 1.5, tokens: (9_007_199_254_740_993, 2))
     await harness.store.flush()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let response = try await caller.sql("SELECT request_id, tokens_in, latency_ms, ttft_ms FROM requests")
       #expect(response.status == 200, "\(response.text)")
       #expect(response.json["columns"] == ["request_id", "tokens_in", "latency_ms", "ttft_ms"])
@@ -23,7 +23,7 @@ import Testing
 
   @Test func `an answer ends at its limit, and says so`() async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let three = "VALUES (1), (2), (3)"
       let two = try await caller.sql(three, ["limit": 2])
       #expect(two.json["rows"] == [[1], [2]] && two.json["is_truncated"] == true)
@@ -52,7 +52,7 @@ import Testing
   ])
   func `an invalid statement is refused with its position`(statement: String, words: String) async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let response = try await caller.sql(statement)
       #expect(response.status == 400 && response.code == "INVALID_PARAMETER_VALUE", "\(response.text)")
       #expect(response.message.hasPrefix(words), "\(response.message)")
@@ -61,7 +61,7 @@ import Testing
 
   @Test func `a statement that takes too long is stopped`() async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let endless = "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
       let response = try await caller.sql(endless, ["timeout_seconds": 0.25])
       #expect(response.status == 504 && response.code == "DEADLINE_EXCEEDED", "\(response.text)")
@@ -78,7 +78,7 @@ import Testing
     ] as [([String: JSONValue], String)])
   func `bounds that do not exist are refused`(members: [String: JSONValue], words: String) async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let body = JSONValue.object(["statement": "SELECT 1"].merging(members) { $1 })
       let response = try await caller.call("POST", "/api/setpoint/sql", body)
       #expect(response.status == 400 && response.message.hasPrefix(words), "\(response.text)")
@@ -107,7 +107,7 @@ import Testing
     harness.add("new", age: 1000, latency: 50)
     harness.add("other", endpoint: "rag")
     await harness.store.flush()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let now = TelemetryCallHarness.now
       #expect(try await caller.requests() == ["new", "cut", "bad", "old"])
       #expect(try await caller.requests("order=slowest") == ["old", "new", "cut", "bad"])
@@ -128,7 +128,7 @@ import Testing
     harness.add("own", age: 2000, principal: "ci")
     harness.add("others", age: 1000, principal: "ann")
     await harness.store.flush()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       #expect(try await caller.requests(as: "ci") == ["own"])
       #expect(try await caller.requests("id=others", as: "ci").isEmpty)
       #expect(try await caller.requests("principal=ann", as: "ci").isEmpty)
@@ -147,7 +147,7 @@ import Testing
     endpoint: String, query: String, status: Int, words: String
   ) async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let response = try await caller.call("GET", "/api/setpoint/serving-endpoints/\(endpoint)/requests?\(query)")
       #expect(response.status == status && response.message.hasPrefix(words), "\(response.text)")
     }
@@ -168,7 +168,7 @@ import Testing
   @Test func `usage is summed up by principal, endpoint and version`() async throws {
     let harness = try Self.usage()
     await harness.store.flush()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let now = TelemetryCallHarness.now
       #expect(
         try await caller.usage("") == [
@@ -199,7 +199,7 @@ import Testing
   @Test func `usage of others is only for those who manage the endpoint`() async throws {
     let harness = try Self.usage()
     await harness.store.flush()
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let own = try await caller.usage("", as: "ci")
       #expect(Self.keys(own) == ["ci"] && Self.counts(own) == [3])
       let managed = try await caller.usage("", as: "owner")
@@ -219,7 +219,7 @@ import Testing
   @Test func `answers say how many rows were dropped, and why`() async throws {
     let harness = try TelemetryCallHarness()
     for number in 0..<20_007 { harness.add("r\(number)") }
-    try await harness.run { caller in
+    try await harness.run { (caller) async throws -> Void in
       let minute = TelemetryCallHarness.now / 60_000 * 60_000
       let loss: JSONValue = [
         [

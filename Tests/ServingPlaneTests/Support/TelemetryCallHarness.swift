@@ -2,6 +2,7 @@ import CanonicalJSON
 import HTTPSupport
 import HTTPTypes
 import Hummingbird
+import LibCurl
 import Logging
 import Telemetry
 import Testing
