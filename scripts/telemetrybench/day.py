@@ -14,12 +14,13 @@ REPLICAS = 2
 # 50 fails, one of 10 is not a stream. Integers derived from the number stand for random ones, so that each run is alike.
 REQUEST_ROWS = """
 INSERT INTO requests (request_id, time, principal, endpoint, entity, model_version, replica, route, status,
-    error_code, error, queue_ms, ttft_ms, latency_ms, itl_ms, tokens_in, tokens_out, streamed, finish_reason, cold_start, attempts,
-    bytes_in, bytes_out, metadata)
+    error_code, error, queue_ms, ttft_ms, latency_ms, itl_ms, tokens_in, tokens_out, streamed, finish_reason,
+    cold_start, attempts, bytes_in, bytes_out, metadata)
   WITH RECURSIVE request (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM request WHERE n + 1 < :count),
   mixed (n, a, b, failed) AS (
     SELECT n, n * 2654435761 % 1000003, n * 40503 % 65537, n * 7919 % 50 = 0 FROM request)
-  SELECT printf('%08x-%04x-4%03x-8%03x-%012x', a, b % 65536, n % 4096, a % 4096, n * 2654435761 % 281474976710656),
+  SELECT
+    printf('%08x-%04x-4%03x-8%03x-%012x', a, b % 65536, n % 4096, a % 4096, n * 2654435761 % 281474976710656),
     :start + n * 86400000 / :count, printf('team-%d', a % 40), :endpoint, 'main',
     CASE WHEN n * 2 < :count THEN '1' ELSE '2' END,
     printf('%012x', n % :replicas), 'chat/completions', CASE WHEN failed THEN 503 ELSE 200 END,
