@@ -11,7 +11,7 @@ SCRAPE_SECONDS = 15
 REPLICAS = 2
 
 # Every column has a value as a real request has it. The second version replaces the first one at noon; one request of
-# 50 fails, one of 10 is not a stream. Integers derived from the number stand for random ones, so that each run is alike.
+# 50 fails, one of 10 is not a stream. Numbers that are derived from the row's stand for random ones: each run is alike.
 REQUEST_ROWS = """
 INSERT INTO requests (request_id, time, principal, endpoint, entity, model_version, replica, route, status,
     error_code, error, queue_ms, ttft_ms, latency_ms, itl_ms, tokens_in, tokens_out, streamed, finish_reason,
