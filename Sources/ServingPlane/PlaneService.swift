@@ -149,7 +149,8 @@ package struct PlaneService: Service {
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [telemetry = collection.telemetry] in telemetry.record($0) })
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
+      responder: router(endpoints, models, registrations, authorizer, relay: relay, telemetry: collection.telemetry)
+        .buildResponder(),
       clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
@@ -164,7 +165,7 @@ package struct PlaneService: Service {
 
   private func router(
     _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?,
-    _ authorizer: any Authorizer, relay: TakeoverRelay
+    _ authorizer: any Authorizer, relay: TakeoverRelay, telemetry: PlaneTelemetry? = nil
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
@@ -186,6 +187,9 @@ package struct PlaneService: Service {
       MLflowModelCalls(server: models.server).addRoutes(to: guarded)
     }
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
+    FigureCalls(endpoints: endpoints, authorizer: authorizer, telemetry: telemetry, now: Self.wallClock)
+      .addRoutes(to: guarded)
+    LogCalls(endpoints: endpoints, telemetry: telemetry, now: Self.wallClock).addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }
         + Gateway.routes.compactMap { route in
