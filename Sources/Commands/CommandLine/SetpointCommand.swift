@@ -20,6 +20,7 @@ package struct SetpointCommand: AsyncParsableCommand {
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, TokensCommand.self, RunCommand.self,
       ServeCommand.self, CompletionCommand.self, VersionCommand.self,
+      TopCommand.self, MetricsCommand.self,
     ])
 
   package init() {}

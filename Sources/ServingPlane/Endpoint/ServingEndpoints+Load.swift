@@ -19,7 +19,9 @@ struct EndpointLoad: Sendable {
 extension ServingEndpoints {
   /// The load of the endpoints, by name.
   func loads(where isVisible: @Sendable (String) -> Bool) -> [EndpointLoad] {
-    machines.values.filter { isVisible($0.record.name) }.sorted { $0.record.name < $1.record.name }.map { endpointLoad($0) }
+    machines.values.filter { isVisible($0.record.name) }.sorted { $0.record.name < $1.record.name }.map {
+      endpointLoad($0)
+    }
   }
 
   private func endpointLoad(_ machine: EndpointMachine) -> EndpointLoad {
