@@ -18,6 +18,8 @@ step "the command: start and size"
 python3 scripts/bench-command.py --setpoint "$SETPOINT" || status=1
 step "the gateway: through the plane compared with direct to vLLM, and while a large model is registered"
 python3 scripts/bench-gateway.py --setpoint "$SETPOINT" || status=1
+step "telemetry: the file of a day, and how fast it answers"
+python3 scripts/bench-telemetry.py --setpoint "$SETPOINT" || status=1
 step "waiting: cold starts, held requests and idle streams"
 python3 scripts/bench-waiting.py --setpoint "$SETPOINT" --vllm || status=1
 exit "$status"

@@ -122,7 +122,8 @@ package struct SVGChart: Sendable {
       guard let least = values.min(), let most = values.max(), let last = values.last else {
         return "\(series.name): no data"
       }
-      return "\(series.name): from \(NumberText.short(least)) to \(NumberText.short(most)), last \(NumberText.short(last))"
+      return
+        "\(series.name): from \(NumberText.short(least)) to \(NumberText.short(most)), last \(NumberText.short(last))"
     }
     return parts.isEmpty ? "no data" : parts.joined(separator: "; ")
   }

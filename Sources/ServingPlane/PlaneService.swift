@@ -178,7 +178,8 @@ package struct PlaneService: Service {
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [telemetry = collection.telemetry] in telemetry.record($0) })
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, tokens, relay: relay).buildResponder(),
+      responder: router(endpoints, models, registrations, tokens, relay: relay, telemetry: collection.telemetry)
+        .buildResponder(),
       clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, tls: tls, logger: quiet)
     return RunningPlane(
@@ -194,7 +195,7 @@ package struct PlaneService: Service {
   /// The routes of the API. Who may call one is in ``RouteRule``.
   func router(
     _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?, _ tokens: TokenStore,
-    relay: TakeoverRelay
+    relay: TakeoverRelay, telemetry: PlaneTelemetry? = nil
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
@@ -220,6 +221,11 @@ package struct PlaneService: Service {
     }
     BackupCalls(settings: settings, now: Self.wallClock).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
+    FigureCalls(endpoints: endpoints, authorizer: authorizer, telemetry: telemetry, now: Self.wallClock)
+      .addRoutes(to: guarded)
+    LogCalls(endpoints: endpoints, telemetry: telemetry, now: Self.wallClock).addRoutes(to: guarded)
+    TelemetryCalls(telemetry: telemetry?.store, authorizer: authorizer, body: body) { _ = try await endpoints.get($0) }
+      .addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }
         + Gateway.routes.compactMap { route in

@@ -17,7 +17,7 @@ import Testing
       #expect(response.json["columns"] == ["request_id", "tokens_in", "latency_ms", "ttft_ms"])
       #expect(response.json["rows"] == [["r1", 9_007_199_254_740_993, 1.5, nil]])
       #expect(response.json["is_truncated"] == false && response.json["dropped"] == [])
-      #expect(try #require(response.json["elapsed_ms"]?.intValue) >= 0)
+      #expect(response.json["elapsed_ms"]?.intValue != nil)
     }
   }
 
@@ -34,7 +34,7 @@ import Testing
 
   @Test func `an answer stays small enough to be read completely`() async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run(maximumBytes: 10_000) { caller in
+    try await harness.run(maximumBytes: 10_000) { (caller) async throws -> Void in
       let response = try await caller.sql(
         """
         WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 60)
@@ -79,15 +79,15 @@ import Testing
   func `bounds that do not exist are refused`(members: [String: JSONValue], words: String) async throws {
     let harness = try TelemetryCallHarness()
     try await harness.run { (caller) async throws -> Void in
-      let body = JSONValue.object(["statement": "SELECT 1"].merging(members) { $1 })
-      let response = try await caller.call("POST", "/api/setpoint/sql", body)
+      let usual: [String: JSONValue] = ["statement": "SELECT 1"]
+      let response = try await caller.call("POST", "/api/setpoint/sql", .object(usual.merging(members) { $1 }))
       #expect(response.status == 400 && response.message.hasPrefix(words), "\(response.text)")
     }
   }
 
   @Test func `without telemetry, every call says what to do`() async throws {
     let harness = try TelemetryCallHarness()
-    try await harness.run(isOn: false) { caller in
+    try await harness.run(isOn: false) { (caller) async throws -> Void in
       for response in [
         try await caller.sql("SELECT 1"), try await caller.call("GET", "/api/setpoint/usage"),
         try await caller.call("GET", "/api/setpoint/serving-endpoints/chat/requests"),
@@ -191,8 +191,8 @@ import Testing
           #expect(rows.reduce(0) { $0 + ($1[column]?.intValue ?? 0) } == Int64(total), "\(column)")
         }
       }
-      #expect(Self.counts(try await caller.usage("since_ms=\(now - 6000)")) == [1, 1])
-      #expect(Self.keys(try await caller.usage("by=endpoint&endpoint=chat")) == ["chat"])
+      #expect(try await Self.counts(caller.usage("since_ms=\(now - 6000)")) == [1, 1])
+      #expect(try await Self.keys(caller.usage("by=endpoint&endpoint=chat")) == ["chat"])
     }
   }
 
@@ -204,7 +204,7 @@ import Testing
       #expect(Self.keys(own) == ["ci"] && Self.counts(own) == [3])
       let managed = try await caller.usage("", as: "owner")
       #expect(Self.keys(managed) == ["ci", "ann"] && Self.counts(managed) == [2, 1])
-      #expect(Self.keys(try await caller.usage("by=endpoint", as: "owner")) == ["chat"])
+      #expect(try await Self.keys(caller.usage("by=endpoint", as: "owner")) == ["chat"])
       #expect(try await caller.usage("by=endpoint&endpoint=rag", as: "owner").isEmpty)
       #expect(try await caller.call("GET", "/api/setpoint/usage?by=day").status == 400)
     }

@@ -18,7 +18,7 @@ package struct SetpointCommand: AsyncParsableCommand {
       EventsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self,
-      RequestsCommand.self, UsageCommand.self, SQLCommand.self,
+      RequestsCommand.self, UsageCommand.self, SQLCommand.self, TopCommand.self, MetricsCommand.self,
       ModelsCommand.self, TokensCommand.self, RunCommand.self, ServeCommand.self,
       BackupCommand.self, RestoreCommand.self,
       CompletionCommand.self, VersionCommand.self,

@@ -20,7 +20,7 @@ struct RequestFilter: Sendable {
   let until: Int64?
   let order: Order
   let id: String?
-  private(set) var principal: String?
+  let principal: String?
   /// Nobody else's requests, whatever ``principal`` says.
   private var viewer: String?
   let limit: Int

@@ -47,12 +47,13 @@ struct UsageFilter: Sendable {
       conditions.append("(principal = ? OR endpoint IN (SELECT value FROM json_each(?)))")
       values += [visible.principal.databaseValue, names.databaseValue]
     }
-    let (columns, groups) =
+    let groups =
       switch key {
-      case .principal: ("principal, NULL", "principal")
-      case .endpoint: ("endpoint, NULL", "endpoint")
-      case .version: ("model_version, endpoint", "model_version, endpoint")
+      case .principal: "principal"
+      case .endpoint: "endpoint"
+      case .version: "model_version, endpoint"
       }
+    let columns = key == .version ? groups : "\(groups), NULL"
     return try Row.fetchAll(
       database,
       sql: """

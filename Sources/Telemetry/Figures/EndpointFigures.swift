@@ -41,13 +41,13 @@ package struct EndpointFigures: Sendable {
   }
 
   private func engineFigures(_ database: Database) throws -> [EndpointFigure] {
-    func series(_ names: String...) throws -> EngineSeries { try EngineSeries(database, endpoint, names, window) }
-    let running = try series("vllm:num_requests_running")
-    let waiting = try series("vllm:num_requests_waiting")
-    let cache = try series("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
-    let preemptions = try series("vllm:num_preemptions_total", "vllm:num_preemptions")
-    let prompt = try series("vllm:prompt_tokens_total", "vllm:prompt_tokens")
-    let generation = try series("vllm:generation_tokens_total", "vllm:generation_tokens")
+    func series(_ names: [String]) throws -> EngineSeries { try EngineSeries(database, endpoint, names, window) }
+    let running = try series(["vllm:num_requests_running"])
+    let waiting = try series(["vllm:num_requests_waiting"])
+    let cache = try series(["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"])
+    let preemptions = try series(["vllm:num_preemptions_total", "vllm:num_preemptions"])
+    let prompt = try series(["vllm:prompt_tokens_total", "vllm:prompt_tokens"])
+    let generation = try series(Self.generationTokens)
     let requests = parts("running", running, running.total) + parts("waiting", waiting, waiting.total)
     let usage = parts("mean", cache, cache.mean) + parts("highest replica", cache, cache.most)
     let tokens = parts("prompt", prompt, prompt.rate) + parts("generation", generation, generation.rate)
@@ -79,6 +79,19 @@ package struct EndpointFigures: Sendable {
     try RequestSummaries.read(database, endpoint, .short, span) { _, _, summary in whole.add(summary) }
     return whole
   }
+
+  /// How many tokens per second the engines generated in the last two minutes; nil if it is unknown.
+  ///
+  /// - Parameter now: milliseconds since 1970.
+  package static func generationRate(of endpoint: String, now: Int64, _ database: Database) throws -> Double? {
+    // One step, although the start of the window is rounded.
+    let window = FigureWindow((now - 120_000)..<now, step: 130_000)
+    let series = try EngineSeries(database, endpoint, generationTokens, window)
+    let rates = series.versions.compactMap { series.rate($0).first ?? nil }
+    return rates.isEmpty ? nil : rates.reduce(0, +)
+  }
+
+  private static let generationTokens = ["vllm:generation_tokens_total", "vllm:generation_tokens"]
 }
 
 extension EndpointFigure.Series {

@@ -18,7 +18,9 @@ struct LogHistogram: Hashable, Sendable {
 
   init() {}
 
-  init(counts: [Int: Int]) { self.counts = counts.filter { $0.value > 0 && $0.key >= Self.zero && $0.key <= Self.last } }
+  init(counts: [Int: Int]) {
+    self.counts = counts.filter { $0.value > 0 && $0.key >= Self.zero && $0.key <= Self.last }
+  }
 
   /// Adds a value. One that is not a number, or is below zero, is left out.
   mutating func add(_ value: Double) {

@@ -61,7 +61,7 @@ package struct RecordedLines: Hashable, Sendable {
     guard start < newest else { return RecordedLines(lines: [], next: start, isComplete: true) }
     let end = min(newest, start + maximumRows)
     var condition = "record_id > ? AND record_id <= ? AND +endpoint = ? AND +time >= ?"
-    var arguments: [any DatabaseValueConvertible] = [start, end, endpoint, since]
+    var arguments: [(any DatabaseValueConvertible)?] = [start, end, endpoint, since]
     if let replica {
       condition += " AND substr(replica, 1, length(?)) = ?"
       arguments += [replica, replica]
@@ -95,7 +95,7 @@ package struct RecordedLines: Hashable, Sendable {
     _ database: Database, of endpoint: String, except current: Set<Version>
   ) throws -> Version? {
     var condition = ""
-    var arguments: [any DatabaseValueConvertible] = [endpoint]
+    var arguments: [(any DatabaseValueConvertible)?] = [endpoint]
     for version in current.sorted(by: { ($0.model, $0.version) < ($1.model, $1.version) }) {
       condition += " AND NOT (model = ? AND model_version = ?)"
       arguments += [version.model, version.version]

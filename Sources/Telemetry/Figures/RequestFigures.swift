@@ -6,7 +6,7 @@ struct RequestFigures {
   let versions: [String: [RequestSummary?]]
 
   var all: [EndpointFigure] {
-    let usual = [("p50", 0.5), ("p95", 0.95)]
+    let usual: [(name: String, part: Double)] = [("p50", 0.5), ("p95", 0.95)]
     let more = usual + [("p99", 0.99)]
     let lengths = percentiles(\.inputLength, [("input p50", 0.5)]) + percentiles(\.outputLength, [("output p50", 0.5)])
     return [
@@ -39,9 +39,9 @@ struct RequestFigures {
 
   /// Counts in a number of seconds, by name. A step without requests has none of them.
   private func counts(per seconds: Double, _ values: (RequestSummary) -> [String: Int]) -> [EndpointFigure.Series] {
-    sortedVersions.flatMap { version, steps in
+    sortedVersions.flatMap { version, steps -> [EndpointFigure.Series] in
       let counts = steps.map { $0.map(values) }
-      let names = Set(counts.flatMap { $0.map { Array($0.keys) } ?? [] }).sorted()
+      let names = Set(counts.compactMap { $0?.keys }.joined()).sorted()
       let life = life(of: steps)
       return names.map { name in
         let values = counts.indices.map { index -> Double? in
