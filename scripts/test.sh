@@ -142,6 +142,10 @@ fi
 if [ -n "$released" ]; then
   part "traffic through updates, scale to zero, swaps and kills" python3 scripts/traffic.py \
     --setpoint .build-release/release/setpoint || true
+  part "5,000 requests, each accounted for in the telemetry" python3 scripts/accounts.py --requests 5000 \
+    --setpoint .build-release/release/setpoint || true
+  part "planted secrets in no file and no output" python3 scripts/secrecy.py \
+    --setpoint .build-release/release/setpoint || true
   for job in explore faults fuzz; do finished "$job" || true; done
   finished soak || true
   # Last, so that its summary is at the end of the output.
