@@ -35,7 +35,7 @@ class Fate:
 
 
 class Accounts:
-    """`with Accounts(...) as accounts:` has the driver's table `sent` beside the plane's tables, which are only read."""
+    """`with Accounts(...) as accounts:` has the driver's table `sent` beside the plane's, which are only read."""
 
     def __init__(self, telemetry: pathlib.Path, fates: Iterable[Fate]):
         self.store = sqlite3.connect(":memory:", uri=True)
