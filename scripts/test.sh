@@ -134,6 +134,8 @@ if finished install; then
   if [ -n "$released" ]; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
+    part "mail about updates, to a real SMTP server" .tools/clients/bin/python Tests/e2e/notifications.py \
+      --setpoint .build-release/release/setpoint || true
     part "the README's commands" python3 Tests/e2e/readme.py \
       --setpoint .build-release/release/setpoint || true
   fi
