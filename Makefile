@@ -1,7 +1,7 @@
 # The commands for users and CI. `make demo` and `make test` install their own dependencies.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build release install check fmt bench bench-gateway stress traffic clean
+.PHONY: help demo test unit build release install check fmt bench bench-gateway stress traffic accounts secrecy clean
 
 # `make install` copies the binary to PREFIX/bin/setpoint.
 PREFIX ?= $(HOME)/.local
@@ -59,6 +59,16 @@ traffic: ## run traffic through updates, scale to zero, swaps and kills, and che
 	@scripts/install-system.sh
 	@scripts/build-release.sh setpoint
 	@python3 scripts/traffic.py --setpoint .build-release/release/setpoint
+
+accounts: ## send 50,000 requests with kills in between, and check that the telemetry accounts for each (about 5 minutes)
+	@scripts/install-system.sh
+	@scripts/build-release.sh setpoint
+	@python3 scripts/accounts.py --setpoint .build-release/release/setpoint
+
+secrecy: ## plant secrets, use everything that could repeat them, and look for them in every file and output
+	@scripts/install-system.sh
+	@scripts/build-release.sh setpoint
+	@python3 scripts/secrecy.py --setpoint .build-release/release/setpoint
 
 clean: ## remove everything built and installed in this directory
 	rm -rf .build .build-* .tools

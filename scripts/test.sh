@@ -134,6 +134,8 @@ if finished install; then
   if [ -n "$released" ]; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
+    part "mail about updates, to a real SMTP server" .tools/clients/bin/python Tests/e2e/notifications.py \
+      --setpoint .build-release/release/setpoint || true
     part "the README's commands" python3 Tests/e2e/readme.py \
       --setpoint .build-release/release/setpoint || true
   fi
@@ -141,6 +143,10 @@ fi
 
 if [ -n "$released" ]; then
   part "traffic through updates, scale to zero, swaps and kills" python3 scripts/traffic.py \
+    --setpoint .build-release/release/setpoint || true
+  part "5,000 requests, each accounted for in the telemetry" python3 scripts/accounts.py --requests 5000 \
+    --setpoint .build-release/release/setpoint || true
+  part "planted secrets in no file and no output" python3 scripts/secrecy.py \
     --setpoint .build-release/release/setpoint || true
   for job in explore faults fuzz; do finished "$job" || true; done
   finished soak || true

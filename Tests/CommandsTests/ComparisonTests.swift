@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [("docs/comparison.md", 60), ("docs/security.md", 50)])
+  @Test(arguments: [("docs/comparison.md", 60), ("docs/security.md", 50), ("docs/compatibility.md", 50)])
   func `every test that a page cites exists`(page: String, atLeast: Int) throws {
     let claims = claims(in: try text(page))
     #expect(claims.count > atLeast)
@@ -26,6 +26,22 @@ import Testing
       let source = try text("Tests/\(claim.file).swift")
       #expect(source.contains("func `\(claim.name)`"), "\(claim.file) has no test \"\(claim.name)\"")
     }
+  }
+
+  @Test func `every check of a script that the compatibility page cites exists`() throws {
+    let checks = try text("docs/compatibility.md").matches(of: /`(\w+\.py)`: \*([^*]+)\*/)
+    #expect(checks.count > 20)
+    for check in checks {
+      let script = try text("Tests/e2e/\(check.1)")
+      #expect(script.contains(String(check.2)), "\(check.1) has no check \"\(check.2)\"")
+    }
+  }
+
+  @Test func `the compatibility page lists every call about endpoints`() throws {
+    let calls = Set(try text("docs/serving-api.md").matches(of: /\n\| (E\d+) \|/).map { String($0.1) })
+    let listed = Set(try text("docs/compatibility.md").matches(of: /\n\| (E\d+) \|/).map { String($0.1) })
+    #expect(calls.count >= 17)
+    #expect(listed == calls)
   }
 
   @Test func `every attack has a test`() throws {

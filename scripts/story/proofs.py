@@ -149,6 +149,11 @@ def keep_out_strangers(setpoint: Setpoint, root: pathlib.Path) -> None:
         run_client(setpoint, root, "access.py", "--endpoint", ENDPOINT)
 
 
+def control_the_endpoint(setpoint: Setpoint, root: pathlib.Path) -> None:
+    with setpoint.narrator.step("Set its permissions, limits and notifications, and read its logs and metrics"):
+        run_client(setpoint, root, "endpoint_calls.py", "--endpoint", ENDPOINT)
+
+
 def run_client(setpoint: Setpoint, root: pathlib.Path, script: str, *arguments: str) -> None:
     """Run a script of Tests/e2e with the SDKs; its lines are checks."""
     narrator = setpoint.narrator
