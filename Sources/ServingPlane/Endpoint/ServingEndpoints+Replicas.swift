@@ -110,7 +110,14 @@ extension ServingEndpoints {
 
   /// The values that an engine's output must not reveal.
   func redaction(of launch: LaunchConfig) async -> Redaction {
-    await BlockingWork.brief.run { [secrets] in secrets.redaction(of: launch.environment) }
+    await BlockingWork.brief.run { [secrets, models] in
+      let version = try? models.version(launch.model, launch.version)
+      let command = version.flatMap {
+        try? LaunchCommand(entrypoint: $0.entrypoint, port: 1, environment: launch.environment)
+      }
+      // An entrypoint may set variables too.
+      return secrets.redaction(of: launch.environment, command?.assignments ?? [:])
+    }
   }
 
   /// A text of a replica's engine without the secrets of its environment; empty if those are no longer known.

@@ -30,8 +30,8 @@ struct TelemetryCollection: Sendable {
     }
     let logs = LogCollector(
       backend: endpoints.backend, store: store, replicas: replicas,
-      redaction: { [secrets = endpoints.secrets] launch in
-        await BlockingWork.brief.run { secrets.redaction(of: launch.environment) }
+      redaction: { [weak endpoints, secrets = endpoints.secrets] launch in
+        await endpoints?.redaction(of: launch) ?? secrets.redaction(of: launch.environment)
       }, now: PlaneTelemetry.wallClock)
     self.logs = logs
     await endpoints.beforeRemoval { await logs.finish($0) }

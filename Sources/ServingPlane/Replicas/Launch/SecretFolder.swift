@@ -15,9 +15,9 @@ struct SecretFolder: Sendable {
 
   /// Removes environment values from an engine's output: the referenced secrets, as far as they can be read, and
   /// everything else that is not public.
-  func redaction(of environment: [String: String]) -> Redaction {
+  func redaction(of environments: [String: String]...) -> Redaction {
     Redaction(
-      environment.compactMap { name, value in
+      environments.joined().compactMap { name, value in
         if let resolved = try? reference(in: value).map(read) { return resolved }
         return PublicValue.isPublic(variable: name, value: value) ? nil : value
       })
