@@ -164,9 +164,13 @@ package struct PlaneService: Service {
     let gateway = Gateway(
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [telemetry = collection.telemetry] in telemetry.record($0) })
+    let clients = clients(authorizer)
+    let metrics = MetricsCalls(
+      endpoints: endpoints, telemetry: collection.telemetry, version: settings.version, libraries: settings.libraries,
+      connections: { clients.count }, now: PlaneTelemetry.wallClock)
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
-      clients: clients(authorizer),
+      responder: router(endpoints, models, registrations, authorizer, metrics, relay: relay).buildResponder(),
+      clients: clients,
       makeHandler: { gateway.makeHandler() }, tls: tls, logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, registrations: registrations, sockets: sockets,
@@ -180,10 +184,11 @@ package struct PlaneService: Service {
 
   private func router(
     _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?,
-    _ authorizer: any Authorizer, relay: TakeoverRelay
+    _ authorizer: any Authorizer, _ metrics: MetricsCalls, relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
+    router.add(middleware: MetricsMiddleware())
     router.add(middleware: ErrorMiddleware(authorizer: authorizer, methods: methods))
     router.add(middleware: relay)
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
@@ -201,6 +206,7 @@ package struct PlaneService: Service {
     } else if case .mlflow(let models) = models {
       MLflowModelCalls(server: models.server).addRoutes(to: guarded)
     }
+    metrics.addRoutes(to: guarded)
     BackupCalls(settings: settings, now: Self.wallClock).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     methods.learn(

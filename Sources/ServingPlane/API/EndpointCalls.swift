@@ -94,7 +94,6 @@ struct EndpointCalls: Sendable {
       (.post, "\(base)/{name}/config:stop", "stopping an endpoint"),
       (.post, "\(base)/{name}/config:start", "starting an endpoint"),
       (.post, "\(base)/pt", "provisioned throughput"), (.put, "\(base)/pt/{name}/config", "provisioned throughput"),
-      (.get, "\(base)/{name}/metrics", "exporting metrics"),
       (.get, "\(base)/{name}/openapi", "showing a model's schema"),
       (.get, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),
       (.put, "/api/2.0/permissions/serving-endpoints/{id}", "managing permissions"),

@@ -1,5 +1,6 @@
 import Controller
 import CoreMetrics
+import HTTPSupport
 import LibCurl
 import Planning
 import PrometheusMetrics
