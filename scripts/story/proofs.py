@@ -149,6 +149,12 @@ def keep_out_strangers(setpoint: Setpoint, root: pathlib.Path) -> None:
         run_client(setpoint, root, "access.py", "--endpoint", ENDPOINT)
 
 
+def export_telemetry(setpoint: Setpoint, root: pathlib.Path) -> None:
+    with setpoint.narrator.step("Export a plane's telemetry, and read it with OpenTelemetry's own definitions"):
+        python = str(setpoint.vllm / "bin/python")
+        run_client(setpoint, root, "otlp.py", "--setpoint", str(setpoint.binary), "--python", python)
+
+
 def run_client(setpoint: Setpoint, root: pathlib.Path, script: str, *arguments: str) -> None:
     """Run a script of Tests/e2e with the SDKs; its lines are checks."""
     narrator = setpoint.narrator
