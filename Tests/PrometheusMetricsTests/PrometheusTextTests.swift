@@ -25,7 +25,8 @@ import Testing
   @Test func `a histogram that another program reported is written as it was`() {
     var text = PrometheusText()
     text.begin("a", .histogram, "A.")
-    text.sample(ScrapedHistogram(bounds: [1, 2], counts: [3, 0, 4], sum: 30.5, count: 7))
+    text.sample(
+      PrometheusText.Labels(), ScrapedHistogram(bounds: [1, 2], counts: [3, 0, 4], sum: 30.5, count: 7))
     #expect(
       text.text.hasSuffix(
         """
@@ -43,7 +44,7 @@ import Testing
     histogram.observe(2)
     var text = PrometheusText(.openMetrics)
     text.begin("a", .histogram, "A.")
-    text.sample(histogram)
+    text.sample(PrometheusText.Labels(), histogram)
     #expect(
       text.finished == """
         # HELP a A.

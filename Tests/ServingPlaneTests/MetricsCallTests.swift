@@ -1,10 +1,6 @@
 import CanonicalJSON
-import Hummingbird
 import LibCurl
-import Logging
-import NIOCore
 import PrometheusMetrics
-import Synchronization
 import Telemetry
 import Testing
 
@@ -99,7 +95,7 @@ struct MetricsCallTests {
   @Test func `a plane exports logs, metrics and traces until it ends, and the client's span is the parent`()
     async throws
   {
-    let collector = Collector()
+    let collector = OTLPCollector()
     try await collector.run { port in
       let target = try OTLPTarget("http://127.0.0.1:\(port)", environment: [:])
       try await withChat(TestData(), adjust: { $0.telemetry.otlp = target }) { plane, _ in
@@ -118,45 +114,5 @@ struct MetricsCallTests {
     #expect(traces.contains("gen_ai.operation.name"))
     #expect(collector.text("/v1/metrics").contains("gen_ai.server.request.duration"))
     #expect(collector.text("/v1/logs").contains("INFO Starting to load model"))
-  }
-}
-
-/// A receiver of OTLP/HTTP that takes everything.
-private final class Collector: Sendable {
-  private let bodies = Mutex<[String: String]>([:])
-
-  /// What was sent to a path.
-  func text(_ path: String) -> String { bodies.withLock { $0[path] ?? "" } }
-
-  private func answer(_ request: Request) async throws -> Response {
-    let path = request.uri.path
-    var request = request
-    let body = String(buffer: try await request.collectBody(upTo: 16 << 20))
-    bodies.withLock { $0[path, default: ""] += body + "\n" }
-    return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "{}")))
-  }
-
-  /// Receives while `body` runs, which gets the port.
-  func run(_ body: @escaping @Sendable (Int) async throws -> Void) async throws {
-    let (ports, announce) = AsyncStream<Int>.makeStream()
-    let application = Application(
-      responder: CallbackResponder<BasicRequestContext> { request, _ in try await self.answer(request) },
-      configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { announce.yield($0.localAddress?.port ?? 0) },
-      logger: Logger(label: "collector") { _ in SwiftLogNoOpLogHandler() })
-    try await withThrowingTaskGroup(of: Bool.self) { tasks in
-      tasks.addTask {
-        try await application.run()
-        return false
-      }
-      tasks.addTask {
-        guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
-        try await body(port)
-        return true
-      }
-      defer { tasks.cancelAll() }
-      while let isDone = try await tasks.next() { if isDone { return } }
-      throw CancellationError()
-    }
   }
 }

@@ -29,7 +29,7 @@ struct RequestFigures: Sendable {
     var outputTokens = Histogram(Self.tokenBounds)
 
     /// Powers of four, up to 4^13.
-    private static let tokenBounds = (0...13).map { Double(1 << (2 * $0)) }
+    private static let tokenBounds = (0...13).map { (exponent: Int) -> Double in Double((1 as Int) << (2 * exponent)) }
 
     mutating func add(_ row: RequestRow) {
       duration.observe(row.latency / 1000)
