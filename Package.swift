@@ -131,7 +131,8 @@ let package = Package(
       dependencies: ["TestKit", "ServingAPI", "LibCurl", hummingbird, httpTypes, nioCore, logging],
       path: "Tests/workspace"),
     .executableTarget(
-      name: "soak", dependencies: ["ControllerKit", "Controller", "History", "Planning", "ServingAPI", "TestKit"],
+      name: "soak",
+      dependencies: ["ControllerKit", "Controller", "History", "HTTPSupport", "Planning", "ServingAPI", "TestKit"],
       path: "Tests/soak"),
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
     .executableTarget(name: "explore", dependencies: ["Exploration", "TestKit"], path: "Tests/explore"),

@@ -64,6 +64,7 @@ def tell_of_serving(setpoint: Setpoint, strict: bool) -> None:
         proofs.serve_the_sdks(setpoint, ROOT)
         proofs.keep_out_strangers(setpoint, ROOT)
         proofs.control_the_endpoint(setpoint, ROOT)
+        proofs.export_telemetry(setpoint, ROOT)
         adapting.serve_an_adapter(setpoint, ROOT)
         controlling.hold_a_fleet(setpoint)
 

@@ -131,6 +131,8 @@ if finished install; then
     Tests/e2e/workspace_clients.py --workspace .build/debug/workspace-double || true
   part "version lookups in a real MLflow server" .tools/clients/bin/python Tests/e2e/mlflow_registry.py \
     --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double || true
+  part "telemetry at an OpenTelemetry receiver" .tools/clients/bin/python Tests/e2e/otlp.py \
+    --setpoint .build/debug/setpoint || true
   if [ -n "$released" ]; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true

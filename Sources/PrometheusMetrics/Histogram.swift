@@ -22,6 +22,14 @@ package struct Histogram: Hashable, Sendable {
     count += 1
   }
 
+  /// Adds the values of another histogram with the same bounds; one with others is ignored.
+  package mutating func add(_ other: Histogram) {
+    guard other.bounds == bounds else { return }
+    for bucket in counts.indices { counts[bucket] += other.counts[bucket] }
+    sum += other.sum
+    count += other.count
+  }
+
   /// Counts a duration, in seconds.
   package mutating func observe(_ duration: Duration) { observe(duration.inSeconds) }
 }

@@ -1,15 +1,31 @@
-/// A writer of metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its
-/// samples.
+/// A writer of metrics in the Prometheus text exposition format, version 0.0.4, or in OpenMetrics: each family once, its
+/// header before its samples.
 ///
-/// The format is small and stable, so the writer is our own.
+/// The formats are small and stable, so the writer is our own.
 /// https://prometheus.io/docs/instrumenting/exposition_formats/
 package struct PrometheusText {
   /// The `Content-Type` of a response in this format.
   package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
+  package enum Form: Sendable {
+    case prometheus
+    /// https://prometheus.io/docs/specs/om/open_metrics_spec/
+    case openMetrics
+
+    /// The `Content-Type` of a response in this form.
+    package var contentType: String {
+      switch self {
+      case .prometheus: PrometheusText.contentType
+      case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+      }
+    }
+  }
+
   /// The type of a family.
   package enum Kind: String, Sendable {
     case counter, gauge, histogram
+    /// Only in Prometheus's own form.
+    case untyped
   }
 
   /// The labels of a sample, escaped once for all families that use them.
@@ -34,8 +50,12 @@ package struct PrometheusText {
   package private(set) var text = ""
   private var family = ""
   private var families: Set<String> = []
+  private let form: Form
 
-  package init() {}
+  package init(_ form: Form = .prometheus) { self.form = form }
+
+  /// The complete text: OpenMetrics has an end mark.
+  package var finished: String { form == .openMetrics ? text + "# EOF\n" : text }
 
   /// Returns whether a family was begun.
   package func contains(_ name: String) -> Bool { families.contains(name) }
@@ -56,14 +76,26 @@ package struct PrometheusText {
 
   /// Writes a histogram: its cumulative buckets, its sum and its count.
   package mutating func sample(_ labels: Labels = Labels(), _ histogram: Histogram) {
+    buckets(labels, histogram.bounds, histogram.counts, sum: histogram.sum, count: histogram.count)
+  }
+
+  /// Writes a histogram that another program has reported.
+  package mutating func sample(_ labels: Labels = Labels(), _ histogram: ScrapedHistogram) {
+    buckets(labels, histogram.bounds, histogram.counts, sum: histogram.sum, count: histogram.count)
+  }
+
+  private mutating func buckets(
+    _ labels: Labels, _ bounds: [Double], _ counts: [UInt64], sum: Double, count: UInt64
+  ) {
     var soFar: UInt64 = 0
-    for (bound, count) in zip(histogram.bounds, histogram.counts) {
+    for (bound, count) in zip(bounds, counts) {
       soFar += count
-      line("_bucket", labels.with("le", Self.number(bound)), Double(soFar))
+      // OpenMetrics wants bounds always with a fraction.
+      line("_bucket", labels.with("le", form == .openMetrics ? "\(bound)" : Self.number(bound)), Double(soFar))
     }
-    line("_bucket", labels.with("le", "+Inf"), Double(histogram.count))
-    line("_sum", labels.text, histogram.sum)
-    line("_count", labels.text, Double(histogram.count))
+    line("_bucket", labels.with("le", "+Inf"), Double(count))
+    line("_sum", labels.text, sum)
+    line("_count", labels.text, Double(count))
   }
 
   private mutating func line(_ suffix: String, _ labels: String, _ value: Double) {

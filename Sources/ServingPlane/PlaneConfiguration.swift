@@ -1,6 +1,7 @@
 import FoundationEssentials
 package import HTTPSupport
 package import ModelRegistry
+package import PrometheusMetrics
 package import Scheduling
 
 /// The configuration of a serving plane.
@@ -84,6 +85,8 @@ package struct PlaneConfiguration: Sendable {
   package var logLimit: Int64 = 16 << 20
   /// What the plane records about requests and replicas.
   package var telemetry = TelemetryOptions()
+  /// The metrics that libraries report in this process, if its program collects them.
+  package var libraries = MetricRegistry()
   /// The options of its command line that a later start needs, besides the data directory. They are announced.
   package var options: [String] = []
   /// Where the plane announces itself to commands on this machine; nil for nowhere.

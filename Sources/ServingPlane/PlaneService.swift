@@ -177,10 +177,13 @@ package struct PlaneService: Service {
     let gateway = Gateway(
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [telemetry = collection.telemetry] in telemetry.record($0) })
+    let clients = clients(authorizer)
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, tokens, relay: relay, telemetry: collection.telemetry)
-        .buildResponder(),
-      clients: clients(authorizer),
+      responder: router(
+        endpoints, models, registrations, tokens, relay: relay, telemetry: collection.telemetry,
+        connections: { clients.count }
+      ).buildResponder(),
+      clients: clients,
       makeHandler: { gateway.makeHandler() }, tls: tls, logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, registrations: registrations, tokens: tokens,
@@ -193,13 +196,19 @@ package struct PlaneService: Service {
   }
 
   /// The routes of the API. Who may call one is in ``RouteRule``.
+  ///
+  /// - Parameters:
+  ///   - telemetry: nil if nothing is recorded.
+  ///   - connections: the number of open connections.
   func router(
     _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?, _ tokens: TokenStore,
-    relay: TakeoverRelay, telemetry: PlaneTelemetry? = nil
+    relay: TakeoverRelay, telemetry: PlaneTelemetry? = nil, connections: @escaping @Sendable () -> Int = { 0 }
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
     let authorizer = tokens.authorizer
+    let telemetry = telemetry ?? PlaneTelemetry(store: nil, exporter: nil, log: log)
+    router.add(middleware: MetricsMiddleware())
     router.add(middleware: ErrorMiddleware(authorizer: authorizer, methods: methods))
     router.add(middleware: relay)
     router.add(middleware: AccessMiddleware(authorizer: authorizer))
@@ -219,12 +228,16 @@ package struct PlaneService: Service {
     } else if case .mlflow(let models) = models {
       MLflowModelCalls(server: models.server).addRoutes(to: guarded)
     }
+    MetricsCalls(
+      endpoints: endpoints, telemetry: telemetry, version: settings.version, libraries: settings.libraries,
+      connections: connections, now: PlaneTelemetry.wallClock
+    ).addRoutes(to: guarded)
     BackupCalls(settings: settings, now: Self.wallClock).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
     FigureCalls(endpoints: endpoints, authorizer: authorizer, telemetry: telemetry, now: Self.wallClock)
       .addRoutes(to: guarded)
     LogCalls(endpoints: endpoints, telemetry: telemetry, now: Self.wallClock).addRoutes(to: guarded)
-    TelemetryCalls(telemetry: telemetry?.store, authorizer: authorizer, body: body) { _ = try await endpoints.get($0) }
+    TelemetryCalls(telemetry: telemetry.store, authorizer: authorizer, body: body) { _ = try await endpoints.get($0) }
       .addRoutes(to: guarded)
     methods.learn(
       router.routes.map { ($0.path, $0.method) }

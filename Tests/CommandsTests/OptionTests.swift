@@ -40,6 +40,16 @@ import Testing
     #expect(run.notes.contains("--smtp") && !run.notes.contains("hunter2"), "\(run)")
   }
 
+  @Test(arguments: [
+    ["--otlp", "collector:4318"], ["--otlp", "http://user:hunter2@collector"],
+    ["--otlp", "http://collector", "--no-telemetry"],
+  ])
+  func `an address that nothing can be exported to is a usage error, without its password`(options: [String]) async {
+    let run = await CommandRun(["serve"] + options)
+    #expect(run.code == 64, "\(run)")
+    #expect(run.notes.contains("--otlp") && !run.notes.contains("hunter2"), "\(run)")
+  }
+
   @Test func `a fleet without a name is a usage error`() async {
     #expect(await CommandRun(["get", "--fleet", ""]).code == 64)
   }

@@ -1,6 +1,7 @@
 internal import Controller
 internal import ControllerKit
 internal import Glibc
+internal import HTTPSupport
 internal import History
 internal import Planning
 internal import TestKit

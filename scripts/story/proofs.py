@@ -154,6 +154,12 @@ def control_the_endpoint(setpoint: Setpoint, root: pathlib.Path) -> None:
         run_client(setpoint, root, "endpoint_calls.py", "--endpoint", ENDPOINT)
 
 
+def export_telemetry(setpoint: Setpoint, root: pathlib.Path) -> None:
+    with setpoint.narrator.step("Export a plane's telemetry, and read it with OpenTelemetry's own definitions"):
+        python = str(setpoint.vllm / "bin/python")
+        run_client(setpoint, root, "otlp.py", "--setpoint", str(setpoint.binary), "--python", python)
+
+
 def run_client(setpoint: Setpoint, root: pathlib.Path, script: str, *arguments: str) -> None:
     """Run a script of Tests/e2e with the SDKs; its lines are checks."""
     narrator = setpoint.narrator

@@ -6,6 +6,7 @@ internal import ModelRegistry
 internal import ServiceLifecycle
 internal import ServingAPI
 internal import ServingPlane
+internal import Telemetry
 internal import UnixSignals
 
 #if canImport(Darwin)
@@ -136,6 +137,8 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     for name in [ServiceNotification.variable, BackgroundStart.variable, MailOptions.passwordVariable] {
       environment[name] = nil
     }
+    // They are for the plane's own export.
+    if telemetry.otlp != nil { for name in OTLPTarget.headerVariables { environment[name] = nil } }
     let user = ["USER", "LOGNAME"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? "setpoint"
     var configuration = PlaneConfiguration(
       dataDirectory: try dataDirectory(environment), user: user, environment: environment)
@@ -156,7 +159,8 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     configuration.mail = try mail.mail(given)
     configuration.shutdownGrace = shutdownGrace.duration
     clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
-    try telemetry.apply(to: &configuration)
+    try telemetry.apply(to: &configuration, environment: given)
+    configuration.libraries = LibraryMetrics.registry
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

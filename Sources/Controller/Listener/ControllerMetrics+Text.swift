@@ -1,3 +1,4 @@
+internal import HTTPSupport
 package import Planning
 internal import PrometheusMetrics
 internal import Scheduling
@@ -131,6 +132,14 @@ extension ControllerMetrics {
     text.sample(PrometheusText.Labels(), process.residentBytes)
     text.begin("process_cpu_seconds_total", .counter, "Total user and system CPU time.")
     text.sample(PrometheusText.Labels(), process.processorSeconds)
+    if let files = process.openFiles {
+      text.begin("process_open_fds", .gauge, "Number of open file descriptors.")
+      text.sample(PrometheusText.Labels(), files)
+    }
+    if let files = process.maximumFiles {
+      text.begin("process_max_fds", .gauge, "Maximum number of open file descriptors.")
+      text.sample(PrometheusText.Labels(), files)
+    }
   }
 
   private func seconds(_ moment: Timestamp) -> Double { Double(moment.milliseconds) / 1000 }

@@ -1,3 +1,4 @@
+package import HTTPSupport
 package import Planning
 package import PrometheusMetrics
 internal import Synchronization

@@ -44,7 +44,7 @@ package final class ClientConnections: Sendable {
   // MARK: Connections
 
   /// The number of open connections.
-  var count: Int { state.withLock { $0.connections.count } }
+  package var count: Int { state.withLock { $0.connections.count } }
 
   /// The number of connections that count towards the limit.
   package var admitted: Int { state.withLock { $0.admitted } }

@@ -109,7 +109,6 @@ struct EndpointCalls: Sendable {
       (.post, "\(base)/{name}/config:stop", "stopping an endpoint"),
       (.post, "\(base)/{name}/config:start", "starting an endpoint"),
       (.post, "\(base)/pt", "provisioned throughput"), (.put, "\(base)/pt/{name}/config", "provisioned throughput"),
-      (.get, "\(base)/{name}/metrics", "exporting metrics"),
       (.get, "\(base)/{name}/openapi", "showing a model's schema"),
     ]
     for (method, path, what) in calls {

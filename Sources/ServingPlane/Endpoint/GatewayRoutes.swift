@@ -26,6 +26,9 @@ struct GatewayRoutes {
     self.eventLoop = eventLoop
   }
 
+  /// The bytes of the bodies of requests that wait.
+  var held: Int { heldBytes.held }
+
   /// The admission of an endpoint; nil if it is unknown.
   func admission(of endpoint: String) -> EndpointAdmission? { admissions[endpoint] }
 

@@ -75,7 +75,11 @@ extension ServingEndpoints {
       await keep(record)
       await act(on: record.endpoint) { $0.replica(id, became: phase.state, $1) }
     case .ready(let models):
-      if !record.wasReady { record.startedIn = max(0, wallClock() - record.created) }
+      if !record.wasReady {
+        let duration = max(0, wallClock() - record.created)
+        record.startedIn = duration
+        if let name = machines[record.endpoint]?.record.name { starts.succeeded(name, after: duration) }
+      }
       record.wasReady = true
       record.models = models
       await keep(record)
@@ -95,6 +99,7 @@ extension ServingEndpoints {
       if let failure {
         let redaction = await redaction(of: record.launch)
         record.failure = failure.redacted(redaction)
+        if !record.wasReady, let name = machines[record.endpoint]?.record.name { starts.failed(name) }
       }
       record.ended = wallClock()
       await finish(record)

@@ -39,6 +39,8 @@ actor ServingEndpoints {
   /// Serializes every call, report and check that changes something.
   let changes = ChangeQueue()
   let startLimiter: StartLimiter
+  /// Counts the starts of replicas.
+  nonisolated let starts = StartFigures()
   let writer: StoreWriter
   /// When the reserve is next refilled.
   private var nextFill = Duration.zero

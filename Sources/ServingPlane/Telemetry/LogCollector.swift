@@ -7,6 +7,7 @@ import Telemetry
 actor LogCollector {
   private let backend: any ReplicaBackend
   private let store: TelemetryStore
+  private let export: @Sendable ([LogRow]) -> Void
   /// The replicas to read.
   private let listReplicas: @Sendable () async -> [CollectedReplica]
   /// The secrets of a replica.
@@ -27,12 +28,14 @@ actor LogCollector {
   private static let lastReads = 64
 
   init(
-    backend: any ReplicaBackend, store: TelemetryStore, replicas: @escaping @Sendable () async -> [CollectedReplica],
+    backend: any ReplicaBackend, store: TelemetryStore, export: @escaping @Sendable ([LogRow]) -> Void = { _ in },
+    replicas: @escaping @Sendable () async -> [CollectedReplica],
     redaction: @escaping @Sendable (LaunchConfig) async -> Redaction, now: @escaping @Sendable () -> Int64,
     zone: @escaping @Sendable (_ time: Int64) -> Int64 = LogCollector.localZone
   ) {
     self.backend = backend
     self.store = store
+    self.export = export
     listReplicas = replicas
     self.redaction = redaction
     self.now = now
@@ -72,7 +75,8 @@ actor LogCollector {
   private func tail(of replica: CollectedReplica) -> ReplicaTail {
     if let tail = tails[replica.id] { return tail }
     let tail = ReplicaTail(
-      backend: backend, store: store, findSecrets: { [redaction] in await redaction(replica.record.launch) },
+      backend: backend, store: store, export: export,
+      findSecrets: { [redaction] in await redaction(replica.record.launch) },
       now: now, zone: zone)
     tails[replica.id] = tail
     return tail

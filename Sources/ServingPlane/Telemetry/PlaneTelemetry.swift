@@ -10,6 +10,10 @@ import Telemetry
 final class PlaneTelemetry: Sendable {
   /// Nil if nothing is recorded.
   let store: TelemetryStore?
+  /// Nil if nothing is exported.
+  let exporter: OTLPExporter?
+  /// What is counted of the requests, also if nothing is recorded.
+  let metrics = PlaneMetrics()
   private let log: Logger
   private let now: @Sendable () -> Int64
   /// By the endpoint's ID.
@@ -21,9 +25,14 @@ final class PlaneTelemetry: Sendable {
 
   /// - Parameters:
   ///   - store: nil to record nothing.
+  ///   - exporter: nil to export nothing.
   ///   - now: nanoseconds since 1970.
-  init(store: TelemetryStore?, log: Logger, now: @escaping @Sendable () -> Int64 = PlaneTelemetry.wallClock) {
+  init(
+    store: TelemetryStore?, exporter: OTLPExporter? = nil, log: Logger,
+    now: @escaping @Sendable () -> Int64 = PlaneTelemetry.wallClock
+  ) {
     self.store = store
+    self.exporter = exporter
     self.log = log
     self.now = now
     (flushes, flushSignal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -31,7 +40,8 @@ final class PlaneTelemetry: Sendable {
 
   /// Opens the store of a plane. One that cannot be used never keeps a plane from serving.
   static func open(_ settings: PlaneConfiguration, log: Logger) async -> PlaneTelemetry {
-    guard settings.telemetry.isOn else { return PlaneTelemetry(store: nil, log: log) }
+    let exporter = settings.telemetry.otlp.map { OTLPExporter($0, log: log) }
+    guard settings.telemetry.isOn else { return PlaneTelemetry(store: nil, exporter: exporter, log: log) }
     let (path, options) = (settings.telemetryPath, settings.telemetry)
     do {
       let store = try await BlockingWork.brief.run { () throws -> TelemetryStore in
@@ -40,12 +50,12 @@ final class PlaneTelemetry: Sendable {
           report: { log.warning("\($0)", metadata: ["file": "\(path)"]) }, now: Self.wallClock)
       }
       if let remark = store.remark { log.warning("telemetry: \(remark)", metadata: ["file": "\(path)"]) }
-      return PlaneTelemetry(store: store, log: log)
+      return PlaneTelemetry(store: store, exporter: exporter, log: log)
     } catch {
       log.error(
         "telemetry is not recorded: its file cannot be used; move it away, or free its disk, and restart the plane",
         metadata: ["file": "\(path)", "error": "\(error)"])
-      return PlaneTelemetry(store: nil, log: log)
+      return PlaneTelemetry(store: nil, exporter: exporter, log: log)
     }
   }
 
@@ -57,8 +67,22 @@ final class PlaneTelemetry: Sendable {
         "endpoint": "\(record.endpoint ?? "-")", "id": "\(record.requestID)",
         "principal": "\(record.principal ?? "-")", "status": "\(record.status)",
       ])
-    guard let store else { return }
-    for row in RequestRows(record, end: now()).all { store.add(row) }
+    let end = now()
+    let rows = RequestRows(record, end: end)
+    metrics.count(rows.request, at: end)
+    guard store != nil || exporter != nil else { return }
+    for row in rows.all { add(row) }
+  }
+
+  private func add(_ row: TelemetryRow) {
+    store?.add(row)
+    exporter?.add(row)
+  }
+
+  /// Exports the metrics of all requests so far.
+  func exportRequestMetrics() {
+    guard let exporter else { return }
+    for row in metrics.conventionalRows(at: now()) { exporter.add(.metric(row)) }
   }
 
   /// Records what the ready replicas report about themselves, in place of what they reported before.
@@ -66,9 +90,9 @@ final class PlaneTelemetry: Sendable {
   /// - Parameter figures: by the endpoint's ID.
   func note(_ figures: [String: [ReplicaFigures]]) {
     self.figures.withLock { $0 = figures }
-    guard let store else { return }
+    guard store != nil || exporter != nil else { return }
     for replica in figures.values.joined() {
-      for row in replica.rows { store.add(.metric(row)) }
+      for row in replica.rows { add(.metric(row)) }
     }
   }
 
@@ -77,17 +101,30 @@ final class PlaneTelemetry: Sendable {
   /// - Parameter endpoint: its ID, not its name.
   func latest(of endpoint: String) -> [ReplicaFigures] { figures.withLock { $0[endpoint] ?? [] } }
 
-  /// Writes what was recorded so far, and waits for it for at most `limit`. To be called once, while ``run(_:)`` runs.
-  func flush(within limit: Duration) async {
-    guard store != nil else { return }
-    flushSignal.yield()
-    await flushed.wait(atMost: limit)
+  /// The same of all endpoints, in a stable order.
+  var all: [ReplicaFigures] {
+    let figures = figures.withLock { Array($0.values.joined()) }
+    return figures.sorted {
+      ($0.resource.endpoint, $0.resource.replica ?? "") < ($1.resource.endpoint, $1.resource.replica ?? "")
+    }
   }
 
-  /// Writes to the store until the task is canceled.
+  /// Writes and exports what was recorded so far, and waits for it for at most `limit`. To be called once, while
+  /// ``run(_:)`` runs.
+  func flush(within limit: Duration) async {
+    await withDiscardingTaskGroup { [exporter, store, flushSignal, flushed] group in
+      if let exporter { group.addTask { await exporter.flush(within: limit) } }
+      guard store != nil else { return }
+      flushSignal.yield()
+      group.addTask { await flushed.wait(atMost: limit) }
+    }
+  }
+
+  /// Writes to the store, and exports, until the task is canceled.
   func run(_ views: TelemetryViewChanges) async {
-    guard let store else { return }
-    await withDiscardingTaskGroup { group in
+    await withDiscardingTaskGroup { [exporter] group in
+      if let exporter { group.addTask { await exporter.run() } }
+      guard let store else { return }
       group.addTask { await store.run() }
       group.addTask { for await tables in views.changes { await store.setViews(tables) } }
       group.addTask { [flushes, flushed] in

@@ -5,6 +5,8 @@ import Telemetry
 actor ReplicaTail {
   private let backend: any ReplicaBackend
   private let store: TelemetryStore
+  /// Gets the same rows as the store.
+  private let export: @Sendable ([LogRow]) -> Void
   private let findSecrets: @Sendable () async -> Redaction
   private let now: @Sendable () -> Int64
   private let zone: @Sendable (_ time: Int64) -> Int64
@@ -23,11 +25,13 @@ actor ReplicaTail {
   private static let backlog = 5000
 
   init(
-    backend: any ReplicaBackend, store: TelemetryStore, findSecrets: @escaping @Sendable () async -> Redaction,
+    backend: any ReplicaBackend, store: TelemetryStore, export: @escaping @Sendable ([LogRow]) -> Void = { _ in },
+    findSecrets: @escaping @Sendable () async -> Redaction,
     now: @escaping @Sendable () -> Int64, zone: @escaping @Sendable (_ time: Int64) -> Int64
   ) {
     self.backend = backend
     self.store = store
+    self.export = export
     self.findSecrets = findSecrets
     self.now = now
     self.zone = zone
@@ -49,6 +53,7 @@ actor ReplicaTail {
         guard let output = await backend.newOutput(of: replica.record, after: position) else { return true }
         let added = await rows(output.lines, replica.resource)
         store.add(added, of: replica.id, upTo: output.position)
+        export(added)
         position = output.position
         guard output.hasMore else { return true }
       }

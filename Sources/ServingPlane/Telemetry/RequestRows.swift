@@ -105,11 +105,13 @@ struct RequestRows {
   private var name: String { record.endpoint.map { "\(operation) \($0)" } ?? operation }
 
   /// The conventions' name for what a route does; the route itself where only the body shows it.
-  private var operation: String {
-    switch record.route {
+  private var operation: String { Self.operation(of: record.route) }
+
+  static func operation(of route: String) -> String {
+    switch route {
     case "chat/completions": "chat"
     case "completions": "text_completion"
-    default: record.route
+    default: route
     }
   }
 

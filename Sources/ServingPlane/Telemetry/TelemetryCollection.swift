@@ -8,6 +8,8 @@ struct TelemetryCollection: Sendable {
   /// Nil if nothing is recorded.
   private let logs: LogCollector?
   private let metrics: MetricsCollector
+  /// Forgets what was counted for endpoints and versions that no longer exist.
+  private let forget: @Sendable () async -> Void
 
   /// How long a plane that ends waits for its telemetry to be written.
   private static let patience: Duration = .seconds(2)
@@ -22,6 +24,11 @@ struct TelemetryCollection: Sendable {
     let replicas: @Sendable () async -> [CollectedReplica] = { [weak endpoints] in
       await endpoints?.collectedReplicas ?? []
     }
+    forget = { [weak endpoints] in
+      guard let versions = await endpoints?.countedVersions else { return }
+      telemetry.metrics.keep(versions)
+      endpoints?.starts.keep(Set(versions.keys))
+    }
     metrics = MetricsCollector(
       telemetry: telemetry, probes: probes, timing: settings.timing, replicas: replicas, now: PlaneTelemetry.wallClock)
     guard let store = telemetry.store else {
@@ -29,7 +36,9 @@ struct TelemetryCollection: Sendable {
       return
     }
     let logs = LogCollector(
-      backend: endpoints.backend, store: store, replicas: replicas,
+      backend: endpoints.backend, store: store,
+      export: { [exporter = telemetry.exporter] rows in for row in rows { exporter?.add(.log(row)) } },
+      replicas: replicas,
       redaction: { [weak endpoints, secrets = endpoints.secrets] launch in
         await endpoints?.redaction(of: launch) ?? secrets.redaction(of: launch.environment)
       }, now: PlaneTelemetry.wallClock)
@@ -45,6 +54,12 @@ struct TelemetryCollection: Sendable {
       }
       // Also if nothing is recorded: the last figures are shown.
       group.addTask { await Self.repeating(every: options.scrapeEvery) { await metrics.collect() } }
+      group.addTask {
+        await Self.repeating(every: options.scrapeEvery) {
+          await forget()
+          telemetry.exportRequestMetrics()
+        }
+      }
     }
   }
 
@@ -52,6 +67,7 @@ struct TelemetryCollection: Sendable {
   /// store is being written to.
   func finish() async {
     await logs?.collect()
+    telemetry.exportRequestMetrics()
     await telemetry.flush(within: Self.patience)
   }
 

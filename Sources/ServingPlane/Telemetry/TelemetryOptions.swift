@@ -12,6 +12,8 @@ package struct TelemetryOptions: Sendable {
   package var scrapeEvery: Duration = .seconds(15)
   /// The interval between two reads of a replica's output.
   package var collectEvery: Duration = .seconds(1)
+  /// Where telemetry is exported to as well; nil for nowhere.
+  package var otlp: OTLPTarget?
 
   package init() {}
 }

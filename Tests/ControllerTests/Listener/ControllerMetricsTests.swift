@@ -1,5 +1,6 @@
 import Controller
 import CoreMetrics
+import HTTPSupport
 import LibCurl
 import Planning
 import PrometheusMetrics
@@ -190,10 +191,12 @@ import Testing
     #expect(try read()["setpoint_provider_calls_total", labels] == 1)
   }
 
-  @Test func `the process reports its memory and processor time`() throws {
+  @Test func `the process reports its memory, processor time and open files`() throws {
     let metrics = try #require(ProcessMetrics.current())
     #expect(metrics.residentBytes > 1 << 20)
     #expect(metrics.processorSeconds > 0)
+    let (open, most) = (try #require(metrics.openFiles), try #require(metrics.maximumFiles))
+    #expect(open > 2 && open < most)
   }
 
   @Test func `a fleet of 10,000 endpoints is rendered in well under a second`() throws {
