@@ -39,7 +39,7 @@ import Testing
       #expect(
         try await store.rows(
           """
-          SELECT body, severity_text, service_name, resource ->> 'setpoint.model',
+          SELECT body, severity_text, service_name, resource ->> '$."setpoint.model"',
             date = date(observed_time_unix_nano / 1000000000, 'unixepoch') FROM otel_logs
           """) == [["ready", "INFO", "support", "qwen", 1]])
       #expect(

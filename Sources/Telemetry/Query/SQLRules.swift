@@ -48,7 +48,7 @@ extension SQLText {
       throw SQLError.writing(Self.reading.contains(verb) ? "a statement that changes rows" : verb, at: nil)
     }
     do { try statement.validateArguments([]) } catch {
-      let mark = tokens.first { ["?", ":", "@", "$"].contains($0.text.first) }
+      let mark = tokens.first { "?:@$".contains($0.text.first ?? " ") }
       throw SQLError(
         .syntax, "the statement has parameters; write the values into it", at: mark.map { position($0.start) })
     }

@@ -55,8 +55,8 @@ struct SQLText {
 
   private static func length(_ rest: Substring, _ first: Character) -> Int {
     if isWord(first) { return rest.prefix(while: isWord).count }
-    let closing: Character? = first == "[" ? "]" : "'\"`".contains(first) ? first : nil
-    guard let closing else { return 1 }
+    guard first == "[" || "'\"`".contains(first) else { return 1 }
+    let closing: Character = first == "[" ? "]" : first
     var count = 1
     var isOpen = true
     for character in rest.dropFirst() {
