@@ -10,8 +10,8 @@ status=0
 scripts/install-system.sh
 step "building setpoint and the benches (release)"
 scripts/build-release.sh setpoint bench
-step "the plan of 10,000 manifests, both queues, a controller of 10,000 endpoints, 1,000 creations"
-for section in plan queue admission resync creation; do
+step "the plan of 10,000 manifests, both queues, 1,000 rate limits, a controller of 10,000 endpoints, 1,000 creations"
+for section in plan queue admission limits resync creation; do
   .build-release/release/bench "$section" || status=1
 done
 step "the command: start and size"

@@ -13,6 +13,7 @@ package final class Gateway: Sendable {
   let isElsewhere: @Sendable () -> Bool
   let pool: UpstreamPool
   let bodyBuffers = BodyBuffers()
+  let payloads: PayloadMemory
   let dates = DateHeader()
   let random = RandomNumbers()
   let authorizer: any Authorizer
@@ -33,7 +34,11 @@ package final class Gateway: Sendable {
     self.isElsewhere = isElsewhere
     self.record = record
     pool = UpstreamPool(limits: limits)
+    payloads = PayloadMemory(limit: limits.maxPayloadBytes)
   }
+
+  /// The number of requests whose bodies were to be recorded and were not, because the memory for them was full.
+  package var lostPayloads: Int { payloads.lostCount }
 
   /// A handler for one connection of a client, to be placed between the HTTP codec and the server's own handlers.
   package func makeHandler() -> any ChannelDuplexHandler & Sendable { QueryHandler(self) }

@@ -18,5 +18,8 @@ package struct GatewayLimits: Hashable, Sendable {
   /// How often a client that waits for a stream gets a comment while a replica starts.
   package var heartbeat: Duration = .seconds(8)
 
+  /// The size of the bodies that are being recorded, of all requests together, in bytes.
+  package var maxPayloadBytes = 64 << 20
+
   package init() {}
 }

@@ -16,4 +16,18 @@ final class RandomNumbers: RandomNumberGenerator, Sendable {
 
   /// A number in 0..<1.
   func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+  /// 16 random hex digits for each word.
+  func hexDigits(words: Int) -> String {
+    String(unsafeUninitializedCapacity: 16 * words) { text in
+      var word: UInt64 = 0
+      for index in 0..<16 * words {
+        if index.isMultiple(of: 16) { word = next() }
+        let digit = UInt8(truncatingIfNeeded: word & 15)
+        text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+        word >>= 4
+      }
+      return 16 * words
+    }
+  }
 }

@@ -17,6 +17,7 @@ struct Bench {
       }
     ),
     ("admission", { try AdmissionBench.run() }),
+    ("limits", { try RateLimitBench.run() }),
     ("resync", { try await ResyncBench.run() }),
     ("creation", { try await CreationBench.run() }),
   ]

@@ -14,7 +14,7 @@ package struct FuzzTarget: Sendable {
     self.check = check
   }
 
-  package static let all = [json, yaml, manifest, queryBody]
+  package static let all = [json, yaml, manifest, queryBody, traceParent]
 
   /// Runs the inputs with these indices.
   /// - Returns: the number of inputs that were accepted.

@@ -8,10 +8,11 @@ extension FuzzTarget {
       #"{"model":"chat","messages":[{"role":"user","content":"hello"}],"stream":true,"max_tokens":8}"#,
       #"{"prompt": ["a", "b"], "model" : "chat" }"#, #"{"input":"x","mod\u0065l":"chat"}"#, #" { } "#,
       #"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}],"n":null}"#,
+      #"{"stream":true,"stream_options":{"include_usage":false},"model":"chat","prompt":"x"}"#,
     ],
     tokens: [
       "{", "}", "[", "]", ":", ",", "\"", "\\", "\\\"", "\\u006d", "\"model\":", "\"model\":\"x\",", ",\"model\":7",
-      "\"stream\":true,",
+      "\"stream\":true,", "\"stream_options\":null,", "\"stream_options\":{},", "\"include_usage\":true",
       "\"prompt\":\"\"", "null", " ", "\n", "\u{0}", "é", "-1",
     ])
 
@@ -43,6 +44,13 @@ extension FuzzTarget {
     try require(body.slices(modelName: nil), replaced, "the model is removed")
     replaced["model"] = "served"
     try require(body.slices(asking: "served"), replaced, "the model is set")
+    guard !body.lacksUsage || members["stream"] == true else {
+      throw BrokenProperty("only a stream can lack its token counts")
+    }
+    if body.lacksUsage { replaced["stream_options"] = ["include_usage": true] }
+    try require(body.slices(asking: "served", countsTokens: true), replaced, "the token counts are requested")
+    replaced["model"] = nil
+    try require(body.slices(modelName: nil, countsTokens: true), replaced, "both are changed")
     return true
   }
 

@@ -46,6 +46,7 @@ func withServer<Context: RequestContext, Value: Sendable>(
 final class GatewayHarness: Sendable {
   let table = EndpointTable()
   let admission: EndpointAdmission
+  let rules = QueryRules()
   private let log: Log
   final class Log: Sendable {
     let records = Mutex<[RequestRecord]>([])
@@ -73,7 +74,7 @@ final class GatewayHarness: Sendable {
       demand: { log.wakes.withLock { $0 += 1 } },
       trouble: { replica in log.troubles.withLock { $0.append(replica) } }, redact: redact)
     admission.setTraffic([("m-1", 100)])
-    table.insert(QueryableEndpoint(name: "chat", created: 1_700_000_000, admission: admission))
+    table.insert(QueryableEndpoint(name: "chat", created: 1_700_000_000, admission: admission, rules: rules))
   }
 
   /// Marks a replica that listens on `port` as ready.
@@ -87,7 +88,7 @@ final class GatewayHarness: Sendable {
         modelName: modelName, models: models))
   }
 
-  private func makeGateway() -> Gateway {
+  func makeGateway() -> Gateway {
     let authorizer = TokenAuthorizer(token: AccessTokenDigest(token: "secret"), holder: Principal(name: "tester"))
     return Gateway(directory: table, limits: limits, authorizer: authorizer) { [log] record in
       log.records.withLock { $0.append(record) }

@@ -55,6 +55,34 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     #expect(try joined(body.slices(modelName: nil)) == .object(members))
   }
 
+  @Test(arguments: [
+    #"{"model":"a","stream":true}"#, #"{"stream":true , "model":"a"}"#, #" { "stream":true,"prompt":"x"}"#,
+    #"{"stream_options":null,"model":"a","stream":true}"#, #"{"stream":true,"stream_options":{"include_usage":false}}"#,
+    #"{"stream":true,"stream_options":{"include_usage":null,"continuous_usage_stats":true},"model":"a"}"#,
+  ])
+  func `a stream without token counts is made to end with them, and nothing else changes`(text: String) throws {
+    let body = try scan(text)
+    #expect(body.lacksUsage)
+    guard case .object(var members, _) = try JSONValue(parsing: text) else { return }
+    members["stream_options"] = ["include_usage": true]
+    if members["model"] != nil { members["model"] = "b" }
+    #expect(try joined(body.slices(modelName: "b", countsTokens: true)) == .object(members))
+    members["model"] = "b"
+    #expect(try joined(body.slices(asking: "b", countsTokens: true)) == .object(members))
+    members["model"] = nil
+    #expect(try joined(body.slices(modelName: nil, countsTokens: true)) == .object(members))
+  }
+
+  @Test(arguments: [
+    #"{"prompt":"x"}"#, #"{"stream":false,"stream_options":null}"#,
+    #"{"stream":true,"stream_options":{"include_usage":true}}"#, #"{"stream":true,"stream_options":{}}"#,
+    #"{"stream":true,"stream_options":{"include_usage":"no"}}"#, #"{"stream":true,"stream_options":7}"#,
+  ])
+  func `the options of other requests are the engine's to read`(text: String) throws {
+    let body = try scan(text)
+    #expect(!body.lacksUsage && body.slices(modelName: nil, countsTokens: true) == [body.bytes])
+  }
+
   @Test func `a body without a model is unchanged`() throws {
     let body = try scan(#"{"messages":[]}"#)
     #expect(body.slices(modelName: "m") == [body.bytes])
@@ -75,6 +103,15 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     #expect(counts?.prompt == 4 && counts?.completion == 9)
     #expect(tail(#"{"choices":[],"usage":null}"#).usage == nil)
     #expect(tail().usage == nil)
+  }
+
+  @Test func `the reason of the end is that of the last choice, if there is one`() {
+    #expect(
+      tail(#"{"choices":[{"finish_reason": "length","text":"\"finish_reason\":\"x\""}]}"#).finishReason == "length")
+    #expect(tail(#"{"choices":[{"finish_reason":"stop"}]}"#, "data: [DONE]").finishReason == "stop")
+    #expect(tail(#"{"choices":[{"finish_reason":null}]}"#).finishReason == nil)
+    #expect(tail(#"{"choices":[{"finish_reason":"sto"#).finishReason == nil)
+    #expect(tail().finishReason == nil)
   }
 
   @Test func `an error in the middle of a stream is found`() {

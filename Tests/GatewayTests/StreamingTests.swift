@@ -125,6 +125,42 @@ private func eventStream(
     #expect(harness.lastRecord?.error?.hasPrefix("EngineCore encountered an issue") == true)
   }
 
+  @Test func `the secrets in an error in the middle of a stream are taken out, and the order of the events stays`()
+    async throws
+  {
+    let (redaction, replica) = (Gate(), ScriptedReplica())
+    let harness = GatewayHarness(redact: { text, replica in
+      await redaction.pass()
+      return text.replacing("vault-\(replica)", with: "[redacted]")
+    })
+    let text = "data: {\"choices\":[{\"delta\":{}}]}\n\n"
+    let error = "data: {\"error\": {\"message\": \"no access with vault-r1\", \"code\": 500}}\n\n"
+    try await replica.run(answer: { _ in
+      eventStream { writer in
+        for piece in [text, text + error, text, "data: [DONE]\n\n"] {
+          try await writer.write(ByteBuffer(string: piece))
+        }
+        try await writer.finish(nil)
+      }
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let received = try await client.open("/v1/chat/completions") { parts in
+          let first = try await parts.nextText() ?? ""
+          redaction.open()
+          return try await first + parts.rest()
+        }
+        let redacted = error.replacing("vault-r1", with: "[redacted]")
+        #expect(received == text + text + redacted + text + "data: [DONE]\n\n")
+        let generated = try await client.open("/serving-endpoints/chat/generate", #"{"prompt":"x","stream":true}"#) {
+          try await $0.rest()
+        }
+        #expect(generated.contains("no access with [redacted]") && !generated.contains("vault"), "\(generated)")
+      }
+    }
+    #expect(harness.records.map(\.error) == ["no access with [redacted]", "no access with [redacted]"])
+  }
+
   @Test func `a replica that is disconnected ends its streams with an error event`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["token_ms": 20]) { standIn in

@@ -1,3 +1,6 @@
+package import HTTPSupport
+package import NIOCore
+package import Scheduling
 import Synchronization
 
 /// What an endpoint's settings say about its queries.
@@ -34,16 +37,62 @@ package struct QueryRateLimit: Hashable, Sendable {
   }
 }
 
+extension RateLimit {
+  init(_ limit: QueryRateLimit) {
+    let scope: Scope =
+      switch limit.scope {
+      case .endpoint: .endpoint
+      case .eachPrincipal: .eachPrincipal
+      case .principal(let name): .principal(name)
+      case .group(let name): .group(name)
+      }
+    self.init(scope, calls: limit.calls, tokens: limit.tokens)
+  }
+}
+
 /// The settings for an endpoint's queries in force, and the state of its rate limits. Read for each query, from any
 /// thread.
 package final class QueryRules: Sendable {
-  private let state: Mutex<QuerySettings>
+  private struct State {
+    var settings: QuerySettings
+    var limiter: RateLimiter
+  }
 
-  package init(_ settings: QuerySettings = QuerySettings()) { state = Mutex(settings) }
+  private let state: Mutex<State>
+
+  package init(_ settings: QuerySettings = QuerySettings()) {
+    state = Mutex(State(settings: settings, limiter: RateLimiter(settings.rateLimits.map { RateLimit($0) })))
+  }
 
   /// Applies changed settings to the queries from now on. What a limit has already counted stays counted, unless the
   /// limit itself has changed.
-  package func set(_ settings: QuerySettings) { state.withLock { $0 = settings } }
+  package func set(_ settings: QuerySettings) {
+    state.withLock { state in
+      state.settings = settings
+      state.limiter.set(settings.rateLimits.map { RateLimit($0) })
+    }
+  }
 
-  package var settings: QuerySettings { state.withLock { $0 } }
+  package var settings: QuerySettings { state.withLock { $0.settings } }
+
+  /// The fraction of the requests whose bodies are recorded.
+  var payloadSampling: Double { state.withLock { $0.settings.payloadSampling } }
+
+  /// Counts a call under the limits that apply to its sender.
+  ///
+  /// - Returns: why it is refused, and is not counted; nil if it is admitted.
+  package func admit(_ principal: Principal, now: NIODeadline) -> RateLimitRefusal? {
+    let time = Self.time(now)
+    return state.withLock { $0.limiter.admit(principal: principal.name, groups: principal.groups, now: time) }
+  }
+
+  /// Counts the tokens of an answer, of the request and of the response together.
+  package func debit(_ principal: Principal, tokens: Int64, now: NIODeadline) {
+    let time = Self.time(now)
+    state.withLock {
+      $0.limiter.debit(tokens: tokens, principal: principal.name, groups: principal.groups, now: time)
+    }
+  }
+
+  private static func time(_ now: NIODeadline) -> Duration { .nanoseconds(Int64(clamping: now.uptimeNanoseconds)) }
 }

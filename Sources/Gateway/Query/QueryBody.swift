@@ -24,7 +24,11 @@ package struct QueryBody: Sendable {
   package private(set) var isStream = false
   /// The kind of request, by the members that only this kind has.
   private(set) var task: Task?
+  /// Whether a stream is requested that would not end with its token counts.
+  package private(set) var lacksUsage = false
   private var modelMember: Member?
+  /// The value of `stream_options`.
+  private var streamOptions: Range<Int>?
   /// The value of `messages`, `prompt` or `input`.
   private var content: Range<Int>?
   private var memberCount = 0
@@ -39,7 +43,7 @@ package struct QueryBody: Sendable {
     memberCount = members.count
     var seen: Set<String> = []
     for (key, member) in members {
-      guard ["model", "stream", "messages", "prompt", "input"].contains(key) else { continue }
+      guard Self.keys.contains(key) else { continue }
       guard seen.insert(key).inserted else {
         throw Malformed(message: "\"\(key)\" appears twice", offset: member.whole.lowerBound)
       }
@@ -48,6 +52,7 @@ package struct QueryBody: Sendable {
         modelMember = member
         model = text(of: member.value)
       case "stream": isStream = raw(member.value) == "true"
+      case "stream_options": streamOptions = member.value
       case "messages":
         task = .chat
         content = member.value
@@ -59,6 +64,21 @@ package struct QueryBody: Sendable {
         content = content ?? member.value
       }
     }
+    lacksUsage = isStream && isWithoutUsage(streamOptions)
+  }
+
+  private static let keys: Set = ["model", "stream", "stream_options", "messages", "prompt", "input"]
+
+  /// Whether these options leave out the counts. If they are not what they should be, the engine has to say so.
+  private func isWithoutUsage(_ options: Range<Int>?) -> Bool {
+    guard let options else { return true }
+    guard options.count <= 1 << 10, let value = try? JSONValue(parsing: Array(slice(options).readableBytesView)) else {
+      return false
+    }
+    if value.isNull { return true }
+    // vLLM's options include the counts unless they say that they do not.
+    guard let asked = value.objectValue?["include_usage"] else { return false }
+    return asked.isNull || asked == false
   }
 
   /// The top-level members of a body.
@@ -70,24 +90,56 @@ package struct QueryBody: Sendable {
   }
 
   /// The body with `model` replaced by the replica's own name for it, or removed: slices of the client's bytes.
-  package func slices(modelName: String?) -> [ByteBuffer] {
-    guard let member = modelMember else { return [bytes] }
-    if let modelName {
-      let name = ByteBuffer(bytes: JSONValue.string(modelName).bytes())
-      return [slice(0..<member.value.lowerBound), name, slice(member.value.upperBound..<bytes.readableBytes)]
+  ///
+  /// - Parameter countsTokens: whether a stream that ``lacksUsage`` ends with its token counts.
+  package func slices(modelName: String?, countsTokens: Bool = false) -> [ByteBuffer] {
+    var edits = countsTokens ? usageEdits : []
+    if let member = modelMember {
+      if let modelName {
+        edits.append((member.value, ByteBuffer(bytes: JSONValue.string(modelName).bytes())))
+      } else {
+        edits.append((withComma(member.whole), ByteBuffer()))
+      }
     }
-    let gap = withComma(member.whole)
-    return [slice(0..<gap.lowerBound), slice(gap.upperBound..<bytes.readableBytes)]
+    return slices(edits)
   }
 
   /// The body with `model` set to this name, whether or not the client sent one.
-  package func slices(asking model: String) -> [ByteBuffer] {
-    guard modelMember == nil, let open = bytes.readableBytesView.firstIndex(of: UInt8(ascii: "{")) else {
-      return slices(modelName: model)
-    }
-    let inside = open - bytes.readerIndex + 1
+  package func slices(asking model: String, countsTokens: Bool = false) -> [ByteBuffer] {
+    guard modelMember == nil, let inside else { return slices(modelName: model, countsTokens: countsTokens) }
     let member = "\"model\":\(JSONValue.string(model).text())" + (memberCount > 0 ? "," : "")
-    return [slice(0..<inside), ByteBuffer(string: member), slice(inside..<bytes.readableBytes)]
+    var edits = countsTokens ? usageEdits : []
+    edits.append((inside..<inside, ByteBuffer(string: member)))
+    return slices(edits)
+  }
+
+  /// What makes a stream end with its token counts.
+  private var usageEdits: [(range: Range<Int>, text: ByteBuffer)] {
+    guard lacksUsage, let inside else { return [] }
+    if let streamOptions { return [(streamOptions, ByteBuffer(string: Self.withUsage))] }
+    // There is a member that it can be placed before: `stream`.
+    return [(inside..<inside, ByteBuffer(string: "\"stream_options\":\(Self.withUsage),"))]
+  }
+
+  private static let withUsage = #"{"include_usage":true}"#
+
+  /// The offset after the opening brace.
+  private var inside: Int? {
+    bytes.readableBytesView.firstIndex(of: UInt8(ascii: "{")).map { $0 - bytes.readerIndex + 1 }
+  }
+
+  /// The body with these ranges replaced, which do not overlap.
+  private func slices(_ edits: [(range: Range<Int>, text: ByteBuffer)]) -> [ByteBuffer] {
+    var slices: [ByteBuffer] = []
+    var end = 0
+    for edit in edits.sorted(by: {
+      ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+    }) {
+      slices.append(slice(end..<edit.range.lowerBound))
+      if edit.text.readableBytes > 0 { slices.append(edit.text) }
+      end = edit.range.upperBound
+    }
+    return slices + [slice(end..<bytes.readableBytes)]
   }
 
   /// The first bytes of the first message, or of the prompt or input, as the client wrote them; nil without any.

@@ -23,7 +23,9 @@ extension QueryExchange {
         isHeadSent = true
       }
       let phase = admission.startPhase.map { " (\($0))" } ?? ""
-      client.write(.body(.byteBuffer(ByteBuffer(string: ": waiting for a replica\(phase)\n\n"))))
+      let comment = ByteBuffer(string: ": waiting for a replica\(phase)\n\n")
+      record.bytesOut += comment.readableBytes
+      client.write(.body(.byteBuffer(comment)))
       client.flush()
     }
     armHeartbeat()

@@ -68,29 +68,34 @@ extension QueryExchange {
       if attempt == self.attempt { receive(event) }
     }
     attempt += 1
+    sentAt = elapsed
     state = .sent(body, model, ticket, exchange)
     model.endpoint.admission.whenCutOff(ticket) { exchange.cancel(.cutOff) }
     gateway.pool.send(exchange, to: ticket.replica.address)
   }
 
-  private func receive(_ event: UpstreamEvent) {
+  func receive(_ event: UpstreamEvent) {
+    if eventsBehindError != nil {
+      eventsBehindError?.append(event)
+      return
+    }
     switch (event, state) {
     case (.whole(let head, let bytes), .sent(let body, let model, let ticket, _)):
+      record.sentAfter = sentAt
       answered(head, bytes, body, model, ticket)
     case (.head(let head), .sent(let body, let model, let ticket, let exchange)):
+      record.sentAfter = sentAt
       guard head.isSuccess, !target.isGenerate || head.isEventStream else {
         state = .collecting(body, model, ticket, exchange, head, ByteBuffer())
         return
       }
-      let stream = StreamedResponse(head, for: model, translatedBy: generateEvents)
+      let stream = StreamedResponse(
+        head, for: model, translatedBy: generateEvents, removingUsage: target.asksForUsage(body))
       state = .streaming(stream, exchange)
       releaseBody()
       reuseBodyBuffer()
       if !isHeadSent { client.write(.head(responseHead(head.status, passedOn(head.headers)))) }
-    case (.piece(let bytes), .streaming(let stream, _)):
-      let (written, isFirstData) = stream.relay(bytes)
-      if isFirstData { record.timeToFirstToken = elapsed }
-      if written.readableBytes > 0 { client.write(.body(.byteBuffer(written))) }
+    case (.piece(let bytes), .streaming(let stream, let exchange)): relay(bytes, stream, exchange)
     case (.readComplete, .streaming(_, let exchange)):
       client.flush()
       if !client.isWritable { exchange.pause() }
@@ -129,7 +134,11 @@ extension QueryExchange {
   private func answered(
     _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
   ) {
-    if head.isSuccess { respond(whole: head, bytes, model) } else { replicaFailed(head, bytes, body, model, ticket) }
+    if head.isSuccess {
+      respond(whole: head, bytes, body, model)
+    } else {
+      replicaFailed(head, bytes, body, model, ticket)
+    }
   }
 
   /// Handles an error response, first of all taking out the secrets that the replica's server may repeat in it.
@@ -143,7 +152,7 @@ extension QueryExchange {
       // It throws nothing, so there always is a message.
       let message = (try? result.get()) ?? ""
       guard Self.hasRefused(head, message) else {
-        return respond(whole: head, ByteBuffer(string: message), model)
+        return respond(whole: head, ByteBuffer(string: message), body, model)
       }
       let (limits, isBusy) = (gateway.limits, head.status == .serviceUnavailable)
       bounce(
@@ -153,7 +162,7 @@ extension QueryExchange {
 
   /// The client can take more of a stream.
   func becameWritable() {
-    if case .streaming(_, let exchange) = state { exchange.resume() }
+    if case .streaming(_, let exchange) = state, eventsBehindError == nil { exchange.resume() }
   }
 
   private func failed(
@@ -178,6 +187,7 @@ extension QueryExchange {
     isBusy: Bool = false
   ) {
     lastFailure = why
+    record.sentAfter = nil
     self.ticket = nil
     releaseBody()
     asked = .now()

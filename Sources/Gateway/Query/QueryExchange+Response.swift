@@ -4,62 +4,89 @@ import NIOHTTP1
 
 // The response to the client.
 extension QueryExchange {
-  func respond(whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ model: RequestedModel) {
-    let stream = StreamedResponse(head, for: model, translatedBy: generateEvents)
+  func respond(whole head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel) {
+    let stream = StreamedResponse(
+      head, for: model, translatedBy: generateEvents, removingUsage: target.asksForUsage(body))
     let status = Int(head.status.code)
     var headers = passedOn(head.headers)
-    let body: ByteBuffer
+    let answer: ByteBuffer
     if status == 200 {
       record.timeToFirstToken = elapsed
-      stream.note(bytes)
-      (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+      let bytes = stream.note(bytes)
+      noteEnd(of: stream)
       guard let written = target.isGenerate ? generated(bytes, stream) : stream.rewritten(bytes) else {
         return refuse(.unusableAnswer("it is not a chat completion", endpoint: model.endpoint.name))
       }
-      body = written
+      answer = written
     } else {
-      body = errorForm.body(ofReplica: bytes, status: status)
-      if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: body)) }
+      answer = errorForm.body(ofReplica: bytes, status: status)
+      if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: answer)) }
     }
     if target.isGenerate, !stream.isTranslated {
       headers.replaceOrAdd(name: "content-type", value: "application/json")
     }
-    end(status: status)
-    respond(GatewayAnswer(status: head.status, headers: headers, body: body))
+    respond(GatewayAnswer(status: head.status, headers: headers, body: answer))
+  }
+
+  /// Records what the end of a response says about it.
+  private func noteEnd(of stream: StreamedResponse) {
+    (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+    uncountedTokens = stream.eventCount
+    // Embeddings, whose answers are long, have no such reason.
+    if record.completionTokens != 0 { record.finishReason = stream.finishReason }
+  }
+
+  /// Records bytes of the response that are to be written.
+  private func note(_ bytes: ByteBuffer) {
+    record.bytesOut += bytes.readableBytes
+    payload?.respond(bytes)
+  }
+
+  /// Writes a part of the response.
+  func write(_ bytes: ByteBuffer) {
+    guard bytes.readableBytes > 0 else { return }
+    note(bytes)
+    client.write(.body(.byteBuffer(bytes)))
   }
 
   /// Ends a stream. After a failure, it is too late for another status: in an event stream the client is told;
   /// otherwise only a cut-off connection shows that the response is incomplete.
   func finish(_ stream: StreamedResponse, _ failure: UpstreamFailure?, ended cause: String? = nil) {
     if isOver { return }
-    (record.promptTokens, record.completionTokens) = stream.usage ?? (nil, nil)
+    if failure == nil { relay(stream.rest(), stream) }
+    noteEnd(of: stream)
     if let message = stream.lateError { (record.errorCode, record.error) = ("UPSTREAM_STREAM_ERROR", message) }
     guard let failure else {
-      if let last = lastEvent(of: stream) { client.write(.body(.byteBuffer(last))) }
+      if let last = lastEvent(of: stream) { write(last) }
       end(status: stream.status)
       client.finish()
       return
     }
     let error = GatewayError(failure, endpoint: record.endpoint ?? "", ended: cause)
-    end(status: failure == .clientLeft ? 499 : stream.status, error: error)
     guard stream.isEventStream, failure != .clientLeft else {
+      end(status: failure == .clientLeft ? 499 : stream.status, error: error)
       client.cutOff()
       return
     }
-    client.write(.body(.byteBuffer(errorForm.json(of: error).serverSentEvent)))
+    let event = errorForm.json(of: error).serverSentEvent
+    note(event)
+    end(status: stream.status, error: error)
+    client.write(.body(.byteBuffer(event)))
     client.finish()
   }
 
-  func respond(_ answer: GatewayAnswer) {
-    end(status: Int(answer.status.code))
-    if isHeadSent {
-      client.write(.body(.byteBuffer(answer.inEventStream)))
-      return client.finish()
+  /// Sends a whole response, and ends the request.
+  func respond(_ answer: GatewayAnswer, _ error: GatewayError? = nil) {
+    let body = isHeadSent ? answer.inEventStream : answer.body
+    // A client that has left gets nothing of it.
+    if !isClientGone { note(body) }
+    end(status: Int(answer.status.code), error: error)
+    if !isHeadSent {
+      var headers = answer.headers
+      headers.add(name: "content-length", value: String(body.readableBytes))
+      client.write(.head(responseHead(answer.status, headers)))
     }
-    var headers = answer.headers
-    headers.add(name: "content-length", value: String(answer.body.readableBytes))
-    client.write(.head(responseHead(answer.status, headers)))
-    if answer.body.readableBytes > 0 { client.write(.body(.byteBuffer(answer.body))) }
+    if body.readableBytes > 0 { client.write(.body(.byteBuffer(body))) }
     client.finish()
   }
 

@@ -54,6 +54,14 @@ final class QueryExchange: @unchecked Sendable {
   var bytesAtReplica = 0
   var endpoint: QueryableEndpoint?
   var lastFailure: String?
+  /// From the arrival until the request was last sent to a replica.
+  var sentAt = Duration.zero
+  /// What the replica has sent after an error event whose secrets are being taken out; nil if there is none.
+  var eventsBehindError: [UpstreamEvent]?
+  /// The tokens of an answer whose counts are not known, as far as it has arrived.
+  var uncountedTokens: Int64 = 0
+  /// The bodies, if they are recorded.
+  var payload: PayloadRecording?
   /// The number of exchanges with replicas.
   var attempt = 0
   private(set) var isClientGone = false
@@ -74,6 +82,7 @@ final class QueryExchange: @unchecked Sendable {
     requestID = RequestID.make(given: head.headers.first(name: "x-request-id"), gateway.random)
     record = RequestRecord(requestID: requestID, route: target.route)
     length = head.headers.first(name: "content-length").flatMap { Int($0) }
+    if target.isRecorded { record.trace = TraceContext(head.headers, gateway.random) }
     do throws(AccessTokenDigest.Refusal) {
       let sender = try gateway.authorizer.principal(authorization: head.headers.first(name: "authorization"))
       principal = sender
@@ -89,6 +98,7 @@ final class QueryExchange: @unchecked Sendable {
   // MARK: The request
 
   func receive(_ bytes: ByteBuffer) {
+    record.bytesIn += bytes.readableBytes
     guard case .receiving = state, refusal == nil else { return }
     guard received.readableBytes + bytes.readableBytes <= gateway.limits.maxBodyBytes else {
       refusal = .tooLarge(gateway.limits.maxBodyBytes)
@@ -164,6 +174,10 @@ final class QueryExchange: @unchecked Sendable {
       record.endpoint = model.endpoint.name
       record.isStream = body.isStream
       let maxWait = try WaitHeader.maxWait(head.headers)
+      if let refusal = model.endpoint.rules.admit(principal, now: .now()) {
+        throw .limited(refusal, endpoint: model.endpoint.name)
+      }
+      payload = PayloadRecording(content.received, model.endpoint.rules, gateway)
       asked = .now()
       state = .waiting(body, model, nil)
       let admission = model.endpoint.admission
@@ -206,8 +220,7 @@ final class QueryExchange: @unchecked Sendable {
 
   func refuse(_ error: GatewayError) {
     if isOver { return }
-    end(status: error.status, error: error)
-    respond(GatewayAnswer(error, in: errorForm))
+    respond(GatewayAnswer(error, in: errorForm), error)
   }
 
   /// The connection has answered in the place of the request, which it could not read.
@@ -241,12 +254,25 @@ final class QueryExchange: @unchecked Sendable {
     releaseBody()
     reuseBodyBuffer()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
+    debitTokens()
+    record.payload = payload?.end()
+    payload = nil
     guard target.isRecorded else { return }
     record.status = isHeadSent && status != 499 ? 200 : status
     record.latency = elapsed
     record.errorCode = record.errorCode ?? error?.code
     record.error = record.error ?? error?.message
     gateway.record(record)
+  }
+
+  /// Counts the tokens under the endpoint's rate limits: those that the replica has reported; without a report, because
+  /// the answer is incomplete, those that have arrived.
+  private func debitTokens() {
+    guard let endpoint, let principal else { return }
+    let (sum, isTooMuch) = (record.promptTokens ?? 0).addingReportingOverflow(record.completionTokens ?? 0)
+    let reported = isTooMuch ? .max : sum
+    let tokens = reported > 0 ? reported : uncountedTokens
+    if tokens > 0 { endpoint.rules.debit(principal, tokens: tokens, now: .now()) }
   }
 }
 

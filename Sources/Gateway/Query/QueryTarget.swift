@@ -116,6 +116,18 @@ enum QueryTarget: Hashable, Sendable {
   /// Whether requests and answers have the plane's own form.
   var isGenerate: Bool { if case .generate = self { true } else { false } }
 
+  /// Whether the replica is asked for the token counts of a stream whose client does not ask for them.
+  func asksForUsage(_ body: QueryBody) -> Bool {
+    guard body.lacksUsage else { return false }
+    return switch (self, body.task) {
+    case (.openAI(.chat), _), (.openAI(.completions), _), (.endpoint, .chat), (.endpoint, .completion): true
+    // A stream of `generate` always has them.
+    case (.openAI(.embeddings), _), (.endpoint, .embedding), (.endpoint, nil), (.generate, _), (.models, _),
+      (.model, _):
+      false
+    }
+  }
+
   /// The replica's path for it.
   func upstreamPath(for task: QueryBody.Task?) -> String {
     switch (self, task) {

@@ -5,14 +5,6 @@ enum RequestID {
     if let given, (1...128).contains(given.utf8.count), given.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
       return given
     }
-    var numbers = (random.next(), random.next())
-    return String(unsafeUninitializedCapacity: 32) { text in
-      for index in 0..<32 {
-        let digit = UInt8(truncatingIfNeeded: numbers.0 & 15)
-        text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
-        numbers = index == 15 ? (numbers.1, 0) : (numbers.0 >> 4, numbers.1)
-      }
-      return 32
-    }
+    return random.hexDigits(words: 2)
   }
 }

@@ -1,21 +1,30 @@
 import NIOCore
 import NIOHTTP1
 
-/// A replica's response on its way to the client: puts the endpoint's name in the place of the model's, or translates a
-/// stream for a `generate` route, and remembers its end. Confined to the event loop of its query.
+/// A replica's response on its way to the client: takes out token counts that the client did not ask for, puts the
+/// endpoint's name in the place of the model's, or translates a stream for a `generate` route, and remembers its end.
+/// Confined to the event loop of its query.
 final class StreamedResponse: @unchecked Sendable {
   let status: Int
   let isEventStream: Bool
   private var modelName: ModelNameRewriter?
   private var translation: GenerateEvents?
+  /// Nil if it is not an event stream.
+  private var filter: EventFilter?
   private var tail = ResponseTail()
+  private var error: String?
   private var hasData = false
 
-  /// - Parameter events: what translates a stream; nil if it is passed on.
-  init(_ head: HTTPResponseHead, for model: RequestedModel, translatedBy events: GenerateEvents?) {
+  /// - Parameters:
+  ///   - events: what translates a stream; nil if it is passed on.
+  ///   - removingUsage: whether the token counts at the end of a stream are not for the client.
+  init(
+    _ head: HTTPResponseHead, for model: RequestedModel, translatedBy events: GenerateEvents?, removingUsage: Bool
+  ) {
     status = Int(head.status.code)
     isEventStream = head.isEventStream
     guard status == 200 else { return }
+    if isEventStream { filter = EventFilter(removingUsage: removingUsage) }
     if isEventStream, events != nil {
       translation = events
     } else if isEventStream {
@@ -28,12 +37,42 @@ final class StreamedResponse: @unchecked Sendable {
   /// Whether it is a stream whose events are those of a `generate` route.
   var isTranslated: Bool { translation != nil }
 
-  /// Takes note of a whole response.
-  func note(_ whole: ByteBuffer) { tail.append(whole) }
+  /// Takes note of a whole response, and returns what of it is for the client.
+  func note(_ whole: ByteBuffer) -> ByteBuffer {
+    guard filter != nil else {
+      tail.append(whole)
+      return whole
+    }
+    var kept = ByteBuffer()
+    var left: ByteBuffer? = whole
+    while let piece = left {
+      let part = examined(piece)
+      kept.writeImmutableBuffer(part.passed)
+      if let line = part.error?.line { kept.writeImmutableBuffer(line) }
+      left = part.error?.rest
+    }
+    kept.writeImmutableBuffer(rest())
+    tail.append(kept)
+    return kept
+  }
 
-  /// Takes note of a piece of a stream, and returns it as the client gets it, which may be empty, and whether it is the
+  /// The next piece of a stream without what is not for the client, up to the first error event. To be called once for
+  /// each piece, in order, before the part is relayed.
+  func examined(_ piece: ByteBuffer) -> EventFilter.Part { filter?.next(piece) ?? EventFilter.Part(passed: piece) }
+
+  /// What has not been passed on at the end of a stream.
+  func rest() -> ByteBuffer { filter?.rest() ?? ByteBuffer() }
+
+  /// Takes note of an error event, which is relayed next.
+  func note(error line: ByteBuffer) {
+    var event = ResponseTail()
+    event.append(line)
+    error = event.lateError ?? "the replica reported an error mid-stream"
+  }
+
+  /// Takes note of a part of a stream, and returns it as the client gets it, which may be empty, and whether it is the
   /// first with data: a comment is not data, and vLLM sends comments while a request waits. To be called once for each
-  /// piece, in order.
+  /// part, in order.
   func relay(_ piece: ByteBuffer) -> (written: ByteBuffer, isFirstData: Bool) {
     let written = rewritten(piece)
     // A piece shares the connection's read buffer, which is used again only if nothing refers to it.
@@ -50,10 +89,16 @@ final class StreamedResponse: @unchecked Sendable {
   }
 
   /// The token counts at its end.
-  var usage: (prompt: Int64?, completion: Int64?)? { tail.usage }
+  var usage: (prompt: Int64?, completion: Int64?)? { filter?.usage ?? tail.usage }
 
-  /// The message of an error event at its end.
-  var lateError: String? { if let translation { translation.error } else { tail.lateError } }
+  /// The number of events so far, each of which has about one token.
+  var eventCount: Int64 { filter?.eventCount ?? 0 }
+
+  /// Why the answer ended, if it did.
+  var finishReason: String? { tail.finishReason }
+
+  /// The message of an error event in the stream.
+  var lateError: String? { if let translation { translation.error } else { error } }
 }
 
 extension HTTPResponseHead {

@@ -2,7 +2,7 @@ import CanonicalJSON
 import Glibc
 import NIOCore
 
-/// The end of a response, which contains its token counts or a late error.
+/// The end of a response, which contains its token counts, why it ended, or a late error.
 struct ResponseTail: Sendable {
   private var last: (ByteBuffer?, ByteBuffer?, ByteBuffer?) = (nil, nil, nil)
 
@@ -27,6 +27,21 @@ struct ResponseTail: Sendable {
   }
 
   private static let usageKey = Array("\"usage\":".utf8)
+
+  /// The last `finish_reason`, if it is a text.
+  var finishReason: String? {
+    let bytes = joined
+    guard let start = bytes.lastEnd(of: Self.finishReasonKey) else { return nil }
+    let value = bytes[start...].drop { $0 == 0x20 }
+    guard value.first == UInt8(ascii: "\"") else { return nil }
+    let text = value.dropFirst().prefix { $0 != UInt8(ascii: "\"") }
+    guard text.endIndex < bytes.endIndex, text.count <= Self.longestReason else { return nil }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static let finishReasonKey = Array("\"finish_reason\":".utf8)
+
+  private static let longestReason = 64
 
   /// The message of an `error` event: vLLM reports a mid-stream failure under status 200.
   var lateError: String? {

@@ -56,16 +56,18 @@ struct UpstreamRequest: Sendable {
   let headers: HTTPHeaders
   let body: [ByteBuffer]
 
-  /// Nothing of the client's headers is passed on that is not listed here, least of all its token; traces only
-  /// correlate requests.
-  private static let passedOn = ["accept", "traceparent", "tracestate"]
+  /// Nothing else of the client's headers is passed on, least of all its token; traces only correlate requests.
+  private static let passedOn = ["accept"]
 
   init(_ query: QueryExchange, _ body: QueryBody, _ model: RequestedModel, _ replica: UpstreamReplica) {
-    let slices = model.adapter.map(body.slices(asking:)) ?? body.slices(modelName: replica.modelName)
+    let counts = query.target.asksForUsage(body)
+    let slices =
+      model.adapter.map { body.slices(asking: $0, countsTokens: counts) }
+      ?? body.slices(modelName: replica.modelName, countsTokens: counts)
     let length = slices.reduce(0) { $0 + $1.readableBytes }
     let client = query.head.headers
     var headers = HTTPHeaders()
-    headers.reserveCapacity(6)
+    headers.reserveCapacity(7)
     headers.add(name: "host", value: "localhost")
     let type = query.target.isGenerate ? nil : client.first(name: "content-type")
     headers.add(name: "content-type", value: type ?? "application/json")
@@ -73,6 +75,13 @@ struct UpstreamRequest: Sendable {
     headers.add(name: "x-request-id", value: query.requestID)
     for name in Self.passedOn {
       if let value = client.first(name: name) { headers.add(name: name, value: value) }
+    }
+    if let trace = query.record.trace {
+      headers.add(name: "traceparent", value: trace.traceparent)
+      // It belongs to the client's trace, and may be in several headers.
+      if trace.parentSpanID != nil {
+        for value in client["tracestate"] { headers.add(name: "tracestate", value: value) }
+      }
     }
     self.headers = headers
     self.body = length <= Self.shortBody ? [Self.joined(slices, length)] : slices
