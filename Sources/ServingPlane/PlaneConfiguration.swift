@@ -78,6 +78,8 @@ package struct PlaneConfiguration: Sendable {
   package var writesOwnLog = false
   /// The size at which that file starts over, in bytes; its last part is kept in a second file.
   package var logLimit: Int64 = 16 << 20
+  /// What the plane records about requests and replicas.
+  package var telemetry = TelemetryOptions()
   /// The options of its command line that a later start needs, besides the data directory. They are announced.
   package var options: [String] = []
   /// Where the plane announces itself to commands on this machine; nil for nowhere.
@@ -110,6 +112,7 @@ package struct PlaneConfiguration: Sendable {
   func temporaryDirectory(of replica: String) -> String { temporaryPath + "/sp-" + replica }
 
   var storePath: String { dataDirectory + "/setpoint.sqlite" }
+  var telemetryPath: String { dataDirectory + "/telemetry.sqlite" }
   var modelsPath: String { dataDirectory + "/models" }
   /// The versions downloaded from MLflow servers.
   var mlflowPath: String { dataDirectory + "/mlflow" }

@@ -57,12 +57,18 @@ package struct PlaneService: Service {
     let data = try DataDirectory(settings, inherited: inheritance?.lock)
     let probes = ReplicaProbes()
     let models = makeModels()
+    // The names of telemetry tables in manifests: whoever changes them calls `views.set`.
+    let views = TelemetryViewChanges()
     let endpoints = try await endpoints(models.source, launcher, probes)
     if case .directory(let directory) = models { await removeIncomplete(in: directory) }
     let sockets = try inheritance?.sockets ?? bindSockets()
     try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
-    let plane = plane(data, endpoints, models, sockets)
+    // Only now: a plane that is replaced has written its telemetry.
+    let telemetry = await PlaneTelemetry.open(settings, log: log)
+    let collection = await TelemetryCollection(
+      telemetry, of: endpoints, views: views, probes: probes, settings: settings)
+    let plane = plane(data, endpoints, models, sockets, collection)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
@@ -125,7 +131,8 @@ package struct PlaneService: Service {
   }
 
   private func plane(
-    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets
+    _ data: DataDirectory, _ endpoints: ServingEndpoints, _ models: Models, _ sockets: PlaneSockets,
+    _ collection: TelemetryCollection
   ) -> RunningPlane {
     let authorizer = TokenAuthorizer(
       token: AccessTokenDigest(token: data.token), holder: Principal(name: Self.adminName))
@@ -140,14 +147,7 @@ package struct PlaneService: Service {
     }
     let gateway = Gateway(
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
-      record: { [log] record in
-        log.debug(
-          "request",
-          metadata: [
-            "endpoint": "\(record.endpoint ?? "-")", "id": "\(record.requestID)",
-            "principal": "\(record.principal ?? "-")", "status": "\(record.status)",
-          ])
-      })
+      record: { [telemetry = collection.telemetry] in telemetry.record($0) })
     let server = SocketServer(
       responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
       clients: clients(authorizer),
@@ -158,7 +158,8 @@ package struct PlaneService: Service {
       shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       startup: PlaneStartup(
-        endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening), log: log)
+        endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening),
+      collection: collection, log: log)
   }
 
   private func router(

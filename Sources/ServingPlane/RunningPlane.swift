@@ -15,18 +15,21 @@ struct RunningPlane: Sendable {
   let gate: ChangeGate
   let shutdown: PlaneShutdown
   let startup: PlaneStartup
+  let collection: TelemetryCollection
   let log: Logger
 
   /// Set when another plane takes over, and when nothing of this one manages replicas any more.
   private let abandoned = Latch()
   private let unattended = Latch()
+  /// Set when nothing of this plane reads the replicas' output any more.
+  private let collected = Latch()
   /// Set when this plane accepts requests, and no previous plane writes to the log any more.
   private let accepting = Latch()
 
   init(
     settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations?,
     sockets: PlaneSockets, server: SocketServer, gate: ChangeGate, shutdown: PlaneShutdown, startup: PlaneStartup,
-    log: Logger
+    collection: TelemetryCollection, log: Logger
   ) {
     self.settings = settings
     self.data = data
@@ -37,6 +40,7 @@ struct RunningPlane: Sendable {
     self.gate = gate
     self.shutdown = shutdown
     self.startup = startup
+    self.collection = collection
     self.log = log
   }
 
@@ -64,6 +68,14 @@ struct RunningPlane: Sendable {
       }
       group.addTask {
         await endpoints.downloads.run()
+        return .other
+      }
+      group.addTask {
+        await collection.telemetry.run(collection.views)
+        return .other
+      }
+      group.addTask {
+        await collectTelemetry()
         return .other
       }
       group.addTask {
@@ -100,6 +112,7 @@ struct RunningPlane: Sendable {
           return .replicasEnded
         }
         while let part = try await group.next(), part == .other {}
+        await collection.finish()
       }
       group.cancelAll()
     }
@@ -116,6 +129,17 @@ struct RunningPlane: Sendable {
       await BlockingWork.brief.run { file.rotate(limit: limit) }
       try? await Task.sleep(for: settings.timing.pollEvery)
     }
+  }
+
+  /// Collects telemetry of the replicas until they belong to another plane.
+  private func collectTelemetry() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await collection.run() }
+      group.addTask { await abandoned.wait() }
+      await group.next()
+      group.cancelAll()
+    }
+    collected.turnOn()
   }
 
   /// Supervises the replicas until all have ended after a stop, or until they belong to another plane.
@@ -150,6 +174,9 @@ struct RunningPlane: Sendable {
           let successor = await listener.handOver {
             abandoned.turnOn()
             await unattended.wait(atMost: .seconds(5))
+            // The successor continues to read where this plane has stopped.
+            await collected.wait(atMost: .seconds(5))
+            await collection.finish()
           }
           guard let successor else { return true }
           try await shutdown.finishAfterHandover()

@@ -94,6 +94,8 @@ import Testing
       (["--max-replicas", "2", "--data"], ["--max-replicas", "2"]),
       (["--slots", "2", "--swap-every=5s"], ["--slots", "2", "--swap-every=5s"]),
       (["--registry", "mlflow:http://m:5000"], ["--registry", "mlflow:http://m:5000"]),
+      (["--retention=logs=2d", "--no-telemetry"], ["--retention=logs=2d", "--no-telemetry"]),
+      (["--data", "d", "--telemetry-size", "1Gi"], ["--telemetry-size", "1Gi"]),
     ] as [([String], [String])])
   func `the command that starts a plane again has its options`(given: [String], kept: [String]) {
     #expect(ServeOptions.forRestart(given, isInBackground: false) == kept)

@@ -134,6 +134,7 @@ import Testing
       (["serve", "--swap-every", "often"], "--swap-every", "write a time like 90s"),
       (["serve", "--scale-down-after", "late"], "--scale-down-after", "write a time like 90s"),
       (["serve", "--held-bytes", "much"], "--held-bytes", "write a number of bytes like 64Mi"),
+      (["serve", "--telemetry-size", "much"], "--telemetry-size", "write a number of bytes like 64Mi"),
     ] as [([String], String, String)])
   func `a value that cannot be parsed is refused with the expected form`(
     arguments: [String], what: String, next: String
@@ -172,6 +173,9 @@ import Testing
   @Test(
     arguments: [
       (["serve", "--queue-length=-1"], "--queue-length must not be negative"),
+      (["serve", "--retention", "logs"], "--retention is invalid: "),
+      (["serve", "--retention", "logs=7d,diary=1d"], #""diary" is not a telemetry table"#),
+      (["serve", "--telemetry-size", "1Mi"], "--telemetry-size must be at least 16Mi"),
       (["serve", "--scale-down-after", "0"], "--scale-down-after must be at least 1s"),
       // A number this large is allowed.
       (["serve", "--queue-length", "\(Int.max)", "--idle-timeout", "0"], "--idle-timeout must be at least 1s"),

@@ -55,6 +55,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
       "How long shutdown may take: requests finish first, then replicas are stopped.", valueName: "TIME"))
   var shutdownGrace = TimeSpan(seconds: 25)
   @OptionGroup(title: "Clients") var clients: ClientOptions
+  @OptionGroup(title: "Telemetry") var telemetry: TelemetryOptions
   @Flag(name: .shortAndLong, help: "Log each request and each change of a replica's state.") var verbose = false
 
   func validate() throws {
@@ -133,6 +134,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     replicas.apply(to: &configuration)
     configuration.shutdownGrace = shutdownGrace.duration
     clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
+    try telemetry.apply(to: &configuration)
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

@@ -11,6 +11,9 @@ struct ReplicaBook: Sendable {
     set { records[id] = newValue }
   }
 
+  /// All of them.
+  var all: [ReplicaRecord] { Array(records.values) }
+
   /// Those that have not ended.
   var living: [ReplicaRecord] { records.values.filter { $0.ended == nil } }
 

@@ -23,6 +23,7 @@ extension ServingEndpoints {
 
   /// Removes an ended replica from the records, and its output from the disk.
   func forget(_ record: ReplicaRecord) async {
+    if let collectLast, let replica = collected(record) { await collectLast(replica) }
     replicas[record.id] = nil
     await backend.removeLog(of: record.id, record.handle)
     do { try await writer.deleteReplica(record.id) } catch {

@@ -59,6 +59,8 @@ actor ServingEndpoints {
   /// A signal that one or more requests wait that no replica can take.
   nonisolated let demand: AsyncStream<Void>
   let demandSignal: AsyncStream<Void>.Continuation
+  /// Reads what an ended replica has written, before it is removed.
+  var collectLast: (@Sendable (CollectedReplica) async -> Void)?
   /// Capacities by launch key.
   var capacities: [String: Int] = [:]
 

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Gateway
+import Telemetry
 
 /// What replicas run on: the processes of this machine (``ProcessBackend``), or anything else in which a server can be
 /// started, found again and stopped.
@@ -40,6 +41,11 @@ protocol ReplicaBackend: Sendable {
 
   /// A part of a replica's log, whether or not it still runs; empty if there is none.
   func log(of record: ReplicaRecord, _ part: ReplicaLogPart) async -> String
+
+  /// The lines that a replica has written since a position, as many as one read takes; nil if there are none.
+  ///
+  /// - Parameter position: where the previous read ended; nil to begin with the oldest line.
+  func newOutput(of record: ReplicaRecord, after position: LogPosition?) async -> ReplicaOutput?
 
   /// Removes the log of an ended replica.
   ///
@@ -102,6 +108,16 @@ enum ReplicaLogPart: Hashable, Sendable {
   case end
   /// The lines up to the one in which the server reported its start; the last lines if those are no longer kept.
   case start
+}
+
+/// Lines of a replica's log.
+struct ReplicaOutput: Hashable, Sendable {
+  /// Without line feeds. May be empty, if only a part of a long line was passed over.
+  var lines: [String]
+  /// Where the next read begins.
+  var position: LogPosition
+  /// Whether more can be read at once.
+  var hasMore = false
 }
 
 /// How far a replica has come.

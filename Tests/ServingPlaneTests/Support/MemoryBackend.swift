@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import Synchronization
+import Telemetry
 
 @testable import ServingPlane
 
@@ -38,6 +39,8 @@ final class MemoryBackend: ReplicaBackend {
     var refusedTokens = 0
     /// Whether no engine is healthy yet.
     var isLoading = false
+    /// What every engine reports about itself.
+    var metrics = "vllm:num_requests_running 0\n"
     var onFind: @Sendable () async -> Void = {}
   }
 
@@ -94,6 +97,15 @@ final class MemoryBackend: ReplicaBackend {
 
   /// Performs this before replicas are found again, while the plane starts.
   func onFind(_ action: @escaping @Sendable () async -> Void) { state.withLock { $0.onFind = action } }
+
+  /// The port of the server that answers for all replicas.
+  var port: Int { state.withLock { $0.port } }
+
+  /// Lets every engine report this about itself.
+  func report(_ metrics: String) { state.withLock { $0.metrics = metrics } }
+
+  /// Lets a replica write.
+  func write(_ text: String, as replica: String) { state.withLock { $0.logs[replica, default: ""] += text } }
 
   // MARK: The backend
 
@@ -153,6 +165,18 @@ final class MemoryBackend: ReplicaBackend {
     state.withLock { $0.logs[record.id] ?? "" }
   }
 
+  func newOutput(of record: ReplicaRecord, after position: LogPosition?) async -> ReplicaOutput? {
+    let read = state.withLock { state -> (lines: [String], end: Int)? in
+      let bytes = Array((state.logs[record.id] ?? "").utf8)
+      let rest = bytes.dropFirst(Int(position?.offset ?? 0))
+      guard let end = record.ended == nil ? rest.lastIndex(of: 10).map({ $0 + 1 }) : rest.endIndex, !rest.isEmpty else {
+        return nil
+      }
+      return (String(decoding: rest[..<end], as: UTF8.self).split(separator: "\n").map(String.init), end)
+    }
+    return read.map { ReplicaOutput(lines: $0.lines, position: LogPosition(inode: 1, offset: Int64($0.end))) }
+  }
+
   func removeLog(of id: String, _ handle: ReplicaHandle?) async { state.withLock { $0.logs[id] = nil } }
 
   // MARK: Inside
@@ -181,7 +205,7 @@ final class MemoryBackend: ReplicaBackend {
       let isLoading = state.withLock { $0.isLoading }
       return isLoading ? Response(status: .serviceUnavailable) : Self.response("")
     case "/v1/models": return Self.response(#"{"object": "list", "data": [{"id": "m", "object": "model"}]}"#)
-    case "/metrics": return Self.response("vllm:num_requests_running 0\n")
+    case "/metrics": return Self.response(state.withLock { $0.metrics })
     case "/v1/chat/completions":
       let (onToken, isRefused) = state.withLock { state in
         defer { state.refusedTokens = max(0, state.refusedTokens - 1) }

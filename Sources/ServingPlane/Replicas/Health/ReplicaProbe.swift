@@ -28,6 +28,12 @@ struct ReplicaProbe: Sendable {
     }
   }
 
+  /// What the engine reports about itself, in Prometheus' text form; nil if it does not answer in time.
+  func exposition() async -> [UInt8]? {
+    guard let answer = try? await get("/metrics"), answer.status == 200 else { return nil }
+    return answer.body
+  }
+
   /// Requests one token, by the first route that the model offers.
   ///
   /// - Parameters:

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Gateway
 import Glibc
 import LibCurl
+import Telemetry
 
 /// Runs replicas as processes of this machine, each with a port on the loopback address and a directory of its own.
 ///
@@ -100,6 +101,12 @@ struct ProcessBackend: ReplicaBackend {
     guard let handle = ProcessHandle(record.handle) else { return "" }
     let output = OutputFile(handle.outputPath)
     return await BlockingWork.brief.run { (part == .start ? output.start() : nil) ?? output.end() }
+  }
+
+  func newOutput(of record: ReplicaRecord, after position: LogPosition?) async -> ReplicaOutput? {
+    guard let handle = ProcessHandle(record.handle) else { return nil }
+    let (output, isOver) = (OutputFile(handle.outputPath), record.ended != nil)
+    return await BlockingWork.brief.run { output.lines(after: position, isOver: isOver) }
   }
 
   func removeLog(of id: String, _ handle: ReplicaHandle?) async {
