@@ -149,7 +149,8 @@ package struct PlaneService: Service {
       directory: endpoints.table, authorizer: authorizer, isElsewhere: { gate.isHandedOver },
       record: { [telemetry = collection.telemetry] in telemetry.record($0) })
     let server = SocketServer(
-      responder: router(endpoints, models, registrations, authorizer, relay: relay).buildResponder(),
+      responder: router(endpoints, models, registrations, authorizer, collection.telemetry, relay: relay)
+        .buildResponder(),
       clients: clients(authorizer),
       makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
@@ -164,7 +165,7 @@ package struct PlaneService: Service {
 
   private func router(
     _ endpoints: ServingEndpoints, _ models: Models, _ registrations: ModelRegistrations?,
-    _ authorizer: any Authorizer, relay: TakeoverRelay
+    _ authorizer: any Authorizer, _ telemetry: PlaneTelemetry, relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
@@ -176,6 +177,7 @@ package struct PlaneService: Service {
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
+    EvidenceCalls(endpoints: endpoints, telemetry: telemetry, authorizer: authorizer).addRoutes(to: guarded)
     if let registrations {
       let hub = HubTool(
         interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)
