@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Diagnosis
+internal import Endpoints
 internal import ServingAPI
 
 struct ExplainCommand: AsyncParsableCommand {
