@@ -197,7 +197,8 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry",
+        "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "Diagnosis", "ServingAPI",
+        "ModelRegistry",
         "Endpoints", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb, hummingbird, nioCore,
         httpTypes,
       ]),
