@@ -13,7 +13,7 @@ struct RecordedEvidenceTests {
   private static let window: Int64 = 900_000
 
   private static func request(
-    _ id: Int, at time: Int64 = now - 60_000, by principal: String? = "ann", replica: String? = "r1",
+    _ id: Int, at time: Int64 = Self.now - 60_000, by principal: String? = "ann", replica: String? = "r1",
     status: Int = 200, error: String? = nil, queue: Double = 0, latency: Double = 1000,
     _ more: (inout RequestRow) -> Void = { _ in }
   ) -> TelemetryRow {
@@ -40,6 +40,8 @@ struct RecordedEvidenceTests {
     let recorded = RecordedEvidence(
       endpoint: "chat", since: now - window, now: now, caller: caller, isManager: isManager)
     await recorded.add(to: &evidence, from: store)
+    // Its files are removed with it.
+    withExtendedLifetime(data) {}
     #expect(evidence.typeFindings().isEmpty && evidence.unknown == nil, "\(evidence)")
     return evidence
   }
