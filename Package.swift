@@ -201,9 +201,9 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry",
-        "Endpoints", "Scheduling", "FileSystem", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb,
-        hummingbird, nioCore,
+        "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "Diagnosis", "ServingAPI",
+        "ModelRegistry", "Endpoints", "Scheduling", "FileSystem", "LibCurl", "CanonicalJSON", serviceLifecycle, logging,
+        grdb, hummingbird, nioCore,
         httpTypes,
       ]),
     .testTarget(

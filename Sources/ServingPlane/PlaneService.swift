@@ -219,6 +219,7 @@ package struct PlaneService: Service {
     EndpointCalls(endpoints: endpoints, authorizer: authorizer, body: body).addRoutes(to: guarded)
     PermissionCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     TokenCalls(tokens: tokens, body: body).addRoutes(to: guarded)
+    EvidenceCalls(endpoints: endpoints, telemetry: telemetry, authorizer: authorizer).addRoutes(to: guarded)
     if let registrations {
       let hub = HubTool(
         interpreter: settings.interpreter, environment: settings.environment, secrets: endpoints.secrets)

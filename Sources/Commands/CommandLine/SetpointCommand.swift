@@ -14,7 +14,8 @@ package struct SetpointCommand: AsyncParsableCommand {
       """,
     subcommands: [
       ValidateCommand.self, DiffCommand.self, ApplyCommand.self, RollbackCommand.self, RetryCommand.self,
-      GetCommand.self, ImportCommand.self, DescribeCommand.self, HistoryCommand.self, StatusCommand.self,
+      GetCommand.self, ImportCommand.self, DescribeCommand.self, ExplainCommand.self, HistoryCommand.self,
+      StatusCommand.self,
       EventsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self,

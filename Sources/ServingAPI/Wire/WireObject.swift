@@ -42,6 +42,11 @@ extension WireObject {
     set { members[key] = newValue.map { .int($0) } }
   }
 
+  package subscript(fraction key: String) -> Double? {
+    get { members[key]?.doubleValue }
+    set { members[key] = newValue.map { .double($0) } }
+  }
+
   package subscript(flag key: String) -> Bool? {
     get { members[key]?.boolValue }
     set { members[key] = newValue.map { .bool($0) } }

@@ -178,7 +178,8 @@ extension ServingEndpoints {
       supervisor.stop(record.id, .drain(settings.timing.drainDeadline))
       log.info("draining a replica without an endpoint", metadata: ["replica": "\(record.id)"])
     case .lost(var record):
-      record.failure = ReplicaFailure("it exited while the serving plane was not running", isWorthRepeating: true)
+      record.failure = ReplicaFailure(
+        "it exited while the serving plane was not running", isWorthRepeating: true, code: StartFailure.Code.lost)
       record.ended = wallClock()
       await keep(record)
       log.warning("replica no longer running", metadata: facts(of: record))

@@ -199,7 +199,7 @@ struct ReplicaLifecycle: Sendable {
     return .failed(
       ReplicaFailure(
         "\(engine) was not ready after \(DurationText.text(timing.startDeadline))\(why)", line: cause.line,
-        isWorthRepeating: cause.isWorthRepeating))
+        isWorthRepeating: cause.isWorthRepeating, code: cause.code))
   }
 
   /// Reports a phase of the start, unless it was reached before.
@@ -284,7 +284,8 @@ struct ReplicaLifecycle: Sendable {
       // vLLM exits with code 0 when its engine dies: any exit that was not requested is a failure.
       let failure =
         wasServing
-        ? ReplicaFailure("it exited while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
+        ? ReplicaFailure(
+          "it exited while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true, code: cause.code)
         : cause
       await report(.over(signal.request == nil ? failure : nil))
     case .failed(let failure):

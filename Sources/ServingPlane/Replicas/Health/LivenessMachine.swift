@@ -65,7 +65,8 @@ struct LivenessMachine: Sendable {
       lastMove = now
       return .checkAgain
     case .engineDead:
-      return .replace(ReplicaFailure("vLLM's engine is dead: /health returns HTTP 503"))
+      return .replace(
+        ReplicaFailure("vLLM's engine is dead: /health returns HTTP 503", code: StartFailure.Code.unresponsive))
     case .noToken:
       return overdue(now, "vLLM's engine is stuck: no token for \(now - lastMove)")
     case .unreachable(let reason):
@@ -74,6 +75,7 @@ struct LivenessMachine: Sendable {
   }
 
   private func overdue(_ now: Duration, _ explanation: String) -> Action {
-    now - lastMove >= patience ? .replace(ReplicaFailure(explanation)) : .checkAgain
+    now - lastMove >= patience
+      ? .replace(ReplicaFailure(explanation, code: StartFailure.Code.unresponsive)) : .checkAgain
   }
 }

@@ -8,22 +8,26 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
   let line: String?
   /// Whether the same launch may succeed another time, as after a port that was taken.
   let isWorthRepeating: Bool
+  /// The name of the cause in diagnoses (docs/explain.md); nil if it has none, or if an earlier version recorded it.
+  let code: String?
 
-  init(_ explanation: String, line: String? = nil, isWorthRepeating: Bool = false) {
+  init(_ explanation: String, line: String? = nil, isWorthRepeating: Bool = false, code: String? = nil) {
     self.explanation = explanation
     self.line = line
     self.isWorthRepeating = isWorthRepeating
+    self.code = code
   }
 
   /// A failure of the machine: any config would fail like this here, and succeed once the machine is repaired.
-  static func ofMachine(_ explanation: String, line: String? = nil) -> ReplicaFailure {
-    ReplicaFailure("\(KnownMessage.machineFault): \(explanation)", line: line, isWorthRepeating: true)
+  static func ofMachine(_ explanation: String, line: String? = nil, code: String? = nil) -> ReplicaFailure {
+    ReplicaFailure("\(KnownMessage.machineFault): \(explanation)", line: line, isWorthRepeating: true, code: code)
   }
 
   /// The failure without values that an engine's output must not reveal.
   func redacted(_ redaction: Redaction) -> ReplicaFailure {
     ReplicaFailure(
-      redaction.applied(to: explanation), line: line.map(redaction.applied), isWorthRepeating: isWorthRepeating)
+      redaction.applied(to: explanation), line: line.map(redaction.applied), isWorthRepeating: isWorthRepeating,
+      code: code)
   }
 
   var description: String {

@@ -49,7 +49,8 @@ struct ReplicaProbe: Sendable {
       let answer = try await post(route.path, route.body(model: model), within: limit)
       if answer.status == 200 {
         guard route.holdsToken(answer.body) else {
-          throw ReplicaFailure("vLLM answered \(route.path) without a token", line: excerpt(answer.body))
+          throw ReplicaFailure(
+            "vLLM answered \(route.path) without a token", line: excerpt(answer.body), code: StartFailure.Code.noToken)
         }
         return
       }
@@ -57,12 +58,13 @@ struct ReplicaProbe: Sendable {
       if answer.status >= 500 || [408, 425, 429].contains(answer.status) {
         throw ReplicaFailure(
           "vLLM is up but answers its first request with HTTP \(answer.status)", line: refusals.last,
-          isWorthRepeating: true)
+          isWorthRepeating: true, code: StartFailure.Code.noToken)
       }
       // Only "no such route" and "this model cannot do that" lead to the next route.
       guard [400, 404, 405].contains(answer.status) else { break }
     }
-    throw ReplicaFailure("vLLM is up but generates nothing", line: refusals.joined(separator: "; "))
+    throw ReplicaFailure(
+      "vLLM is up but generates nothing", line: refusals.joined(separator: "; "), code: StartFailure.Code.noToken)
   }
 
   private struct ProbeResponse {

@@ -21,18 +21,44 @@ enum StartFailure {
       if let known, known.isAboutMemory { return known }
       return ReplicaFailure(
         "\(engine) \(exit): \(signal.meaning)", line: log.lastMeaningfulLine ?? line,
-        isWorthRepeating: signal.isPassing)
+        isWorthRepeating: signal.isPassing, code: signal.name == "SIGKILL" ? Code.killed : Code.crashed)
     }
     if let known { return known }
     let words = line ?? log.lastMeaningfulLine
     guard let exit else {
-      return ReplicaFailure(notReady(engine), line: words, isWorthRepeating: words.map(isPassing) ?? false)
+      return ReplicaFailure(
+        notReady(engine), line: words, isWorthRepeating: words.map(isPassing) ?? false, code: Code.notReady)
     }
     guard let words else {
       return ReplicaFailure(
-        "\(engine) \(exit) and printed nothing; check the version's entrypoint (\"setpoint models list -o json\")")
+        "\(engine) \(exit) and printed nothing; check the version's entrypoint (\"setpoint models list -o json\")",
+        code: Code.silentExit)
     }
-    return ReplicaFailure("\(engine) \(exit)", line: words, isWorthRepeating: isPassing(words))
+    return ReplicaFailure("\(engine) \(exit)", line: words, isWorthRepeating: isPassing(words), code: Code.exit)
+  }
+
+  /// The codes of causes that no rule for a line has.
+  enum Code {
+    /// Killed by SIGKILL, which nearly always means that memory ran out.
+    static let killed = "killed"
+    static let crashed = "engine-crash"
+    static let exit = "engine-exit"
+    static let silentExit = "engine-silent-exit"
+    static let notReady = "not-ready-in-time"
+    /// An engine that ran and no longer answers or generates.
+    static let unresponsive = "engine-unresponsive"
+    /// An engine that answers and generates nothing.
+    static let noToken = "generates-nothing"
+    static let lost = "ended-without-plane"
+  }
+
+  /// The codes of all causes.
+  static var allCodes: Set<String> {
+    Set((machineRules + rules).map(\.code))
+      .union([
+        Code.killed, Code.crashed, Code.exit, Code.silentExit, Code.notReady, Code.unresponsive, Code.noToken,
+        Code.lost,
+      ])
   }
 
   /// Returns the explanation if nothing is known except that the start timed out.
@@ -57,6 +83,8 @@ enum StartFailure {
 
   /// The words of a log line, and their explanation.
   struct Rule: Sendable {
+    /// Names the cause in diagnoses. Never changed once released.
+    let code: String
     /// All of them must be in the line; case is ignored.
     let words: [String]
     /// `{program}` becomes the interpreter, `{engine}` the name of what was run, and `{module}` the Python module that
@@ -64,6 +92,13 @@ enum StartFailure {
     let explanation: String
     /// Whether the machine is at fault, and not a config.
     var isMachines = false
+
+    init(_ code: String, words: [String], explanation: String, isMachines: Bool = false) {
+      self.code = code
+      self.words = words
+      self.explanation = explanation
+      self.isMachines = isMachines
+    }
 
     func matches(_ line: String) -> Bool {
       let lowered = line.lowercased()
@@ -73,8 +108,8 @@ enum StartFailure {
     func failure(_ line: String, _ names: Names) -> ReplicaFailure {
       let words = explanation.replacing("{program}", with: names.program).replacing("{engine}", with: names.engine)
         .replacing("{module}", with: Self.module(in: line).map { "the Python module \($0)" } ?? "a Python module")
-      if isMachines { return .ofMachine(words, line: line) }
-      return ReplicaFailure(words, line: line, isWorthRepeating: StartFailure.isPassing(line))
+      if isMachines { return .ofMachine(words, line: line, code: code) }
+      return ReplicaFailure(words, line: line, isWorthRepeating: StartFailure.isPassing(line), code: code)
     }
 
     /// Returns the name in `No module named 'name'`, with or without quotes.
@@ -89,107 +124,127 @@ enum StartFailure {
   // The first match wins, so specific rules come before general ones.
   private static let rules: [Rule] = [
     Rule(
-      words: ["cuda out of memory"],
+      "out-of-gpu-memory", words: ["cuda out of memory"],
       explanation:
         "out of memory: the model does not fit in the GPU's memory; lower gpuMemoryUtilization or maxModelLen, "
         + "or use a larger workload type"),
     Rule(
-      words: ["free memory on device", "desired gpu memory utilization"],
+      "gpu-memory-in-use", words: ["free memory on device", "desired gpu memory utilization"],
       explanation:
         "out of memory: less GPU memory is free than gpuMemoryUtilization requests; another program uses the GPU"),
     Rule(
-      words: ["less than requested", "kv cache"],
+      "kv-cache-too-large", words: ["less than requested", "kv cache"],
       explanation: "out of memory: the machine has less memory than the KV cache needs; lower VLLM_CPU_KVCACHE_SPACE"
     ),
     Rule(
-      words: ["no available memory for the cache blocks"],
+      "no-memory-for-kv-cache", words: ["no available memory for the cache blocks"],
       explanation: "out of memory: no memory is left for the KV cache; raise gpuMemoryUtilization, or on a CPU set "
         + "VLLM_CPU_KVCACHE_SPACE"),
     Rule(
-      words: ["kv cache", "is larger than the available"],
+      "context-too-long-for-memory", words: ["kv cache", "is larger than the available"],
       explanation: "out of memory: the KV cache is too small for one request of maximum length; lower maxModelLen"),
     Rule(
-      words: ["can't allocate memory"], explanation: "out of memory: the machine has too little memory for the model"),
+      "out-of-memory", words: ["can't allocate memory"],
+      explanation: "out of memory: the machine has too little memory for the model"),
     Rule(
-      words: ["cannot allocate memory"], explanation: "out of memory: the machine has too little memory for the model"),
-    Rule(words: ["std::bad_alloc"], explanation: "out of memory: the machine has too little memory for the model"),
-    Rule(words: ["outofmemoryerror"], explanation: "out of memory while loading the model"),
-    Rule(words: ["memoryerror"], explanation: "out of memory while loading the model"),
+      "out-of-memory", words: ["cannot allocate memory"],
+      explanation: "out of memory: the machine has too little memory for the model"),
     Rule(
-      words: ["bfloat16 is only supported"],
+      "out-of-memory", words: ["std::bad_alloc"],
+      explanation: "out of memory: the machine has too little memory for the model"),
+    Rule("out-of-memory", words: ["outofmemoryerror"], explanation: "out of memory while loading the model"),
+    Rule("out-of-memory", words: ["memoryerror"], explanation: "out of memory while loading the model"),
+    Rule(
+      "bad-dtype", words: ["bfloat16 is only supported"],
       explanation: "unsupported dtype: this GPU does not support bfloat16; set dtype to float16"),
     Rule(
-      words: ["argument --dtype", "invalid choice"],
+      "bad-dtype", words: ["argument --dtype", "invalid choice"],
       explanation: "unsupported dtype: vLLM does not support this data type"),
     Rule(
-      words: ["unrecognized arguments"],
+      "unknown-flag", words: ["unrecognized arguments"],
       explanation: "unknown flag: this vLLM does not support an option of the entrypoint or of spec.engine"),
-    Rule(words: ["error: argument"], explanation: "bad flag value: vLLM rejected the value of an option"),
     Rule(
-      words: ["error: the following arguments are required"],
+      "bad-flag-value", words: ["error: argument"], explanation: "bad flag value: vLLM rejected the value of an option"),
+    Rule(
+      "missing-flag", words: ["error: the following arguments are required"],
       explanation: "the entrypoint lacks an option that vLLM requires"),
     Rule(
-      words: ["repo id must be in the form"],
+      "unknown-model-path", words: ["repo id must be in the form"],
       explanation: "unknown model path: the entrypoint names a folder that does not exist"),
     Rule(
-      words: ["cannot find an appropriate cached snapshot"],
+      "unknown-model-path", words: ["cannot find an appropriate cached snapshot"],
       explanation: "unknown model path: the entrypoint names a model that is not among the version's artifacts"),
     Rule(
-      words: ["is not a local folder and is not a valid model identifier"],
+      "unknown-model-path", words: ["is not a local folder and is not a valid model identifier"],
       explanation: "unknown model path: the entrypoint names a model that is not among the version's artifacts"),
     Rule(
-      words: ["invalid repository id or local directory"],
+      "gated-model", words: ["gated repo"],
+      explanation: "the model's repository is gated: the hub wants a token of an account that was granted access"),
+    Rule(
+      "incomplete-model", words: ["invalid repository id or local directory"],
       explanation: "the model folder that the entrypoint names has no config.json, or does not exist"),
     Rule(
-      words: ["does not appear to have a file named"],
+      "incomplete-model", words: ["does not appear to have a file named"],
       explanation: "the model folder is incomplete: a file is missing"),
     Rule(
-      words: ["is greater than the derived", "max_model_len"],
+      "context-too-long", words: ["is greater than the derived", "max_model_len"],
       explanation: "maxModelLen is longer than the model supports"),
-    Rule(words: ["is not a valid json file"], explanation: "the model's config.json is not valid JSON"),
     Rule(
-      words: ["does not recognize this architecture"],
+      "damaged-model-config", words: ["is not a valid json file"],
+      explanation: "the model's config.json is not valid JSON"),
+    Rule(
+      "unknown-architecture", words: ["does not recognize this architecture"],
       explanation: "unknown architecture: this vLLM's transformers cannot load the model; a newer vLLM may"),
     Rule(
-      words: ["model architectures", "not supported"],
+      "unknown-architecture", words: ["model architectures", "not supported"],
       explanation: "unknown architecture: this vLLM cannot serve the model"),
     Rule(
-      words: ["couldn't instantiate the backend tokenizer"],
+      "no-tokenizer", words: ["couldn't instantiate the backend tokenizer"],
       explanation: "the model folder has no usable tokenizer"),
     Rule(
-      words: ["incomplete metadata, file not fully covered"],
+      "no-chat-template", words: ["default chat template is no longer allowed"],
+      explanation: "the model's tokenizer has no chat template"),
+    Rule(
+      "damaged-weights", words: ["incomplete metadata, file not fully covered"],
       explanation: "broken weights: a weights file is truncated; register the version again from a complete copy"),
     Rule(
-      words: ["header too large"], explanation: "broken weights: a weights file is not a safetensors file"),
-    Rule(words: ["safetensorerror"], explanation: "broken weights: a weights file cannot be read"),
-    Rule(words: ["cannot find any model weights"], explanation: "the model folder has no weights"),
+      "damaged-weights", words: ["header too large"],
+      explanation: "broken weights: a weights file is not a safetensors file"),
+    Rule("damaged-weights", words: ["safetensorerror"], explanation: "broken weights: a weights file cannot be read"),
+    Rule("no-weights", words: ["cannot find any model weights"], explanation: "the model folder has no weights"),
     Rule(
-      words: ["size of tensor", "must match"],
+      "weights-mismatch", words: ["size of tensor", "must match"],
       explanation: "the weights do not match the model's config.json: their shapes differ"),
     Rule(
-      words: ["size mismatch"], explanation: "the weights do not match the model's config.json: their shapes differ"),
+      "weights-mismatch", words: ["size mismatch"],
+      explanation: "the weights do not match the model's config.json: their shapes differ"),
     Rule(
-      words: ["expected target modules in"],
+      "unusable-adapter", words: ["expected target modules in"],
       explanation: "a LoRA adapter does not fit the model: it changes modules that vLLM cannot adapt there"),
     Rule(
-      words: ["does not support lora"],
+      "adapter-rank-too-large", words: ["lora rank", "is greater than", "max_lora_rank"],
+      explanation: "a LoRA adapter's rank is larger than the engine accepts"),
+    Rule(
+      "unusable-adapter", words: ["does not support lora"],
       explanation: "this vLLM cannot serve LoRA adapters with the model's architecture"),
     Rule(
-      words: ["cannot assign requested address"],
+      "foreign-host", words: ["cannot assign requested address"],
       explanation: "the entrypoint's host is not an address of this machine"),
     Rule(
-      words: ["no module named"],
+      "missing-python-module", words: ["no module named"],
       explanation: "{module} is not installed for {program}; install it there, or \(namePython)"),
     Rule(
-      words: ["this modeling file requires"],
+      "missing-python-module", words: ["this modeling file requires"],
       explanation: "the model's own code needs Python packages that {program} does not have"),
     Rule(
-      words: ["permissionerror"],
+      "no-file-permission", words: ["permissionerror"],
       explanation: "{engine} is not allowed to access a file it needs; check its permissions for the plane's user"),
     Rule(
-      words: ["permission denied"],
+      "no-file-permission", words: ["permission denied"],
       explanation: "{engine} is not allowed to access a file it needs; check its permissions for the plane's user"),
-    Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
+    Rule(
+      "no-sleep-mode", words: ["sleep mode is not supported"],
+      explanation: "sleep mode works on GPUs only; remove the flag"),
   ]
 }
 

@@ -49,7 +49,7 @@ struct ReplicaLauncher: Sendable {
       guard isPython(command.program) || command.program == "vllm" else {
         throw ReplicaFailure("\(words); install it, or correct the entrypoint")
       }
-      throw .ofMachine("\(words); install vLLM, or \(StartFailure.namePython)")
+      throw .ofMachine("\(words); install vLLM, or \(StartFailure.namePython)", code: "no-vllm")
     }
     return Prepared(
       executable: executable, words: [program] + command.words.dropFirst(), environment: variables,

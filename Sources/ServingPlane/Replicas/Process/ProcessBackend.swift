@@ -46,7 +46,7 @@ struct ProcessBackend: ReplicaBackend {
   private func launch(
     _ record: ReplicaRecord, _ handle: ProcessHandle, _ model: ReplicaModel
   ) throws(ReplicaFailure) -> ProcessTable.Identity {
-    guard record.port != 0 else { throw .ofMachine("no port is free for the replica") }
+    guard record.port != 0 else { throw .ofMachine("no port is free for the replica", code: "port-in-use") }
     guard record.devices.count == accelerators.places(for: record.launch.workloadType) else {
       throw .ofMachine("too few GPUs are free for a replica of \(record.launch.workloadType)")
     }
