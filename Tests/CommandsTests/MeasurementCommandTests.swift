@@ -173,7 +173,7 @@ import Testing
     let plane = Plane(["/top": [Self.loads]])
     let run = await CommandRun(["top"], transport: plane.transport)
     #expect(run.code == 0, "\(run)")
-    let names = run.lines.dropFirst().compactMap { $0.split(separator: " ").first.map(String.init) }
+    let names = run.lines.dropFirst().compactMap { $0.split(separator: " ").first.map { String($0) } }
     #expect(names == ["broken", "starting", "errors", "busy", "full", "asleep", "calm"])
     let calm = run.lines.last { $0.hasPrefix("calm") } ?? ""
     #expect(calm.contains("2/2") && calm.contains("120ms") && calm.contains("25%"), "\(calm)")
@@ -189,11 +189,11 @@ import Testing
     var timing = TestTiming().timing
     timing.sleep = { _ in
       try Task.checkCancellation()
-      if pauses.withLock({
-        $0 += 1; return $0
-      }) == 3 {
-        drawn.yield()
+      let count = pauses.withLock { pauses -> Int in
+        pauses += 1
+        return pauses
       }
+      if count == 3 { drawn.yield() }
       await Task.yield()
     }
     let run = await CommandRun(
@@ -249,7 +249,7 @@ import Testing
     #expect(run.lines == ["[r1] x", "[r1] x"], "the page of the cursor once more, and then no further")
   }
 
-  @Test func `--grep alone works with a workspace's logs`() async throws {
+  @Test func `a pattern alone works with a workspace's logs`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     let all = await CommandRun(["logs", "support-chat"], workspace: workspace)
