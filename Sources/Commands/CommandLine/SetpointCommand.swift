@@ -17,10 +17,10 @@ package struct SetpointCommand: AsyncParsableCommand {
       ValidateCommand.self, DiffCommand.self, ApplyCommand.self, RollbackCommand.self, RetryCommand.self,
       GetCommand.self, ImportCommand.self, DescribeCommand.self, HistoryCommand.self, StatusCommand.self,
       EventsCommand.self,
+      TopCommand.self, MetricsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, TokensCommand.self, RunCommand.self,
       ServeCommand.self, CompletionCommand.self, VersionCommand.self,
-      TopCommand.self, MetricsCommand.self,
     ])
 
   package init() {}
