@@ -129,12 +129,12 @@ import Testing
     let metrics = PlaneMetrics()
     metrics.count(Self.row(), at: Self.now - Self.minute)
     metrics.count(Self.row(503), at: Self.now - Self.minute)
-    let figures = EndpointFigures(
+    let figures = ExposedEndpoint(
       id: "id", name: "chat", isReady: true, isSleeping: false, isUpdating: false, waiting: 0, inFlight: 0,
       replicas: [:],
       entities: [
-        EndpointFigures.Entity(name: "main", version: "3", capacity: 64),
-        EndpointFigures.Entity(name: "next", version: "4", capacity: 32),
+        ExposedEndpoint.Entity(name: "main", version: "3", capacity: 64),
+        ExposedEndpoint.Entity(name: "next", version: "4", capacity: 32),
       ])
     let exposition = EndpointExposition(
       endpoint: figures, requests: metrics.figures, minute: RequestMinutes.minute(of: Self.now))

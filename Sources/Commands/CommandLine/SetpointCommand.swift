@@ -17,6 +17,7 @@ package struct SetpointCommand: AsyncParsableCommand {
       GetCommand.self, ImportCommand.self, DescribeCommand.self, ExplainCommand.self, HistoryCommand.self,
       StatusCommand.self,
       EventsCommand.self,
+      TopCommand.self, MetricsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self,
       RequestsCommand.self, UsageCommand.self, SQLCommand.self, TopCommand.self, MetricsCommand.self,

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PrometheusMetrics
+import Telemetry
 
 /// The metrics of the whole plane, and those of one endpoint (serving-api.md E15).
 struct MetricsCalls: Sendable {

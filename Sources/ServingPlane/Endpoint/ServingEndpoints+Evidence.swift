@@ -1,4 +1,5 @@
 import Endpoints
+import Gateway
 import Scheduling
 import ServingAPI
 

@@ -5,7 +5,7 @@ import PrometheusMetrics
 ///
 /// The use of processors, memory and GPUs is left out: a plane does not measure it.
 struct EndpointExposition: Sendable {
-  let endpoint: EndpointFigures
+  let endpoint: ExposedEndpoint
   /// Those of the endpoint.
   let requests: [PlaneMetrics.Served: RequestFigures]
   /// The current minute since 1970.

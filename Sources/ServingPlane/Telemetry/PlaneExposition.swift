@@ -5,7 +5,7 @@ import Telemetry
 /// The metrics of a whole plane in the Prometheus text format. Pure.
 struct PlaneExposition: Sendable {
   var version = ""
-  var endpoints: [EndpointFigures] = []
+  var endpoints: [ExposedEndpoint] = []
   /// What the ready replicas last reported about themselves.
   var replicas: [ReplicaFigures] = []
   var requests: [PlaneMetrics.Served: RequestFigures] = [:]

@@ -57,7 +57,8 @@ struct RequestFigures {
     _ histogram: KeyPath<RequestSummary, LogHistogram>, _ parts: [(name: String, part: Double)]
   ) -> [EndpointFigure.Series] {
     sortedVersions.flatMap { version, steps -> [EndpointFigure.Series] in
-      let values = steps.map { $0?[keyPath: histogram].percentiles(parts.map(\.part)) }
+      let shares = parts.map { $0.part }
+      let values = steps.map { $0?[keyPath: histogram].percentiles(shares) }
       guard values.contains(where: { $0 != nil }) else { return [] }
       return parts.indices.map { part in
         EndpointFigure.Series(name: parts[part].name, version: version, values: values.map { $0?[part] })

@@ -18,8 +18,14 @@ struct RequestSummaries {
     let time: Int64
     /// Empty for a request that was refused before a version was chosen.
     let version: String
+
+    /// The span of this length around the same time.
+    func at(_ level: Level) -> Key {
+      Key(endpoint: endpoint, level: level, time: time - time % level.rawValue, version: version)
+    }
   }
 
+  /// Of the short spans.
   private var summaries: [Key: RequestSummary] = [:]
 
   init() {}
@@ -27,16 +33,15 @@ struct RequestSummaries {
   /// Adds a request that is being written.
   mutating func add(_ row: RequestRow) {
     guard let endpoint = row.endpoint else { return }
-    for level in Level.allCases {
-      let time = row.time - row.time % level.rawValue
-      let key = Key(endpoint: endpoint, level: level, time: time, version: row.modelVersion ?? "")
-      summaries[key, default: RequestSummary()].add(row)
-    }
+    let key = Key(endpoint: endpoint, level: .short, time: row.time, version: row.modelVersion ?? "")
+    summaries[key.at(.short), default: RequestSummary()].add(row)
   }
 
   /// Adds the summaries to those in the database.
   func write(to database: Database) throws {
-    for (key, summary) in summaries {
+    var all = summaries
+    for (key, summary) in summaries { all[key.at(.long), default: RequestSummary()].add(summary) }
+    for (key, summary) in all {
       let place: [(any DatabaseValueConvertible)?] = [key.endpoint, key.level.rawValue, key.time, key.version]
       let statement = try database.cachedStatement(
         sql: """

@@ -2,7 +2,7 @@ import Gateway
 import Scheduling
 
 /// The state of an endpoint at one moment, for metrics.
-struct EndpointFigures: Sendable {
+struct ExposedEndpoint: Sendable {
   /// A served entity of the active config.
   struct Entity: Hashable, Sendable {
     let name: String
@@ -33,12 +33,12 @@ struct EndpointFigures: Sendable {
 
 extension ServingEndpoints {
   /// All endpoints, by name.
-  var endpointFigures: [EndpointFigures] {
+  var endpointFigures: [ExposedEndpoint] {
     machines.values.map { figures($0) }.sorted { $0.name < $1.name }
   }
 
   /// One endpoint.
-  func figures(of name: String) throws(APIError) -> EndpointFigures { figures(try machine(name)) }
+  func figures(of name: String) throws(APIError) -> ExposedEndpoint { figures(try machine(name)) }
 
   /// The bytes of the bodies of requests that wait.
   var heldBytes: Int { gateway.held }
@@ -57,22 +57,22 @@ extension ServingEndpoints {
     return versions
   }
 
-  private func figures(_ machine: EndpointMachine) -> EndpointFigures {
+  private func figures(_ machine: EndpointMachine) -> ExposedEndpoint {
     let record = machine.record
     let load = gateway.admission(of: record.id)?.snapshot
     let active = record.active?.entities ?? []
     let living = replicas.of(record.id).filter { $0.ended == nil }
-    return EndpointFigures(
+    return ExposedEndpoint(
       id: record.id, name: record.name, isReady: machine.isReady,
       isSleeping: !active.isEmpty && active.allSatisfy { machine.sleep(of: $0) == .asleep },
       isUpdating: record.update.target != nil, waiting: load?.waiting ?? 0, inFlight: load?.inFlight ?? 0,
       replicas: living.reduce(into: [:]) { counts, replica in
-        let kind = EndpointFigures.ReplicaKind(
+        let kind = ExposedEndpoint.ReplicaKind(
           version: String(replica.launch.version), phase: replica.phase(machine.replicas[replica.id]?.state).name)
         counts[kind, default: 0] += 1
       },
       entities: active.map { entity in
-        EndpointFigures.Entity(
+        ExposedEndpoint.Entity(
           name: entity.name, version: String(entity.entityVersion),
           capacity: machine.readyCount(entity) * capacity(of: entity.launch, machine.routing.plane))
       })
