@@ -43,6 +43,8 @@ from databricks.sdk.service.serving import (
     TrafficConfig,
     UnityCatalogTableNames,
 )
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics
 
 from claims import check, exit_status
 
@@ -143,6 +145,30 @@ def set_with_databricks(workspace: WorkspaceClient) -> None:
     read = endpoints.get(ENDPOINT)
     check("it removes both", (read.ai_gateway, read.telemetry_config) == (None, None), read)
     check("without a new config version", read.config.config_version == version, read.config)
+
+
+def export_with_databricks(workspace: WorkspaceClient, host: str, token: str) -> None:
+    """Metrics, read by the Databricks SDK and by the parsers of Prometheus's own library."""
+    text = workspace.serving_endpoints.export_metrics(ENDPOINT).contents.read().decode()
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    check("it exports an endpoint's metrics", "request_count_total" in families, sorted(families))
+    entities = {sample.labels["served_entity_name"] for sample in families["request_count_total"].samples}
+    check("of its served entities", "hello-2" in entities, entities)
+    path = f"/api/2.0/serving-endpoints/{ENDPOINT}/metrics"
+    text = get_text(host, token, path, "application/openmetrics-text")
+    families = {family.name for family in openmetrics.text_string_to_metric_families(text)}
+    check("and as OpenMetrics", "request_latency_ms" in families, sorted(families))
+    text = get_text(host, token, "/metrics", "text/plain")
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    # Without the ending of counters.
+    counted = [sample for sample in families["setpoint_requests"].samples if sample.labels["endpoint"] == ENDPOINT]
+    check("Prometheus reads the plane's metrics", sum(sample.value for sample in counted) > 0, counted)
+
+
+def get_text(host: str, token: str, path: str, accept: str) -> str:
+    request = urllib.request.Request(host + path, headers={"Authorization": f"Bearer {token}", "Accept": accept})
+    with urllib.request.urlopen(request, timeout=PATIENCE.total_seconds()) as answer:
+        return answer.read().decode()
 
 
 def ask_with_databricks(workspace: WorkspaceClient) -> str:
@@ -278,6 +304,7 @@ def main() -> int:
         for path in ("/serving-endpoints", "/v1"):
             chat_with_openai(host, token, path)
         generate(host, token)
+        export_with_databricks(workspace, host, token)
         delete_with_databricks(workspace)
         scale_to_zero(workspace, host, token, model)
     except Exception as error:  # an exception of the SDKs is a failed check too, and is printed with its location
