@@ -1,4 +1,5 @@
 import Diagnosis
+import FoundationEssentials
 import Testing
 
 /// Staged troubles, and the cause that is named first.
@@ -109,7 +110,12 @@ import Testing
         evidence.entities[0].sleep = .waking
         evidence.entities[0].starting = 1
       }),
-    Trouble("replica-restarts", .slow, .changed { $0.failures = [FailureEvidence("it exited", code: "engine-exit")] }),
+    Trouble(
+      "replica-restarts", .slow,
+      .changed { evidence in
+        evidence.failures = [FailureEvidence("it exited while serving", code: "engine-exit")]
+        evidence.failures[0].wasReady = true
+      }),
     Trouble("engine-errors", .failing, .ended(500, 40, example: "EngineCore encountered an issue")),
     Trouble("unavailable", .failing, .ended(503, 40)),
     Trouble("telemetry-dropped", .note, .changed { $0.dropped = DropEvidence(rows: 12, causes: ["disk full: 12"]) }),
@@ -208,6 +214,18 @@ import Testing
 
   @Test func `an endpoint of which nothing is known has no cause`() {
     #expect(Evidence(endpoint: "chat").codes == [])
+  }
+
+  @Test func `replicas that never served were not replaced`() {
+    let evidence = Evidence.changed { $0.failures = [FailureEvidence("broken weights", code: "damaged-weights")] }
+    #expect(evidence.codes == [])
+  }
+
+  @Test func `the page of causes names each of them`() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let page = try String(contentsOf: root.appending(path: "docs/explain.md"), encoding: .utf8)
+    for code in Diagnosis.codes { #expect(page.contains("`\(code)`"), "\(code)") }
   }
 
   @Test func `each cause has one name`() {

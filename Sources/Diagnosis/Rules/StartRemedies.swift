@@ -94,7 +94,7 @@ struct StartRemedy: Sendable {
   private static let files: [StartRemedy] = [
     StartRemedy(
       "damaged-weights", "A weights file is incomplete or not in its format: an upload or a copy broke off.",
-      "register a complete copy: setpoint models register NAME --source DIR, and set entityVersion to the new version",
+      "register a complete copy: setpoint models register NAME DIR, and set entityVersion to the new version",
       "compare the file's size with its source first"),
     StartRemedy(
       "no-weights", "The folder that the entrypoint names has a config but no weights.",

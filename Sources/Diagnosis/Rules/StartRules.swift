@@ -51,8 +51,11 @@ enum StartRules {
 
   /// Replicas that ended by themselves and were replaced.
   private static let restarts = DiagnosisRule("replica-restarts") { evidence in
-    let open = Set(evidence.entities.compactMap(\.failure?.replica))
-    let past = evidence.failures.filter { failure in failure.replica.map { !open.contains($0) } ?? true }
+    // A cause of its own says why an entity still has none.
+    let failing = Set(evidence.entities.filter { $0.failure != nil }.map(\.name))
+    let past = evidence.failures.filter { failure in
+      failure.wasReady && !(failure.entity.map { failing.contains($0) } ?? false)
+    }
     guard let last = past.first else { return nil }
     let remedy = StartRemedy.of(last.code)
     return Finding(
