@@ -20,7 +20,7 @@ package struct SetpointCommand: AsyncParsableCommand {
       TopCommand.self, MetricsCommand.self,
       WaitCommand.self,
       DeleteCommand.self, LogsCommand.self, QueryCommand.self,
-      RequestsCommand.self, UsageCommand.self, SQLCommand.self, TopCommand.self, MetricsCommand.self,
+      RequestsCommand.self, UsageCommand.self, SQLCommand.self,
       ModelsCommand.self, TokensCommand.self, RunCommand.self, ServeCommand.self,
       BackupCommand.self, RestoreCommand.self,
       CompletionCommand.self, VersionCommand.self,
