@@ -68,7 +68,8 @@ struct MetricsCallTests {
   @Test func `the metrics need a token`() async throws {
     try await withChat(TestData()) { plane, _ in
       for path in ["/metrics", "/api/2.0/serving-endpoints/chat/metrics"] {
-        #expect(try await plane.call("GET", path, headers: []).status == 401, "\(path)")
+        let answer = try await plane.call("GET", path, headers: [])
+        #expect(answer.status == 401, "\(path)")
       }
     }
   }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Charts
+internal import Endpoints
 internal import FileSystem
 internal import ServingAPI
 
