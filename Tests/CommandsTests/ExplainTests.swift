@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Commands
+import LibCurl
 import ServingAPI
 import TestKit
 import Testing
