@@ -20,9 +20,9 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's hardware.",
     discussion: """
       Serves the Databricks and OpenAI serving APIs and runs one vLLM process per replica. Commands on this machine find the \
-      plane automatically; others need its address and the token in DIR/token. Ctrl-C waits for requests in progress, then \
-      stops the replicas; a second Ctrl-C stops at once. After a kill the replicas keep running, and the next plane on the \
-      same directory adopts them.
+      plane automatically; others need its address and a token ("setpoint tokens create"). The administrator's token is in \
+      DIR/token. Ctrl-C waits for requests in progress, then stops the replicas; a second Ctrl-C stops at once. After a kill \
+      the replicas keep running, and the next plane on the same directory adopts them.
       """)
 
   @Option(
