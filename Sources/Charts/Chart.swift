@@ -2,6 +2,7 @@
 package struct Chart: Hashable, Sendable {
   /// One line of it.
   package struct Series: Hashable, Sendable {
+    /// For the legend.
     package var name: String
     /// By time, ascending. A nil value is a gap.
     package var points: [Point]
@@ -16,6 +17,7 @@ package struct Chart: Hashable, Sendable {
   package struct Point: Hashable, Sendable {
     /// Milliseconds since 1970.
     package var time: Int64
+    /// In the chart's unit; nil for a gap.
     package var value: Double?
 
     package init(time: Int64, value: Double?) {
@@ -24,6 +26,7 @@ package struct Chart: Hashable, Sendable {
     }
   }
 
+  /// The heading, without the unit.
   package var title: String
   /// The unit of the values, such as `ms` or `tokens/s`; empty for numbers.
   package var unit: String

@@ -14,6 +14,7 @@ package struct Cause: Hashable, Sendable {
 
   /// A stable name, such as `context-too-long`.
   package var code: String
+  /// How much it matters. Causes of the same severity are ordered by how much they explain.
   package var severity: Severity
   /// What is the matter, in one sentence.
   package var summary: String

@@ -65,7 +65,7 @@ import Testing
       #expect(run.lines.contains { $0.hasPrefix("   means:    ") } && !run.output.contains("\u{1B}"), "\(run)")
       #expect(run.lines.contains { $0.hasPrefix("   do:       set spec.engine.dtype to float16") }, "\(run)")
       #expect(run.lines.contains { $0.hasPrefix("2. ") && $0.hasSuffix("[update-failed, failing]") }, "\(run)")
-      #expect(run.lines.suffix(2) == ["not looked at:", "  log lines: they need CAN_MANAGE on the endpoint"], "\(run)")
+      #expect(run.lines.suffix(2) == ["not checked:", "  log lines: they need CAN_MANAGE on the endpoint"], "\(run)")
     }
   }
 

@@ -135,7 +135,7 @@ struct PlaneTelemetryTests {
       #expect(listed.status == 200 && chat.status == 404)
     }
     let message =
-      "telemetry is not recorded: its file cannot be used; move it away, or free its disk, and restart the plane"
+      "telemetry is not recorded: its file cannot be used; move it away, or free some disk space, and restart the plane"
     let facts = try #require(output.facts(of: message), "\(output.lines)")
     #expect(facts["file"] == data.settings.telemetryPath)
   }

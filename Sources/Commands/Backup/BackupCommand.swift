@@ -10,7 +10,7 @@ struct BackupCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Write a backup of a serving plane's stores.",
     discussion: """
-      The running plane makes it, without interrupting requests; --data DIR makes one of a directory that no plane uses. \
+      The running plane creates it, without interrupting requests; --data DIR backs up a directory that no plane uses. \
       FILE is a tar archive, for its user alone; an existing one is replaced once the new one is complete and verified. \
       Models are listed in it, without their files. The admin token and DIR/secrets are not included.
       """)

@@ -8,7 +8,7 @@ struct RestoreCommand: AsyncParsableCommand, LongRunning {
     commandName: "restore", abstract: "Restore a backup to a new data directory.",
     discussion: """
       All of FILE is verified before anything is written. DIR must be absent or empty; only DIR/models may be there. The \
-      next "setpoint serve --data DIR" makes a new admin token; other tokens are valid as they were. Stop the plane that \
+      next "setpoint serve --data DIR" creates a new admin token; other tokens are valid as they were. Stop the plane that \
       was backed up first, because its replicas use the same hardware.
       """)
 

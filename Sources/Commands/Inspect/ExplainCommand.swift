@@ -9,7 +9,7 @@ struct ExplainCommand: AsyncParsableCommand {
     discussion: """
       Judges the endpoint's state, its replicas, logs, requests and engine figures on a serving plane. Each cause has \
       what was measured, what it means and what to do; the worst one is the first. For a workspace, only its state, logs \
-      and exported metrics can be looked at.
+      and exported metrics can be checked.
 
       Exits with 1 if requests fail or nothing is served, otherwise with 0.
       """)

@@ -30,7 +30,7 @@ struct TelemetryOptions: ParsableArguments {
       do throws(TelemetryOptionError) { _ = try OTLPTarget(otlp, environment: [:]) } catch {
         throw ValidationError("--otlp is invalid: \(error.message); \(error.next)")
       }
-      if noTelemetry { throw ValidationError("--otlp and --no-telemetry exclude each other") }
+      if noTelemetry { throw ValidationError("--otlp and --no-telemetry cannot be combined") }
     }
     if let retention {
       do throws(TelemetryOptionError) { _ = try TelemetryRetention(retention) } catch {

@@ -23,7 +23,7 @@ struct DiagnosisText {
       lines += Self.lines(cause, number: index + 1, palette)
     }
     if !evidence.unknown.isEmpty {
-      lines += ["", palette.paint("not looked at:", .muted)] + evidence.unknown.map { "  \($0)" }
+      lines += ["", palette.paint("not checked:", .muted)] + evidence.unknown.map { "  \($0)" }
     }
     return lines
   }

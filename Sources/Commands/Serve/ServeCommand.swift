@@ -20,9 +20,9 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's hardware.",
     discussion: """
       Serves the Databricks and OpenAI serving APIs and runs one vLLM process per replica. Commands on this machine find the \
-      plane automatically; others need its address and the token in DIR/token. Ctrl-C waits for requests in progress, then \
-      stops the replicas; a second Ctrl-C stops at once. After a kill the replicas keep running, and the next plane on the \
-      same directory adopts them.
+      plane automatically; others need its address and a token ("setpoint tokens create"). The administrator's token is in \
+      DIR/token. Ctrl-C waits for requests in progress, then stops the replicas; a second Ctrl-C stops at once. After a kill \
+      the replicas keep running, and the next plane on the same directory adopts them.
       """)
 
   @Option(
@@ -34,10 +34,12 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   @Option(help: ArgumentHelp("The port to listen on; 0 picks a free port.", valueName: "PORT")) var port: UInt16?
   @Option(
     help: ArgumentHelp(
-      "Speak TLS, with this certificate and those of its authorities, in PEM form. It is read again when the file "
-        + "changes. Needs --tls-key.", valueName: "FILE"))
+      "Use TLS, with the certificate in this file, followed by those of its authorities, in PEM form. The file is read "
+        + "again when it changes. Requires --tls-key.", valueName: "FILE"))
   var tlsCert: String?
-  @Option(help: ArgumentHelp("The certificate's private key, in PEM form, without a passphrase.", valueName: "FILE"))
+  @Option(
+    help: ArgumentHelp(
+      "The certificate's private key, in PEM form, without a passphrase. Requires --tls-cert.", valueName: "FILE"))
   var tlsKey: String?
   @Option(help: ArgumentHelp("The Python used for python and python3 in a start command.", valueName: "PATH"))
   var python: String?

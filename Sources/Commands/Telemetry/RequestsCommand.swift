@@ -19,7 +19,7 @@ struct RequestsCommand: AsyncParsableCommand {
   var id: String?
   @Option(help: ArgumentHelp("Only requests of this principal.", valueName: "NAME")) var principal: String?
   @Option(
-    help: ArgumentHelp("Only requests of this past time, such as 2d. (default: 1h; with --id all)", valueName: "TIME"))
+    help: ArgumentHelp("Only requests newer than this, such as 2d. (default: 1h; with --id all)", valueName: "TIME"))
   var since: TimeSpan?
   @Option(help: ArgumentHelp("The maximum number of requests, at most 10000.", valueName: "N")) var limit = 50
   @Option(name: .outputFormat, help: "The output format: table, json or csv.") var output = RowFormat.table
@@ -45,7 +45,7 @@ struct RequestsCommand: AsyncParsableCommand {
       console.note(found.dropped)
       throw ErrorReport(
         "request \(id) to \(name) not found", place: connection.target.url,
-        why: "it has not ended, is older than the plane keeps requests, or another principal sent it")
+        why: "it is still in progress, is older than the plane keeps requests, or was sent by another principal")
     }
     try show(requests, console)
     if found.isTruncated { console.note("only the first \(requests.count) are shown; set --limit or --since") }

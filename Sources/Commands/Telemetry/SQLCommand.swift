@@ -4,11 +4,11 @@ internal import ServingAPI
 
 struct SQLCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sql", abstract: "Read the telemetry of a plane with SQL.",
+    commandName: "sql", abstract: "Query the telemetry of a plane with SQL.",
     discussion: """
       The tables are requests, payloads, otel_logs, otel_metrics and otel_spans (docs/telemetry.md). STATEMENT is one \
       SELECT, WITH, VALUES or EXPLAIN statement of SQLite, or PRAGMA table_info(TABLE); it can only read. "-" reads it from \
-      standard input. Needs a token that may manage all endpoints. "-o json" prints an array of objects, "-o csv" \
+      standard input. Requires a token that may manage all endpoints. "-o json" prints an array of objects, "-o csv" \
       comma-separated values with a header.
       """)
 

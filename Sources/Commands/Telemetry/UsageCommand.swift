@@ -9,7 +9,7 @@ struct UsageCommand: AsyncParsableCommand {
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "usage", abstract: "Show who or what was used how much: requests and tokens.",
+    commandName: "usage", abstract: "Show the usage of a plane: requests and tokens by principal, endpoint or version.",
     discussion: """
       Sums up the requests that a plane has recorded. With a token that may not manage all endpoints, these are the \
       requests to the endpoints that it may manage, and its own. FAILED counts errors, and requests whose client left. \
@@ -17,7 +17,7 @@ struct UsageCommand: AsyncParsableCommand {
       """)
 
   @Option(help: "Sum up by this.") var by = Key.principal
-  @Option(help: ArgumentHelp("Only requests of this past time, such as 12h.", valueName: "TIME"))
+  @Option(help: ArgumentHelp("Only requests newer than this, such as 12h.", valueName: "TIME"))
   var since = TimeSpan(seconds: 7 * 86400)
   @Option(help: ArgumentHelp("Only requests to this endpoint.", valueName: "NAME"), completion: .endpoints)
   var endpoint: String?

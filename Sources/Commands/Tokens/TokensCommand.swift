@@ -41,7 +41,7 @@ extension Connection {
         next: KnownNames.next([name], among: known, otherwise: "\"setpoint tokens list\" lists the tokens"))
     } catch let error as ServingError where error.outcomeUnknown {
       throw ErrorReport(
-        "the plane may have made the change, but no valid response arrived", place: error.call,
+        "the plane may have made the change, but returned no valid response", place: error.call,
         why: error.serverMessage,
         next: "\"setpoint tokens list\" shows the tokens; \"setpoint tokens rotate NAME\" replaces a secret that you "
           + "do not have")

@@ -3,6 +3,7 @@ package struct EntityEvidence: Hashable, Sendable {
   /// Whether it is scaled to zero, or being woken.
   package enum Sleep: Hashable, Sendable { case asleep, waking }
 
+  /// The served entity's name.
   package var name: String
   /// The registered model and the version in the registry.
   package var model: String
@@ -16,7 +17,9 @@ package struct EntityEvidence: Hashable, Sendable {
   package var ready = 0
   /// How many of its replicas are starting.
   package var starting = 0
+  /// Nil if it is awake.
   package var sleep: Sleep?
+  /// Whether a replica of it waits for a free GPU or slot.
   package var isWaitingForRoom = false
   /// How much of its model has arrived; nil if it is not being downloaded.
   package var download: String?
@@ -43,6 +46,7 @@ package struct EntityEvidence: Hashable, Sendable {
 package struct FailureEvidence: Hashable, Sendable {
   /// The served entity; nil if it is no longer part of the endpoint.
   package var entity: String?
+  /// The replica's ID; nil if unknown.
   package var replica: String?
   /// The cause's stable name; nil if it has none.
   package var code: String?

@@ -4,6 +4,7 @@ package struct Evidence: Hashable, Sendable {
   /// Where it comes from.
   package enum Source: Hashable, Sendable { case plane, workspace }
 
+  /// The endpoint's name.
   package var endpoint: String
   package var source: Source
   /// What could not be looked at, and why: one phrase each.
@@ -19,10 +20,13 @@ package struct Evidence: Hashable, Sendable {
   /// The replicas that ended by themselves in the last ``window``, newest first.
   package var failures: [FailureEvidence] = []
   package var settings = SettingsEvidence()
+  /// Nil if unknown, as in a workspace.
   package var load: LoadEvidence?
+  /// Nil if unknown, or if the machine's room is not limited.
   package var room: RoomEvidence?
   /// The requests of the last ``window``.
   package var requests: RequestEvidence?
+  /// One for each replica that reported metrics in the last ``window``.
   package var engines: [EngineEvidence] = []
   /// The last lines of the engines' logs that are warnings or worse, newest first.
   package var lines: [LogEvidence] = []
@@ -61,6 +65,7 @@ package struct SettingsEvidence: Hashable, Sendable {
 
 /// The requests that are there now.
 package struct LoadEvidence: Hashable, Sendable {
+  /// Requests that wait for a replica, and requests at replicas.
   package var waiting: Int
   package var inFlight: Int
   /// How long there has been no request; nil while there is one.
@@ -73,11 +78,12 @@ package struct LoadEvidence: Hashable, Sendable {
   }
 }
 
-/// The machine's places for replicas.
+/// The machine's room: its GPUs, or its slots for replicas.
 package struct RoomEvidence: Hashable, Sendable {
+  /// How many GPUs or slots there are, and how many of them are free.
   package var total: Int
   package var free: Int
-  /// What a place is: `GPU` or `slot`.
+  /// What they are: `GPU` or `slot`.
   package var unit: String
 
   package init(total: Int, free: Int, unit: String) {
@@ -89,6 +95,7 @@ package struct RoomEvidence: Hashable, Sendable {
 
 /// The outcome of the last change of an endpoint's config.
 package struct UpdateEvidence: Hashable, Sendable {
+  /// Whether the rollout ended without success.
   package var hasFailed: Bool
   /// The config version that is being rolled out, or was.
   package var version: Int64?

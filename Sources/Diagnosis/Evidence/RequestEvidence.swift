@@ -1,17 +1,20 @@
 /// What is known of an endpoint's requests in a period.
 package struct RequestEvidence: Hashable, Sendable {
+  /// The requests by how they ended.
   package var outcomes: [Outcome] = []
-  /// Milliseconds. The queue is the wait for a replica.
+  /// Times in milliseconds: the wait for a replica, and those from the arrival to the first token and to the last byte.
   package var queue: Percentiles?
   package var firstToken: Percentiles?
   package var latency: Percentiles?
-  /// The mean time between two tokens of an answer.
+  /// The mean time between two tokens of an answer, in milliseconds.
   package var betweenTokens: Percentiles?
+  /// Tokens of each request, and of each answer.
   package var tokensIn: Percentiles?
   package var tokensOut: Percentiles?
   /// The requests that waited for an endpoint's first replica, and for how long (milliseconds).
   package var coldStarts = 0
   package var coldStart: Percentiles?
+  /// The same requests by model version, by caller and by replica.
   package var byVersion: [RequestGroup] = []
   package var byPrincipal: [RequestGroup] = []
   package var byReplica: [RequestGroup] = []
@@ -29,6 +32,7 @@ package struct RequestEvidence: Hashable, Sendable {
     /// `error_code`; nil for a success.
     package var errorCode: String?
     package var kind: Kind
+    /// How many requests ended so.
     package var count: Int
     /// The message of one of them.
     package var example: String?
@@ -57,6 +61,7 @@ package struct RequestEvidence: Hashable, Sendable {
     case other
   }
 
+  /// The number of requests.
   package var total: Int { outcomes.reduce(0) { $0 + $1.count } }
 
   func count(_ isCounted: (Outcome) -> Bool) -> Int { outcomes.reduce(0) { $0 + (isCounted($1) ? $1.count : 0) } }
@@ -110,8 +115,9 @@ package struct RequestGroup: Hashable, Sendable {
 
 /// What an engine reported about itself in a period.
 package struct EngineEvidence: Hashable, Sendable {
+  /// The replica's ID.
   package var replica: String
-  /// Requests being generated, and requests that wait in the engine.
+  /// Requests that the engine works on, and requests that wait in it: the mean, and the most at one time.
   package var runningMean: Double?
   package var runningMost: Double?
   package var waitingMean: Double?

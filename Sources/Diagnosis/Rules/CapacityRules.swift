@@ -19,7 +19,7 @@ enum CapacityRules {
   }
 
   private static let moreReplicas =
-    "serve more at once: raise size (or minProvisionedConcurrency and maxProvisionedConcurrency), or spec.plane.concurrency "
+    "serve more at once: raise size (or concurrency.min and concurrency.max), or spec.plane.concurrency "
     + "if the engine has room"
 
   private static func refusal(
@@ -143,9 +143,9 @@ enum CapacityRules {
       measured: [
         evidence.room.map { "\($0.free) of \(Words.count($0.total, $0.unit)) of the machine are free" },
         "\(first.ready) of \(Words.count(first.wanted, "replica")) of \(first.name) are ready",
-      ], means: "Other endpoints hold the machine's places; a replica starts as soon as one gives its own up.",
+      ], means: "Other endpoints hold the machine's room; a replica starts as soon as one of them gives its room up.",
       remedies: [
-        "see who has them: setpoint get", "let idle endpoints give theirs up: scaleToZero: true",
+        "see the other endpoints: setpoint top", "let idle endpoints give up their room: scaleToZero: true",
         "or lower sizes, delete endpoints that are not needed, or use a larger machine",
       ])
   }

@@ -51,7 +51,7 @@ enum LatencyRules {
         evidence.load.map { "now \($0.waiting) waiting and \($0.inFlight) at replicas" },
       ], means: "All replicas are busy when a request comes; the model itself is not what takes long.",
       remedies: [
-        "add replicas: raise size, or maxProvisionedConcurrency so that their number follows the load",
+        "add replicas: raise size, or concurrency.max so that their number follows the load",
         "if the engines have room (setpoint top), let each take more: spec.plane.concurrency",
       ])
   }

@@ -16,7 +16,7 @@ struct StartRemedy: Sendable {
 
   /// For causes without a code.
   static let unknown = StartRemedy(
-    "start-failed", "The engine ended for a reason that has no entry in this table; its own words say more than we do.",
+    "start-failed", "The engine ended for a reason that is not in this table; its own message says more.",
     "read the whole start: setpoint logs {endpoint} --build",
     "after a change of the manifest, apply it: setpoint apply -f FILE; to retry without one: setpoint retry {endpoint}")
 
@@ -168,7 +168,7 @@ struct StartRemedy: Sendable {
     StartRemedy(
       "port-in-use",
       "Another program took the replica's port between its choice and its use; the next start takes another.",
-      "nothing, if it was once; otherwise look for a program that listens on many ports: ss -ltnp"),
+      "nothing, if it happened once; otherwise look for a program that listens on many ports: ss -ltnp"),
   ]
 
   private static let running: [StartRemedy] = [
@@ -184,9 +184,8 @@ struct StartRemedy: Sendable {
       "read what it answered in the log line; a task other than chat needs its entry in the version (task)"),
     StartRemedy(
       "not-ready-in-time", "The start took longer than the plane waits, without an error in the log.",
-      "look where it stands still: setpoint logs {endpoint} --build",
-      "a large model on a slow disk needs more time: copy "
-        + "it to a local disk"),
+      "see where it stopped: setpoint logs {endpoint} --build",
+      "a large model on a slow disk needs more time: copy it to a local disk"),
     StartRemedy(
       "engine-crash", "Native code of the engine failed, and left no exception.",
       "read the lines before it: setpoint logs {endpoint} --build",
@@ -195,10 +194,10 @@ struct StartRemedy: Sendable {
       "engine-exit", "The engine ended with an error that is not in the table of known ones.",
       "read the whole start: setpoint logs {endpoint} --build"),
     StartRemedy(
-      "engine-silent-exit", "The command ended at once without a word: it is probably not an engine.",
+      "engine-silent-exit", "The command ended at once and printed nothing: it is probably not an engine.",
       "check the version's entrypoint: setpoint models list -o json"),
     StartRemedy(
       "ended-without-plane", "The replica ended while no plane ran, so nobody knows why; a new one is started.",
-      "nothing, if it was a restart of the machine"),
+      "nothing, if the machine was restarted"),
   ]
 }

@@ -27,6 +27,7 @@ package struct TokenRights: Hashable, Sendable {
     self.endpoints = endpoints
   }
 
+  /// Everything, on all endpoints.
   package static let admin = TokenRights(.admin)
 
   /// Whether the token has a level on everything.

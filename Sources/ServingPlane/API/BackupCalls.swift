@@ -21,7 +21,7 @@ struct BackupCalls: Sendable {
   private func backup() async throws -> Response {
     guard let turn = slot.take() else {
       throw APIError(
-        status: 409, code: "ABORTED", message: "another backup is being made; retry when it has ended")
+        status: 409, code: "ABORTED", message: "another backup is in progress; retry when it has finished")
     }
     let (settings, now) = (settings, now())
     let snapshot: BackupSnapshot

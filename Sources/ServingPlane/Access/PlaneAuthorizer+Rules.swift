@@ -24,14 +24,14 @@ extension PlaneAuthorizer {
     case .all(let level):
       guard !principal.rights.covers(level) else { return }
       throw .denied(
-        "principal \"\(principal.name)\" may not make this call: a token with the right \"\(level.rawValue)\" "
+        "principal \"\(principal.name)\" may not make this call: a token with the permission \"\(level.rawValue)\" "
           + "\(level == .admin ? "" : "on all endpoints ")is required; an administrator can create one with "
           + "\"setpoint tokens create NAME --can \(level.rawValue)\"")
     case .readModels:
       guard !mayReadModels(principal) else { return }
       throw .denied(
         "principal \"\(principal.name)\" may not see the registered models: CAN_MANAGE on an endpoint, or a token with "
-          + "the right \"view\" on all endpoints, is required; an administrator can create one with "
+          + "the permission \"view\" on all endpoints, is required; an administrator can create one with "
           + "\"setpoint tokens create NAME --can view\"")
     }
   }

@@ -80,7 +80,7 @@ package struct BackupArchive: Sendable {
     else { throw ArchiveReader.damaged(path, "its manifest is not one of a Setpoint backup") }
     guard format <= BackupManifest.format else {
       throw BackupError(
-        "\(path) was made by Setpoint \(json["version"]?.stringValue ?? "of a later version"), in a form that this "
+        "\(path) was created by Setpoint \(json["version"]?.stringValue ?? "of a later version"), in a form that this "
           + "version does not know",
         next: "restore it with that version or a later one")
     }

@@ -41,7 +41,7 @@ final class BackupSnapshot: Sendable {
       try? FileManager.default.removeItem(atPath: folder)
       let failure = error as? StorageError
       throw BackupError(
-        failure?.message ?? "the backup cannot be made: \(error)",
+        failure?.message ?? "the backup cannot be created: \(error)",
         next: failure?.next ?? "check the disk of \(folder), and retry")
     }
   }

@@ -29,8 +29,8 @@ package enum PlaneBackup {
     }
     let lock = try lock(settings) { owner in
       BackupError(
-        "a plane (pid \(owner)) uses \(settings.dataDirectory)", next: "omit --data, so that the plane makes the backup"
-      )
+        "a plane (pid \(owner)) uses \(settings.dataDirectory)",
+        next: "omit --data, so that the plane creates the backup")
     }
     defer { lock.release() }
     let snapshot = try BackupSnapshot.make(of: settings, in: folder, turn: nil, now: now)
@@ -84,7 +84,7 @@ package enum PlaneBackup {
     let later = archive.manifest.stores.first?.migrations.filter { !known.contains($0) } ?? []
     guard later.isEmpty else {
       throw BackupError(
-        "\(archive.path) was made by Setpoint \(archive.manifest.version), which is newer than this one "
+        "\(archive.path) was created by Setpoint \(archive.manifest.version), which is newer than this one "
           + "(\(settings.version)): its store has \(later.joined(separator: ", "))",
         next: "restore it with that version or a later one")
     }

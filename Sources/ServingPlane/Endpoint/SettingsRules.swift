@@ -36,7 +36,7 @@ enum SettingsRules {
 
   private static func rateLimits(_ wanted: [WireRateLimit]) throws(APIError) -> [WireRateLimit] {
     guard wanted.count <= mostRateLimits else {
-      throw .invalid("ai_gateway.rate_limits: has \(wanted.count) limits; the most are \(mostRateLimits)")
+      throw .invalid("ai_gateway.rate_limits has \(wanted.count) limits; at most \(mostRateLimits) are allowed")
     }
     var limits: [WireRateLimit] = []
     for (index, limit) in wanted.enumerated() {
@@ -108,7 +108,7 @@ enum SettingsRules {
           "email_notifications.\(name)[\(index)] is neither an email address nor an http or https URL")
       }
       if let list, list.count > mostAddresses {
-        throw .invalid("email_notifications.\(name) has \(list.count) addresses; the most are \(mostAddresses)")
+        throw .invalid("email_notifications.\(name) has \(list.count) addresses; at most \(mostAddresses) are allowed")
       }
       kept[texts: name] = list ?? live?[texts: name] ?? []
     }

@@ -53,7 +53,7 @@ final class PlaneTelemetry: Sendable {
       return PlaneTelemetry(store: store, exporter: exporter, log: log)
     } catch {
       log.error(
-        "telemetry is not recorded: its file cannot be used; move it away, or free its disk, and restart the plane",
+        "telemetry is not recorded: its file cannot be used; move it away, or free some disk space, and restart the plane",
         metadata: ["file": "\(path)", "error": "\(error)"])
       return PlaneTelemetry(store: nil, exporter: exporter, log: log)
     }

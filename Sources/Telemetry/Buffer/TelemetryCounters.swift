@@ -6,10 +6,13 @@ package enum TelemetryDropCause: String, Hashable, Sendable, CaseIterable {
   case locked
   /// The disk is full, or the file has reached its size bound before old rows were removed.
   case diskFull = "disk full"
+  /// The disk refused a read or a write.
   case inputOutput = "I/O error"
+  /// The file is not a readable database.
   case damaged
   /// The process ended before they were written.
   case killed
+  /// Another error of SQLite.
   case failed
 }
 
@@ -18,6 +21,7 @@ package enum TelemetryDropCause: String, Hashable, Sendable, CaseIterable {
 package struct TelemetryCounters: Hashable, Sendable {
   /// The last failed write.
   package struct Failure: Hashable, Sendable {
+    /// SQLite's message.
     package let message: String
     /// Nanoseconds since 1970.
     package let time: Int64
@@ -32,9 +36,11 @@ package struct TelemetryCounters: Hashable, Sendable {
   package var accepted: [TelemetryTable: Int] = [:]
   /// Rows in the file. A metric that only extended the row before it counts as well.
   package var written: [TelemetryTable: Int] = [:]
+  /// Rows that got lost, by table and cause.
   package var dropped: [TelemetryTable: [TelemetryDropCause: Int]] = [:]
   /// Rows in the buffer or being written.
   package var waiting = 0
+  /// Nil if every write succeeded.
   package var lastFailure: Failure?
 
   package init() {}

@@ -4,9 +4,11 @@ package import LibCurl
 ///
 /// The variables are those of OpenTelemetry. https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 package struct OTLPTarget: Hashable, Sendable {
+  /// Where one signal goes.
   package struct Destination: Hashable, Sendable {
+    /// The complete URL, with the path.
     package let url: String
-    /// They may be secrets.
+    /// Sent with each request. They may be secrets.
     package let headers: [HTTPField]
   }
 

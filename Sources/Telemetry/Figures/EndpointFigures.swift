@@ -2,6 +2,7 @@ package import GRDB
 
 /// A figure of an endpoint over time, with a series for each part and version.
 package struct EndpointFigure: Hashable, Sendable {
+  /// One line of the figure's chart.
   package struct Series: Hashable, Sendable {
     /// Such as `p95`, or `2xx`.
     package let name: String
@@ -28,7 +29,9 @@ package struct EndpointFigures: Sendable {
     self.window = window
   }
 
-  /// Reads all figures. Parts without any value are left out; a figure without parts is there.
+  /// Reads all figures. Parts without any value are omitted; a figure without parts is not.
+  ///
+  /// - Throws: an error of the database.
   package func read(_ database: Database) throws -> [EndpointFigure] {
     var steps: [String: [RequestSummary?]] = [:]
     let none = [RequestSummary?](repeating: nil, count: window.count)

@@ -2,6 +2,7 @@ package import GRDB
 
 /// Lines of replicas' output from `otel_logs`, a page at a time, in the order in which they were recorded.
 package struct RecordedLines: Hashable, Sendable {
+  /// One line, with what wrote it.
   package struct Line: Hashable, Sendable {
     /// The number of its row.
     package let record: Int64
@@ -12,6 +13,7 @@ package struct RecordedLines: Hashable, Sendable {
     package let replica: String?
     /// The line's own word for its severity; empty if it has none.
     package let severity: String
+    /// The line's text.
     package let body: String
   }
 
@@ -26,6 +28,7 @@ package struct RecordedLines: Hashable, Sendable {
     }
   }
 
+  /// The oldest first.
   package let lines: [Line]
   /// Where the next page begins: after the row with this number.
   package let next: Int64
@@ -43,6 +46,7 @@ package struct RecordedLines: Hashable, Sendable {
   ///   - replica: the beginning of the ID of a replica; nil for all.
   ///   - version: only lines of this version; nil for all.
   ///   - limit: the maximum number of lines.
+  /// - Throws: an error of the database.
   package static func read(
     _ database: Database, of endpoint: String, since: Int64, after: Int64?, replica: String? = nil,
     version: Version? = nil, limit: Int

@@ -3,9 +3,12 @@
 package struct RequestSummary: Hashable, Sendable {
   /// The number of requests by HTTP status.
   package private(set) var statuses: [Int: Int] = [:]
+  /// Requests that waited for an endpoint's first replica.
   package private(set) var coldStarts = 0
+  /// The sums of the tokens of requests and of answers.
   package private(set) var tokensIn = 0
   package private(set) var tokensOut = 0
+  /// The number of requests by finish reason; beyond ``maximumReasons``, the rest counts as `other`.
   package private(set) var finishReasons: [String: Int] = [:]
   /// In milliseconds, of requests that were answered. The time of the queue also counts for those that were not.
   private(set) var latency = LogHistogram()
@@ -23,6 +26,7 @@ package struct RequestSummary: Hashable, Sendable {
 
   package init() {}
 
+  /// Counts one more request.
   package mutating func add(_ row: RequestRow) {
     statuses[row.status, default: 0] += 1
     if row.isColdStart { coldStarts += 1 }
@@ -38,6 +42,7 @@ package struct RequestSummary: Hashable, Sendable {
     if let tokens = row.tokensOut { outputLength.add(Double(tokens)) }
   }
 
+  /// Adds the counts of another span of time.
   package mutating func add(_ other: RequestSummary) {
     statuses.merge(other.statuses, uniquingKeysWith: &+)
     coldStarts &+= other.coldStarts

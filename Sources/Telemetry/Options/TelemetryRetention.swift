@@ -47,6 +47,7 @@ package struct TelemetryRetention: Hashable, Sendable {
     }
   }
 
+  /// How long the rows of a table are kept; whole seconds.
   package subscript(table: TelemetryTable) -> Duration {
     get { .seconds(seconds[table] ?? 0) }
     set { seconds[table] = newValue.components.seconds }
@@ -67,6 +68,7 @@ package struct TelemetryRetention: Hashable, Sendable {
 
 /// An option of telemetry that cannot be read.
 package struct TelemetryOptionError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What is wrong with it.
   package let message: String
   /// What to do next.
   package let next: String

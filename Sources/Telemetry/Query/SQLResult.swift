@@ -2,6 +2,7 @@ package import CanonicalJSON
 
 /// The rows of a query.
 package struct SQLResult: Hashable, Sendable {
+  /// The names of the columns, in the order of the values in ``rows``.
   package var columns: [String]
   /// A value is null, an integer, a number or a text; bytes are a text of hexadecimal digits.
   package var rows: [[JSONValue]]
@@ -17,6 +18,7 @@ package struct SQLResult: Hashable, Sendable {
 
 /// Why a query has no result.
 package struct SQLError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The reason, as callers tell them apart.
   package enum Kind: String, Hashable, Sendable {
     /// It is not valid SQL, or names what does not exist.
     case syntax
@@ -24,9 +26,11 @@ package struct SQLError: Error, Hashable, Sendable, CustomStringConvertible {
     case readOnly
     /// There is more than one statement.
     case severalStatements
+    /// It took longer than its time limit.
     case timeout
     /// Too many other queries are waiting.
     case busy
+    /// It was canceled, or the file could not be read.
     case failed
   }
 
@@ -44,6 +48,7 @@ package struct SQLError: Error, Hashable, Sendable, CustomStringConvertible {
   package let kind: Kind
   /// With the position, if there is one.
   package let message: String
+  /// Where in the statement; nil if SQLite does not say.
   package let position: Position?
 
   package init(_ kind: Kind, _ message: String, at position: Position? = nil) {

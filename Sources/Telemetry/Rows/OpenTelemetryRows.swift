@@ -10,6 +10,7 @@ package struct LogRow: Hashable, Sendable {
   package var severityNumber: Int
   /// The line's own word, such as `WARNING`; empty if it has none.
   package var severityText: String
+  /// The line, without the secrets of its replica.
   package var body: String
   package var resource: TelemetryResource
 
@@ -28,6 +29,7 @@ package struct LogRow: Hashable, Sendable {
 
 /// The value of one series at one time: a row of `otel_metrics`.
 package struct MetricRow: Hashable, Sendable {
+  /// The number, or the distribution, with its kind.
   package enum Value: Hashable, Sendable {
     case gauge(Double)
     /// A cumulative sum.
@@ -38,13 +40,16 @@ package struct MetricRow: Hashable, Sendable {
 
   /// Nanoseconds since 1970.
   package var time: Int64
-  /// When the series began; nil if unknown.
+  /// When the series began, in nanoseconds since 1970; nil if unknown.
   package var startTime: Int64?
   /// Such as `vllm:num_requests_running`.
   package var name: String
+  /// The engine's own text about the metric; may be empty.
   package var description: String
+  /// In UCUM's form, such as `s`; empty if unknown.
   package var unit: String
   package var value: Value
+  /// The labels of the series.
   package var attributes: [String: String]
   package var resource: TelemetryResource
 
@@ -65,6 +70,7 @@ package struct MetricRow: Hashable, Sendable {
 
 /// A part of a request's processing: a row of `otel_spans`.
 package struct SpanRow: Hashable, Sendable {
+  /// OpenTelemetry's kind: a request that the plane got, one that it sent, or a part of its own work.
   package enum Kind: String, Hashable, Sendable {
     case server = "SERVER"
     case client = "CLIENT"
@@ -77,13 +83,14 @@ package struct SpanRow: Hashable, Sendable {
   package var spanID: String
   /// 16 hex digits; nil for the first span of a trace.
   package var parentSpanID: String?
+  /// Such as `queue`.
   package var name: String
   package var kind: Kind
-  /// Nanoseconds since 1970.
+  /// The start and the end, in nanoseconds since 1970.
   package var startTime: Int64
   package var endTime: Int64
   package var attributes: [String: JSONValue]
-  /// Nil if it succeeded.
+  /// Why it failed; nil if it succeeded.
   package var error: String?
   package var resource: TelemetryResource
 

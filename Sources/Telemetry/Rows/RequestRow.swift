@@ -1,11 +1,14 @@
 /// One request to a query route: a row of `requests`.
 package struct RequestRow: Hashable, Sendable {
+  /// The ID in the response's `x-request-id` header.
   package var requestID: String
   /// When it arrived, in milliseconds since 1970.
   package var time: Int64
+  /// The name of the token that it was sent with; nil if it was refused before that was known.
   package var principal: String?
   /// The requested endpoint; nil if the request was refused before it was known.
   package var endpoint: String?
+  /// The served entity and, below, its version and the replica; nil if it was sent to none.
   package var entity: String?
   /// The version in the registry.
   package var modelVersion: String?
@@ -14,6 +17,7 @@ package struct RequestRow: Hashable, Sendable {
   package var route: String
   /// The HTTP status; 499 if the client left before the end.
   package var status: Int
+  /// The code and the message of a failure; nil for a success.
   package var errorCode: String?
   package var error: String?
   /// Times in milliseconds. The first is the wait for a replica.
@@ -24,6 +28,7 @@ package struct RequestRow: Hashable, Sendable {
   package var latency: Double
   /// The mean time between two output tokens; nil for fewer than two.
   package var interTokenLatency: Double?
+  /// Tokens of the request and of the answer, as the engine counted them; nil if it did not.
   package var tokensIn: Int64?
   package var tokensOut: Int64?
   package var isStream: Bool
@@ -33,7 +38,7 @@ package struct RequestRow: Hashable, Sendable {
   package var isColdStart: Bool
   /// The number of replicas it was sent to.
   package var attempts: Int
-  /// The sizes of the bodies.
+  /// The sizes of the bodies, in bytes.
   package var bytesIn: Int
   package var bytesOut: Int
   /// What the client of a `generate` route notes about the request.
@@ -57,11 +62,13 @@ package struct RequestRow: Hashable, Sendable {
 
 /// The bodies of a request: a row of `payloads`.
 package struct PayloadRow: Hashable, Sendable {
+  /// That of the request's row in `requests`.
   package var requestID: String
   /// When the request arrived, in milliseconds since 1970.
   package var time: Int64
   package var endpoint: String
   package var modelVersion: String?
+  /// The bodies, each up to 1 MB.
   package var request: String
   package var response: String
   /// Whether only the beginning of one of them was kept.

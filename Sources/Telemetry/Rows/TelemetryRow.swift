@@ -49,6 +49,7 @@ package struct TelemetryResource: Hashable, Sendable {
   /// The registered model and the version in the registry, which is a number or an MLflow server's text.
   package var model: String?
   package var modelVersion: String?
+  /// The replica's ID; nil if the row is about no single replica.
   package var replica: String?
 
   package init(
