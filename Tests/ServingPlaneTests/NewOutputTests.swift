@@ -46,7 +46,7 @@ import Testing
     try append("3\n")
     let truncated = try #require(file.lines(after: first.position, isOver: false))
     #expect(truncated.lines == ["3"])
-    try FileManager.default.moveItem(atPath: file.path, toPath: file.path + ".1")
+    try FileManager.default.moveItem(atPath: file.path, toPath: file.path + ".old")
     try write("another file that is longer\n")
     let replaced = try #require(file.lines(after: truncated.position, isOver: false))
     #expect(replaced.lines == ["another file that is longer"])
