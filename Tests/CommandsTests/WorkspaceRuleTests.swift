@@ -27,11 +27,11 @@ import Testing
       for command in ["diff", "apply"] {
         let run = await CommandRun(
           [command, "-f", "-", "--state", directory],
-          input: Manifests.chat(version: "1", more: "  gateway: {usageTracking: false}"),
+          input: Manifests.chat(version: "1", more: "  budgetPolicy: b"),
           transport: { request in
             try await (request.url.contains("/.well-known/") ? host.transport : workspace.transport)(request)
           }, timing: workspace.timing)
-        let words = "spec.gateway: serving planes do not support this setting; Databricks workspaces do"
+        let words = "spec.budgetPolicy: serving planes do not support this setting; Databricks workspaces do"
         #expect(run.notes.contains(words) == isPlane, "\(run)")
         // `validate` does not know the provider, and would find nothing.
         #expect(run.notes.contains("fix the findings above; \"setpoint diff -f - ") == isPlane, "\(run)")
