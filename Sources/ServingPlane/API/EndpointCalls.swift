@@ -8,8 +8,12 @@ import ServingAPI
 /// The body of a call.
 struct CallBody {
   let limit: Int
+  /// Checks the sender again when the body has arrived, which may take long; nil for not at all.
+  var authorizer: (any Authorizer)? = nil
 
   /// The body as an object of the API.
+  ///
+  /// - Throws: ``APIError``, also if the sender's token was revoked or has expired meanwhile.
   func read<Object: WireObject>(_ request: Request, as type: Object.Type = Object.self) async throws -> Object {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
       throw APIError(
@@ -18,6 +22,7 @@ struct CallBody {
     }
     var request = request
     let buffer = try await request.collectBody(upTo: limit)
+    if let authorizer { _ = try authorizer.admit(request.headers[.authorization]) }
     guard buffer.readableBytes > 0 else { return Object() }
     let value: JSONValue
     do { value = try JSONValue(parsing: Array(buffer.readableBytesView)) } catch {
