@@ -151,8 +151,7 @@ extension ServingEndpoints {
 
   /// The reason without what the engine printed; see ``ReplicaFailure/description``.
   private static func withoutLog(_ reason: String) -> String {
-    guard let log = reason.firstRange(of: "; the log: ") else { return reason }
-    return String(reason[..<log.lowerBound])
+    MessageView(seesOutput: false, seesEveryEndpoint: true).shown(reason)
   }
 
   private func limits(of record: EndpointRecord) -> WireEvidenceSettings {
