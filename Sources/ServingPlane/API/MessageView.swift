@@ -25,6 +25,11 @@ struct MessageView: Hashable, Sendable {
   static let successorMark = "gave its place to endpoint \""
   static let unnamedSuccessor = "gave its place to another endpoint"
 
+  /// The message without what an engine has printed, for callers who are not known.
+  static func withoutOutput(_ message: String) -> String {
+    MessageView(seesOutput: false, seesEveryEndpoint: true).shown(message)
+  }
+
   /// The message without what the principal may not read.
   func shown(_ message: String) -> String {
     var text = message
