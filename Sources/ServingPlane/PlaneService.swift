@@ -215,7 +215,7 @@ package struct PlaneService: Service {
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
     HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
     let guarded = router.group().add(middleware: ChangeGateMiddleware(relay: relay))
-    let body = CallBody(limit: settings.maximumBody)
+    let body = CallBody(limit: settings.maximumBody, authorizer: authorizer)
     EndpointCalls(endpoints: endpoints, authorizer: authorizer, body: body).addRoutes(to: guarded)
     PermissionCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     TokenCalls(tokens: tokens, body: body).addRoutes(to: guarded)

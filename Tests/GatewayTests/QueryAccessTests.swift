@@ -1,6 +1,8 @@
 import CanonicalJSON
 import HTTPSupport
+import NIOCore
 import NIOHTTP1
+import Synchronization
 import Testing
 
 @testable import Gateway
@@ -14,6 +16,43 @@ import Testing
     func principal(authorization: String?) -> Principal { Principal(name: "ci") }
 
     func level(of principal: Principal, on endpoint: String) -> EndpointLevel? { levels[endpoint] }
+  }
+
+  /// Knows every token until it is told otherwise.
+  private final class RevocableToken: Authorizer {
+    let isRevoked = Atomic<Bool>(false)
+
+    func principal(authorization: String?) throws(AccessTokenDigest.Refusal) -> Principal {
+      if isRevoked.load(ordering: .relaxed) { throw .wrong }
+      return Principal(name: "ci")
+    }
+
+    func level(of principal: Principal, on endpoint: String) -> EndpointLevel? { .query }
+  }
+
+  @Test func `a request whose token is revoked before its body has arrived is refused`() async throws {
+    let token = RevocableToken()
+    let (harness, replica) = (GatewayHarness(authorizer: token), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let length = "Content-Length: \(Self.chat.utf8.count)\r\n"
+        let head = RawClient.post(length + "Connection: close\r\nExpect: 100-continue\r\n")
+        let answer = try await RawClient(port: client.port).connect().executeThenClose { inbound, outbound in
+          try await outbound.write(ByteBuffer(string: head))
+          var pieces = inbound.makeAsyncIterator()
+          // The head has been accepted.
+          _ = try await pieces.next()
+          token.isRevoked.store(true, ordering: .relaxed)
+          try await outbound.write(ByteBuffer(string: Self.chat))
+          var text = ""
+          while let bytes = try await pieces.next() { text += String(buffer: bytes) }
+          return text
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 401 "), "\(answer)")
+      }
+    }
+    #expect(replica.load.total == 0)
   }
 
   private func makeHarness(_ levels: [String: EndpointLevel]) -> GatewayHarness {

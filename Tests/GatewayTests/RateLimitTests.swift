@@ -42,6 +42,15 @@ import Testing
     #expect(harness.lastRecord?.status == 429 && harness.lastRecord?.errorCode == "REQUEST_LIMIT_EXCEEDED")
   }
 
+  @Test(arguments: [("Anna", "anna"), ("anna", "Anna")])
+  func `a principal's own limit applies whatever the case of its name`(limited: String, sender: String) {
+    var settings = QuerySettings()
+    settings.rateLimits = [QueryRateLimit(.principal(limited), calls: 1), QueryRateLimit(.eachPrincipal, calls: 100)]
+    let (rules, principal, now) = (QueryRules(settings), Principal(name: sender), NIODeadline.now())
+    #expect(rules.admit(principal, now: now) == nil)
+    #expect(rules.admit(principal, now: now)?.limit == 1)
+  }
+
   @Test func `a request that is invalid is not counted`() async throws {
     let (harness, replica) = (limited(QueryRateLimit(.endpoint, calls: 1)), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in

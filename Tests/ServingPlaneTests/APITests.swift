@@ -156,6 +156,9 @@ struct APITests {
       body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]),
       says: "environment_vars: no secret s/k on this plane; write its value to "),
     BadCall(
+      body: body([entity("hello", 1, environment: ["A": PlaneMail.secretReference])]),
+      says: "environment_vars: {{secrets/smtp/password}} is the password with which the plane sends mail"),
+    BadCall(
       body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "valid secret reference"),
     BadCall(body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": "{"])]), says: "SETPOINT_ENGINE_ARGS"),
     BadCall(

@@ -30,7 +30,7 @@ struct RecordedEvidenceTests {
   }
 
   private static func evidence(
-    _ rows: [TelemetryRow], isManager: Bool = true, caller: String? = "ben"
+    _ rows: [TelemetryRow], isManager: Bool = true, seesUnrouted: Bool = true, caller: String? = "ben"
   ) async throws -> WireEvidence {
     let data = TestData()
     let store = try data.telemetryStore()
@@ -38,7 +38,8 @@ struct RecordedEvidenceTests {
     await store.flush()
     var evidence = WireEvidence()
     let recorded = RecordedEvidence(
-      endpoint: "chat", since: now - window, now: now, caller: caller, isManager: isManager)
+      endpoint: "chat", since: now - window, now: now, caller: caller, isManager: isManager,
+      seesUnrouted: seesUnrouted)
     await recorded.add(to: &evidence, from: store)
     // Its files are removed with it.
     withExtendedLifetime(data) {}
@@ -67,12 +68,15 @@ struct RecordedEvidenceTests {
       observedTime: (Self.now - 1000) * 1_000_000, time: nil, severityNumber: 17, severityText: "ERROR",
       body: "a secret of somebody", resource: TelemetryResource(endpoint: "chat", replica: "r1"))
     let refused = Self.request(101, by: "cid", status: 400, error: "cid sent this")
-    let evidence = try await Self.evidence(Self.slowCaller + [refused, .log(line)], isManager: false)
+    let evidence = try await Self.evidence(
+      Self.slowCaller + [refused, .log(line)], isManager: false, seesUnrouted: false)
     #expect(evidence.requests?.byPrincipal?.map(\.name) == [nil, "ben", nil])
     #expect(evidence.requests?.byPrincipal?.first?.requests == 10)
     #expect(evidence.requests?.unrouted == nil && evidence.lines == nil)
     let text = evidence.json.text()
     #expect(!text.contains("ann") && !text.contains("cid") && !text.contains("secret"), "\(text)")
+    let ofOne = try await Self.evidence(Self.slowCaller + [refused, .log(line)], seesUnrouted: false)
+    #expect(ofOne.requests?.unrouted == nil && ofOne.lines?.count == 1)
     let whole = try await Self.evidence(Self.slowCaller + [refused, .log(line)])
     #expect(whole.lines?.map(\.text) == ["a secret of somebody"])
     #expect(whole.requests?.outcomes?.contains { $0.example == "cid sent this" } == true)
@@ -134,7 +138,8 @@ struct RecordedEvidenceTests {
 
   @Test func `without a store, the rest is unknown, and said to be`() async {
     var evidence = WireEvidence()
-    let recorded = RecordedEvidence(endpoint: "chat", since: 0, now: 1, caller: nil, isManager: true)
+    let recorded = RecordedEvidence(
+      endpoint: "chat", since: 0, now: 1, caller: nil, isManager: true, seesUnrouted: true)
     await recorded.add(to: &evidence, from: nil)
     #expect(evidence.requests == nil && evidence.dropped == nil)
     #expect(evidence.unknown?.first?.contains("records no telemetry") == true)

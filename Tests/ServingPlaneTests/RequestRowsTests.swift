@@ -50,6 +50,18 @@ import Testing
     #expect(row.bytesIn == 100 && row.bytesOut == 900 && row.metadata == ["team": "a"])
   }
 
+  @Test func `a message that repeats what the caller has sent is cut off`() {
+    var record = Self.record()
+    record.status = 502
+    record.error = "no serving endpoint \"" + String(repeating: "ü", count: 100_000)
+    let rows = RequestRows(record, end: Self.end)
+    #expect(rows.request.error?.hasPrefix("no serving endpoint \"üü") == true)
+    #expect((rows.request.error?.utf8.count ?? 0) < 4200)
+    #expect(rows.spans.allSatisfy { ($0.error?.utf8.count ?? 0) < 4200 })
+    record.error = "short"
+    #expect(RequestRows(record, end: Self.end).request.error == "short")
+  }
+
   @Test func `only a stream of at least two tokens has a time between tokens`() {
     for change in [{ $0.completionTokens = 1 }, { $0.isStream = false }, { $0.timeToFirstToken = nil }]
       as [(inout RequestRecord) -> Void]

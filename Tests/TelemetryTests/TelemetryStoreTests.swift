@@ -169,6 +169,9 @@ import Testing
       #expect(try await store.rows("SELECT request_id FROM support_requests") == [["r1"]])
       // The table with this name is still a table.
       #expect(try await store.value("SELECT count(*) FROM sqlite_master WHERE type = 'view'") == 1)
+      // A view would be used instead of the function.
+      await store.setViews(["support": [.logs: "a.b.json_each", .metrics: "a.b.JSON_tree"]])
+      #expect(try await store.rows("SELECT value FROM json_each('[7]')") == [[7]])
       await store.setViews(["support": [.logs: "a.b.lines"]])
       #expect(try await store.value("SELECT group_concat(name) FROM sqlite_master WHERE type = 'view'") == "lines")
     }

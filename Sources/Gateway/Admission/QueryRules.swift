@@ -20,7 +20,7 @@ package struct QueryRateLimit: Hashable, Sendable {
     case endpoint
     /// Each principal's; those that have a limit of their own, or a group's, are not counted here.
     case eachPrincipal
-    /// The principal's of that name, whether the API calls it a user or a service principal.
+    /// The principal's of that name, whether the API calls it a user or a service principal, and whatever the name's case.
     case principal(String)
     /// The ones of the group's members, together.
     case group(String)
@@ -43,7 +43,7 @@ extension RateLimit {
       switch limit.scope {
       case .endpoint: .endpoint
       case .eachPrincipal: .eachPrincipal
-      case .principal(let name): .principal(name)
+      case .principal(let name): .principal(QueryRules.key(of: name))
       case .group(let name): .group(name)
       }
     self.init(scope, calls: limit.calls, tokens: limit.tokens)
@@ -83,16 +83,19 @@ package final class QueryRules: Sendable {
   /// - Returns: why it is refused, and is not counted; nil if it is admitted.
   package func admit(_ principal: Principal, now: NIODeadline) -> RateLimitRefusal? {
     let time = Self.time(now)
-    return state.withLock { $0.limiter.admit(principal: principal.name, groups: principal.groups, now: time) }
+    let name = Self.key(of: principal.name)
+    return state.withLock { $0.limiter.admit(principal: name, groups: principal.groups, now: time) }
   }
 
   /// Counts the tokens of an answer, of the request and of the response together.
   package func debit(_ principal: Principal, tokens: Int64, now: NIODeadline) {
     let time = Self.time(now)
-    state.withLock {
-      $0.limiter.debit(tokens: tokens, principal: principal.name, groups: principal.groups, now: time)
-    }
+    let name = Self.key(of: principal.name)
+    state.withLock { $0.limiter.debit(tokens: tokens, principal: name, groups: principal.groups, now: time) }
   }
+
+  /// The form in which names of principals are compared, as permissions compare them.
+  fileprivate static func key(of name: String) -> String { name.lowercased() }
 
   private static func time(_ now: NIODeadline) -> Duration { .nanoseconds(Int64(clamping: now.uptimeNanoseconds)) }
 }

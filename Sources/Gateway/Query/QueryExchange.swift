@@ -47,6 +47,8 @@ final class QueryExchange: @unchecked Sendable {
   private var principal: Principal?
   /// Why the request is refused once its body is complete, or once it is clear that it will not be soon.
   private var refusal: GatewayError?
+  /// Whether the body did not arrive together with the head.
+  private var hasPaused = false
   var ticket: AdmissionTicket?
   /// Whether the body has left the memory for bodies that are being received, because the request had to wait.
   var isHandedOver = false
@@ -127,14 +129,16 @@ final class QueryExchange: @unchecked Sendable {
 
   /// Nothing more of the body has arrived for now.
   func pause() {
+    guard case .receiving = state else { return }
+    hasPaused = true
     // A request that is certain to be refused does not get to send all of it.
-    if case .receiving = state, let refusal { refuse(refusal) }
+    if let refusal { refuse(refusal) }
   }
 
   func receiveEnd() {
     guard case .receiving = state else { return }
     if let refusal { return refuse(refusal) }
-    guard let principal else { return refuse(.unauthenticated) }
+    guard let principal, !hasPaused || isStillKnown else { return refuse(.unauthenticated) }
     if let answer = gateway.answer(to: target, for: principal) { return respond(answer) }
     // The decoder ends a truncated body as if it were complete.
     if let length, received.readableBytes < length { return clientLeft() }
@@ -156,6 +160,11 @@ final class QueryExchange: @unchecked Sendable {
 
   /// In bytes. A body that is translated is read at every level, not only at the top.
   private var longBody: Int { target.isGenerate ? 1 << 16 : 1 << 20 }
+
+  /// Whether the sender's token is still valid: it may have been revoked while the body arrived.
+  private var isStillKnown: Bool {
+    (try? gateway.authorizer.principal(authorization: head.headers.first(name: "authorization"))) != nil
+  }
 
   private static func content(_ bytes: ByteBuffer, _ target: QueryTarget) -> Result<QueryContent, GatewayError> {
     do throws(GatewayError) { return .success(try QueryContent(bytes, for: target)) } catch { return .failure(error) }

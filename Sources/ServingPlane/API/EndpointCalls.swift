@@ -8,8 +8,12 @@ import ServingAPI
 /// The body of a call.
 struct CallBody {
   let limit: Int
+  /// Checks the sender again when the body has arrived, which may take long; nil for not at all.
+  var authorizer: (any Authorizer)? = nil
 
   /// The body as an object of the API.
+  ///
+  /// - Throws: ``APIError``, also if the sender's token was revoked or has expired meanwhile.
   func read<Object: WireObject>(_ request: Request, as type: Object.Type = Object.self) async throws -> Object {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
       throw APIError(
@@ -18,6 +22,7 @@ struct CallBody {
     }
     var request = request
     let buffer = try await request.collectBody(upTo: limit)
+    if let authorizer { _ = try authorizer.admit(request.headers[.authorization]) }
     guard buffer.readableBytes > 0 else { return Object() }
     let value: JSONValue
     do { value = try JSONValue(parsing: Array(buffer.readableBytesView)) } catch {
@@ -56,7 +61,8 @@ struct EndpointCalls: Sendable {
     router.get(base) { _, context in
       let principal = try context.sender
       let list = await endpoints.list { authorizer.level(of: principal, on: $0) != nil }
-      return Response.json(list.json)
+      let shown = list.endpoints.map { $0.shown(to: principal, authorizer.level(of: principal, on: $0.name ?? "")) }
+      return Response.json(WireEndpointList(endpoints: shown).json)
     }
     router.get("\(base)/{name}") { _, context in
       try await shown(endpoints.get(context.path("name")), to: context)
@@ -81,12 +87,22 @@ struct EndpointCalls: Sendable {
       Response.json(try await endpoints.replicaList(context.path("name")).json)
     }
     router.get("/api/setpoint/serving-endpoints/{name}/events") { _, context in
-      Response.json(try await endpoints.eventList(context.path("name")).json)
+      let (name, principal) = (context.path("name"), try context.sender)
+      let view = MessageView(principal, authorizer.level(of: principal, on: name))
+      let events = try await endpoints.eventList(name).events.map { event in
+        var event = event
+        event[text: "message"] = view.shown(event.message)
+        return event
+      }
+      return Response.json(WireReplicaEventList(events: events).json)
     }
     router.post("/api/setpoint/serving-endpoints/{name}/forecast") { request, context in
-      let forecast = await endpoints.forecast(
-        context.path("name"), of: try await body.read(request), by: context.principal)
-      return Response.json(WireRolloutForecast(forecast).json)
+      let (name, principal) = (context.path("name"), try context.sender)
+      let forecast = await endpoints.forecast(name, of: try await body.read(request), by: principal)
+      let view = MessageView(principal, authorizer.level(of: principal, on: name))
+      var wire = WireRolloutForecast(forecast)
+      wire[text: "refusal"] = wire[text: "refusal"].map(view.shown)
+      return Response.json(wire.json)
     }
     SettingsCalls(endpoints: endpoints, body: body).addRoutes(to: router)
     refuseTheRest(router, base)
@@ -95,11 +111,11 @@ struct EndpointCalls: Sendable {
   /// An endpoint as its caller sees it.
   private func shown(_ endpoint: WireEndpoint, to context: PlaneContext) throws(APIError) -> Response {
     let principal = try context.sender
-    var endpoint = endpoint
     // It may have been deleted meanwhile.
     let level = authorizer.level(of: principal, on: endpoint.name ?? "") ?? .view
-    endpoint.permissionLevel = level.word
-    return .json(endpoint.json)
+    var shown = endpoint.shown(to: principal, level)
+    shown.permissionLevel = level.word
+    return .json(shown.json)
   }
 
   /// Routes for the calls that the protocol has and this plane does not; each response names its call.

@@ -17,9 +17,16 @@ struct EvidenceCalls: Sendable {
     router.get("/api/setpoint/serving-endpoints/{name}/evidence") { request, context in
       let name = context.path("name")
       let window = try Self.window(request.uri.queryParameters.get("since_ms"))
-      let level = context.principal.flatMap { authorizer.level(of: $0, on: name) }
+      let principal = try context.sender
+      let level = authorizer.level(of: principal, on: name)
       let isManager = level == .manage
       var evidence = try await endpoints.evidence(name, window: window, isManager: isManager)
+      let view = MessageView(principal, level)
+      evidence.entities = evidence.entities?.map { entity in
+        var entity = entity
+        entity.message = entity.message.map(view.shown)
+        return entity
+      }
       evidence.unknown = []
       if !isManager {
         evidence.unknown = [
@@ -28,7 +35,8 @@ struct EvidenceCalls: Sendable {
       }
       let now = PlaneTelemetry.wallClock() / 1_000_000
       let recorded = RecordedEvidence(
-        endpoint: name, since: now - window, now: now, caller: context.principal?.name, isManager: isManager)
+        endpoint: name, since: now - window, now: now, caller: principal.name, isManager: isManager,
+        seesUnrouted: isManager && principal.rights.covers(.manage))
       await recorded.add(to: &evidence, from: telemetry.store)
       if evidence.engines == nil, let id = try? await endpoints.machine(name).record.id {
         evidence.engines = telemetry.latest(of: id).map { WireEvidenceEngine($0) }

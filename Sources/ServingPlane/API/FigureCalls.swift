@@ -22,7 +22,11 @@ struct FigureCalls: Sendable {
     }
     router.get("/api/setpoint/top") { _, context in
       guard let principal = context.principal else { throw APIError(AccessTokenDigest.Refusal.missing) }
-      let loads = await endpoints.loads { authorizer.level(of: principal, on: $0) != nil }
+      let loads = await endpoints.loads { authorizer.level(of: principal, on: $0) != nil }.map { load in
+        var load = load
+        load.problem = load.problem.map(MessageView(principal, authorizer.level(of: principal, on: load.name)).shown)
+        return load
+      }
       return Response.json(try await top(loads).json)
     }
   }

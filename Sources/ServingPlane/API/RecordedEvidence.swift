@@ -12,6 +12,9 @@ struct RecordedEvidence: Sendable {
   let caller: String?
   /// Whether the caller may see log lines, error messages and the names of others.
   let isManager: Bool
+  /// Whether the caller may see which unknown names anybody has sent requests to. They may be those of endpoints that it
+  /// may not see, sent by callers who may not either.
+  let seesUnrouted: Bool
 
   /// How much of a message is shown.
   private static let longestText = 500
@@ -76,7 +79,7 @@ struct RecordedEvidence: Sendable {
       return group
     }
     requests.byReplica = try groups(by: "replica", database)
-    if isManager { try addUnrouted(to: &requests, database) }
+    if seesUnrouted { try addUnrouted(to: &requests, database) }
     return requests
   }
 

@@ -37,8 +37,11 @@ struct PermissionCalls: Sendable {
   private static func grants(_ sent: WirePermissions) throws(APIError) -> [EndpointGrant] {
     let findings = sent.typeFindings()
     guard findings.isEmpty else { throw .invalid(findings.joined(separator: "; ")) }
+    let entries = sent.entries
+    // Each is compared with the others.
+    guard entries.count <= EndpointGrant.most else { throw .tooManyGrants(entries.count) }
     var grants: [EndpointGrant] = []
-    for (index, entry) in sent.entries.enumerated() {
+    for (index, entry) in entries.enumerated() {
       let grant = try grant(entry, "access_control_list[\(index)]")
       guard !grants.contains(where: { $0.isForSame(as: grant) }) else {
         throw .invalid("access_control_list[\(index)]: \"\(grant.name)\" is named twice")
@@ -77,6 +80,9 @@ extension EndpointLevel {
 }
 
 extension EndpointGrant {
+  /// The most permissions that are granted on one endpoint.
+  static let most = 1000
+
   /// Whether both are for the same principal: a token's name is one, however the API calls it.
   func isForSame(as other: EndpointGrant) -> Bool {
     guard (kind == .group) == (other.kind == .group) else { return false }
@@ -86,6 +92,14 @@ extension EndpointGrant {
   /// Whether the principal has this grant.
   func applies(to principal: HTTPSupport.Principal) -> Bool {
     kind == .group ? principal.groups.contains(name) : name.lowercased() == principal.name.lowercased()
+  }
+}
+
+extension APIError {
+  static func tooManyGrants(_ count: Int) -> APIError {
+    .invalid(
+      "access_control_list: \(count) permissions on one endpoint are too many; the most are \(EndpointGrant.most): "
+        + "grant them to groups")
   }
 }
 

@@ -26,6 +26,9 @@ extension ServingEndpoints {
       let record = machine.record
       let old = record.settings.access
       let kept = replacesAll ? [] : old.filter { grant in !sent.contains { $0.isForSame(as: grant) } }
+      guard kept.count + sent.count <= EndpointGrant.most else {
+        throw APIError.tooManyGrants(kept.count + sent.count)
+      }
       let new = Self.withoutLockout(kept + sent, was: old, principal, record.name)
       machine.setAccess(new)
       try await store(machine.record)

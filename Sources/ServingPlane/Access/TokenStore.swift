@@ -116,6 +116,9 @@ actor TokenStore {
           "principal \"\(principal.name)\" may rotate only its own token: the token \"\(name)\" can be rotated by its "
             + "holder and by administrators")
       }
+      // Since the request was admitted, its token may have been revoked, and the name given to somebody else.
+      guard principal.name == PlaneAuthorizer.adminName || authorizer.tokens.contains(where: { $0.id == sender?.id })
+      else { throw APIError(AccessTokenDigest.Refusal.wrong) }
       try Self.refuseAdmin(name)
       guard var old = named(name) else { throw APIError.noToken(name) }
       if let sender, same(sender.name, name), sender.replaced != nil {

@@ -25,7 +25,8 @@ extension EndpointMachine {
     case .none: "endpoint \(record.name) has no config yet"
     case .inProgress: "endpoint \(record.name) is not ready: its first config is being deployed"
     case .failed(_, let entity, let reason):
-      "endpoint \(record.name) is not ready: its first config failed to deploy (\(entity): \(reason))"
+      "endpoint \(record.name) is not ready: its first config failed to deploy "
+        + "(\(entity): \(MessageView.withoutOutput(reason)))"
     }
   }
 

@@ -15,8 +15,8 @@ extension EndpointMachine {
     case .failed, .none:
       guard isActive else { return record.active.map { "replaced by config version \($0.version)" } ?? Self.unused }
       if context.givesUp || context.sheds > 0 {
-        guard let other = context.yieldsTo else { return "gave its place to another endpoint" }
-        return "gave its place to endpoint \"\(other)\""
+        guard let other = context.yieldsTo else { return MessageView.unnamedSuccessor }
+        return MessageView.successorMark + other + "\""
       }
       return record.sleep[launch] == .asleep ? "scaled to zero" : "fewer replicas are needed"
     }

@@ -303,7 +303,7 @@ struct EndpointMachine: Sendable {
       guard let crash = crashes[entity.launch.key] else { continue }
       let retryAt = crash.retryAt(planner.backoff)
       guard retryAt > now else { continue }
-      startFailure = startFailure ?? "its last start failed (\(entity.name): \(crash.cause))"
+      startFailure = startFailure ?? "its last start failed (\(entity.name): \(MessageView.withoutOutput(crash.cause)))"
       lookAgainAt = lookAgainAt.map { min($0, retryAt) } ?? retryAt
     }
   }

@@ -64,7 +64,7 @@ extension ServingEndpoints {
       update.hasFailed = true
       update.version = target.version
       update.entity = entity
-      update.reason = isManager ? reason : withoutLog(reason)
+      update.reason = isManager ? reason : MessageView.withoutOutput(reason)
     }
     return update
   }
@@ -116,7 +116,7 @@ extension ServingEndpoints {
       wire = known
     } else {
       wire.entity = entity.name
-      wire.explanation = isManager ? words : Self.withoutLog(words)
+      wire.explanation = isManager ? words : MessageView.withoutOutput(words)
     }
     let key = entity.launch.key
     if let crash = machine.crashes[key] ?? machine.surplusCrashes[key] {
@@ -147,12 +147,6 @@ extension ServingEndpoints {
 
   private static func entity(of record: ReplicaRecord, in machine: EndpointMachine) -> String? {
     machine.configs.flatMap(\.entities).first { $0.launch == record.launch }?.name
-  }
-
-  /// The reason without what the engine printed; see ``ReplicaFailure/description``.
-  private static func withoutLog(_ reason: String) -> String {
-    guard let log = reason.firstRange(of: "; the log: ") else { return reason }
-    return String(reason[..<log.lowerBound])
   }
 
   private func limits(of record: EndpointRecord) -> WireEvidenceSettings {

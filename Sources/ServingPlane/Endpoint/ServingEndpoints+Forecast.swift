@@ -25,7 +25,7 @@ extension ServingEndpoints {
     var forecast = machine.forecast(
       of: config, context(for: machine, deploying: config), lastStart: replicas.lastStart(of: machine.record.id))
     if forecast.failsAtOnce, let refusal = forecast.refusal, let holders = roomHolders(beside: machine) {
-      forecast.refusal = "\(refusal); endpoints that hold room and do not scale to zero: \(holders)"
+      forecast.refusal = refusal + MessageView.holdersMark + holders
     }
     return forecast
   }

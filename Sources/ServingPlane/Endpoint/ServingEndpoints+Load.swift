@@ -8,7 +8,7 @@ struct EndpointLoad: Sendable {
   /// In the words of `setpoint top`.
   let state: String
   /// Why a replica last failed; nil if none did since one was ready.
-  let problem: String?
+  var problem: String?
   let replicasReady: Int
   let replicasDesired: Int
   /// Requests that wait for a replica, and those that are at one.

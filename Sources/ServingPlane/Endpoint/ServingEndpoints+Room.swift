@@ -28,7 +28,7 @@ extension ServingEndpoints {
   func lackOfRoom(_ machine: EndpointMachine) -> [String: String] {
     guard !machine.record.sleep.isEmpty, let share = roomPlan?.share(of: machine.record.id) else { return [:] }
     let most = machine.replicas.values.reduce(share.room + share.reclaimable) { $0 + $1.places }
-    let holders = roomHolders(beside: machine).map { "; endpoints that hold room and do not scale to zero: \($0)" }
+    let holders = roomHolders(beside: machine).map { MessageView.holdersMark + $0 }
     var lacks: [String: String] = [:]
     for entity in machine.record.active?.entities ?? [] where machine.sleep(of: entity) != nil {
       let needed = machineRoom.places(for: entity.workloadType)

@@ -36,7 +36,7 @@ struct RequestRows {
     row.modelVersion = record.version
     row.replica = record.replica
     row.errorCode = record.errorCode
-    row.error = record.error
+    row.error = record.error.map(Self.bounded)
     row.queue = record.queued.milliseconds
     row.timeToFirstToken = record.timeToFirstToken?.milliseconds
     row.latency = record.latency.milliseconds
@@ -118,8 +118,17 @@ struct RequestRows {
   /// A refusal is the client's failure, not the server's.
   private var failure: String? {
     guard record.status >= 499 || (record.errorCode != nil && record.status < 400) else { return nil }
-    return record.error ?? record.errorCode ?? "HTTP \(record.status)"
+    return record.error.map(Self.bounded) ?? record.errorCode ?? "HTTP \(record.status)"
   }
+
+  /// The beginning of a message, which may repeat what the caller has sent: a caller must not fill the store with it.
+  private static func bounded(_ message: String) -> String {
+    guard message.utf8.count > longestMessage else { return message }
+    return String(decoding: message.utf8.prefix(longestMessage), as: UTF8.self) + "…"
+  }
+
+  /// In bytes.
+  private static let longestMessage = 4096
 
   private var resource: TelemetryResource {
     TelemetryResource(

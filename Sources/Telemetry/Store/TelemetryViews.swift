@@ -56,8 +56,10 @@ struct TelemetryViews: Sendable {
       segment.lowercased().filter { $0 != "`" }.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
   }
 
+  /// Whether a view of this name would hide, or collide with, what queries use: SQLite's own tables and functions that
+  /// are used like tables, and those of the store.
   private static func isReserved(_ name: String) -> Bool {
-    ["sqlite_", "telemetry_", "grdb_", "pragma_"].contains { name.hasPrefix($0) }
+    ["sqlite_", "telemetry_", "grdb_", "pragma_", "json_", "jsonb_"].contains { name.hasPrefix($0) }
       || TelemetryTable.allCases.contains { $0.sqlName == name } || name == "dbstat"
   }
 }

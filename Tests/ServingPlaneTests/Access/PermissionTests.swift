@@ -69,6 +69,19 @@ import Testing
     }
   }
 
+  @Test func `the permissions on an endpoint are bounded`() async throws {
+    let data = TestData()
+    try await withPlane(data) { admin in
+      let id = try await admin.createEmpty("chat")
+      let users = (0..<1001).map { ("user_name", "u\($0)", "CAN_VIEW") }
+      let refused = try await admin.grant(users, on: id, method: "PUT")
+      #expect(refused.status == 400 && refused.message.contains("the most are 1000"), "\(refused.text)")
+      #expect(try await admin.grant(Array(users.prefix(1000)), on: id).directGrants.count == 1000)
+      #expect(try await admin.grant([users[1000]], on: id).status == 400)
+      #expect(try await admin.grant([users[999]], on: id).status == 200)
+    }
+  }
+
   @Test func `nobody takes their own permission to change an endpoint from themselves`() async throws {
     let data = TestData()
     try await withPlane(data) { admin in

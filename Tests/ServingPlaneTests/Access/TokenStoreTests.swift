@@ -81,6 +81,22 @@ import Testing
     #expect(refusal(tokens, new.secret) == .expired)
   }
 
+  @Test func `a token that was revoked meanwhile does not rotate the one that has its name now`() async throws {
+    let tokens = try await tokens()
+    let old = try await tokens.create(request("ci"), by: "admin")
+    try await tokens.revoke("ci", by: "admin")
+    let new = try await tokens.create(request("ci"), by: "admin")
+    await #expect(throws: APIError.self) {
+      try await tokens.rotate("ci", overlap: 0, by: old.record.principal, with: old.record)
+    }
+    await #expect(throws: APIError.self) {
+      try await tokens.rotate("ci", overlap: 0, by: old.record.principal, with: nil)
+    }
+    #expect(refusal(tokens, new.secret) == nil)
+    _ = try await tokens.rotate("ci", overlap: 0, by: new.record.principal, with: new.record)
+    #expect(refusal(tokens, new.secret) == .wrong)
+  }
+
   @Test func `an overlap does not prolong a token`() async throws {
     let tokens = try await tokens()
     let old = try await tokens.create(request("ci", lifetime: 10), by: "admin")

@@ -32,7 +32,7 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
 
   var description: String {
     guard let line else { return explanation }
-    return explanation + "; the log: " + line
+    return explanation + MessageView.outputMark + line
   }
 }
 

@@ -23,8 +23,12 @@ struct SecretFolder: Sendable {
       })
   }
 
-  /// The finding for the references in an environment; nil if all can be resolved.
+  /// The finding for the references in an environment; nil if all can be resolved. The plane's own password is not for
+  /// endpoints: who may change one could read it.
   func finding(in environment: [String: String]) -> String? {
+    if environment.values.contains(PlaneMail.secretReference) {
+      return "\(PlaneMail.secretReference) is the password with which the plane sends mail; use another secret"
+    }
     do {
       _ = try resolve(environment)
       return nil
