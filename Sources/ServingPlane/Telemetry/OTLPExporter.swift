@@ -19,7 +19,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
     /// The most rows and bytes of a request.
     var batch = 512
     var batchBytes = 4 << 20
-    /// How often to look for a full batch, and after how many looks one that is not full is sent.
+    /// How often to look for a full batch while rows wait, and after how many looks one that is not full is sent.
     var look: Duration = .milliseconds(250)
     var looks = 8
     /// The most attempts for one batch.
@@ -101,6 +101,8 @@ final class OTLPExporter: TelemetrySink, Sendable {
   private let timing: Timing
   private let log: Logger
   private let state = Mutex(State())
+  /// Each rings when a row of its signal comes after there was none.
+  private let bells = Dictionary(uniqueKeysWithValues: OTLPSignal.allCases.map { ($0, Doorbell()) })
 
   /// - Parameter transport: the network; nil: libcurl, with the environment's proxy.
   init(
@@ -119,14 +121,16 @@ final class OTLPExporter: TelemetrySink, Sendable {
     guard let signal = OTLPSignal(row.table) else { return }
     let size = Self.size(of: row)
     let limits = limits
-    state.withLock { state in
+    let isFirst = state.withLock { state -> Bool in
       let (rows, bytes) = (state.waiting[signal]?.rows ?? 0, state.waiting[signal]?.bytes ?? 0)
       guard rows < limits.rows, bytes + size <= limits.bytes else {
         state.counters.drop(1, signal, .bufferFull)
-        return
+        return false
       }
       state.waiting[signal, default: Waiting()].append(row, size, limits)
+      return rows == 0
     }
+    if isFirst { bells[signal]?.ring() }
   }
 
   /// Exports until the task is canceled. What is left then is dropped.
@@ -163,6 +167,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
 
   private func export(_ signal: OTLPSignal) async {
     while !Task.isCancelled {
+      if !hasRows(signal) { await bells[signal]?.wait() }
       var looks = 0
       repeat {
         try? await Task.sleep(for: limits.look)
@@ -174,6 +179,10 @@ final class OTLPExporter: TelemetrySink, Sendable {
       }
       tellDrops()
     }
+  }
+
+  private func hasRows(_ signal: OTLPSignal) -> Bool {
+    state.withLock { state in (state.waiting[signal]?.rows ?? 0) > 0 }
   }
 
   private func isDue(_ signal: OTLPSignal) -> Bool {

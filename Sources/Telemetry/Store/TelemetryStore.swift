@@ -1,6 +1,7 @@
 package import GRDB
 internal import LibCrypto
 internal import Storage
+internal import Synchronization
 
 #if canImport(Darwin)
   internal import Darwin
@@ -21,6 +22,8 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   let pruner: TelemetryPruner
   let now: @Sendable () -> Int64
   let report: @Sendable (String) -> Void
+  /// When drops were last reported, in nanoseconds since 1970, and how many there were then.
+  let reported = Mutex<(time: Int64, dropped: Int)>((time: 0, dropped: 0))
   private let readers: QueryReaders
   private let reader: DatabaseQueue
   /// Holds the lock on the process's counters.
