@@ -53,6 +53,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
 
   private struct Batch: Sendable {
     var rows: [TelemetryRow]
+    var count: Int
     var bytes: Int
   }
 
@@ -64,22 +65,23 @@ final class OTLPExporter: TelemetrySink, Sendable {
     var isSending = false
 
     mutating func append(_ row: TelemetryRow, _ size: Int, _ limits: Limits) {
-      rows += 1
+      rows += row.count
       bytes += size
-      if let last = batches.indices.last, batches[last].rows.count < limits.batch,
+      if let last = batches.indices.last, batches[last].count + row.count <= limits.batch,
         batches[last].bytes + size <= limits.batchBytes
       {
         batches[last].rows.append(row)
+        batches[last].count += row.count
         batches[last].bytes += size
       } else {
-        batches.append(Batch(rows: [row], bytes: size))
+        batches.append(Batch(rows: [row], count: row.count, bytes: size))
       }
     }
 
     mutating func takeFirst() -> [TelemetryRow]? {
       guard !batches.isEmpty else { return nil }
       let batch = batches.removeFirst()
-      rows -= batch.rows.count
+      rows -= batch.count
       bytes -= batch.bytes
       isSending = true
       return batch.rows
@@ -124,7 +126,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
     let isFirst = state.withLock { state -> Bool in
       let (rows, bytes) = (state.waiting[signal]?.rows ?? 0, state.waiting[signal]?.bytes ?? 0)
       guard rows < limits.rows, bytes + size <= limits.bytes else {
-        state.counters.drop(1, signal, .bufferFull)
+        state.counters.drop(row.count, signal, .bufferFull)
         return false
       }
       state.waiting[signal, default: Waiting()].append(row, size, limits)
@@ -201,6 +203,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
     case .metric(let row):
       if case .histogram(_, _, _, let counts) = row.value { 768 + 32 * counts.count } else { 768 }
     case .span(let row): 1024 + 64 * row.attributes.count + (row.error?.utf8.count ?? 0)
+    case .trace(let trace): 1024 * (trace.spanCount + 1) + (trace.request.error?.utf8.count ?? 0)
     case .request, .payload: 0
     }
   }
@@ -215,7 +218,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
   }
 
   private func deliver(_ rows: [TelemetryRow], _ signal: OTLPSignal) async {
-    let destination = target[signal]
+    let (destination, count) = (target[signal], rows.rowCount)
     // Up to some hundred kilobytes of JSON: not on the threads that all requests share.
     let body = await BlockingWork.brief.run { OTLPEncoding.body(of: rows, signal).bytes() }
     let request = HTTPRequest(
@@ -223,12 +226,12 @@ final class OTLPExporter: TelemetrySink, Sendable {
       headers: [HTTPField("Content-Type", "application/json")] + destination.headers, body: body,
       timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(10), total: .seconds(20)))
     for tried in 1... {
-      guard let failure = await attempt(request, rows.count, signal) else { return }
+      guard let failure = await attempt(request, count, signal) else { return }
       var told = facts(signal)
       told["error"] = "\(failure.message)"
       guard failure.mayPass, tried < limits.tries, !Task.isCancelled else {
-        drop(rows.count, signal, failure.mayPass ? .unreachable : .refused)
-        told["rows"] = "\(rows.count)"
+        drop(count, signal, failure.mayPass ? .unreachable : .refused)
+        told["rows"] = "\(count)"
         log.error("OTLP: rows dropped", metadata: told)
         return
       }

@@ -53,6 +53,15 @@ package struct RequestRow: Hashable, Sendable {
     bytesOut = 0
     metadata = [:]
   }
+
+  /// OpenTelemetry's name for what the route does; the route itself where only the body shows it.
+  package var operation: String {
+    switch route {
+    case "chat/completions": "chat"
+    case "completions": "text_completion"
+    default: route
+    }
+  }
 }
 
 /// The bodies of a request: a row of `payloads`.

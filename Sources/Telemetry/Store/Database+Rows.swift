@@ -9,6 +9,7 @@ extension Database {
     case .log(let row): try insert(row)
     case .metric(let row): try insert(row, &series)
     case .span(let row): try insert(row)
+    case .trace(let trace): for span in trace.spans { try insert(span) }
     case .payload(let row): try insert(row)
     }
   }
