@@ -40,6 +40,7 @@ import Testing
     }
     #expect(replica.load.total == 2)
     #expect(harness.lastRecord?.status == 429 && harness.lastRecord?.errorCode == "REQUEST_LIMIT_EXCEEDED")
+    #expect(harness.lastRecord?.refusal == "rate_limit")
   }
 
   @Test func `a request that is invalid is not counted`() async throws {

@@ -263,6 +263,7 @@ final class QueryExchange: @unchecked Sendable {
     record.latency = elapsed
     record.errorCode = record.errorCode ?? error?.code
     record.error = record.error ?? error?.message
+    record.refusal = error?.refusal
     gateway.record(record)
   }
 

@@ -32,6 +32,8 @@ package struct RequestRecord: Hashable, Sendable {
   /// The `error_code` and message of the failure.
   package var errorCode: String?
   package var error: String?
+  /// Why the gateway itself refused it, such as `queue_full`; nil for other errors.
+  package var refusal: String?
   /// The number of replicas it was sent to.
   package var attempts: Int
   /// The sizes of the request's body and of the response's, in bytes.

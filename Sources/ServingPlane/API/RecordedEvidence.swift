@@ -80,20 +80,11 @@ struct RecordedEvidence: Sendable {
     return requests
   }
 
-  /// The kinds are read from the gateway's own messages (`GatewayError`): its statuses and codes do not tell them apart.
   private func outcomes(_ database: Database) throws -> [WireEvidenceOutcome] {
     let rows = try Row.fetchAll(
       database,
       sql: """
-        SELECT status, error_code,
-          CASE
-            WHEN status = 429 AND error LIKE '% a minute %' THEN 'rate_limit'
-            WHEN status = 429 AND (error LIKE '%use all memory for them%' OR error LIKE '%too large to be queued%'
-              OR error LIKE '%memory for queued bodies%') THEN 'queue_bytes'
-            WHEN status = 429 AND error LIKE '%is at its limit%' THEN 'queue_full'
-            WHEN status = 429 AND error LIKE '%no free replica%' THEN 'waited_too_long'
-            WHEN status = 503 AND error LIKE '%no ready replica%' THEN 'no_replica'
-          END AS kind, count(*) AS requests, substr(max(error), 1, ?) AS example
+        SELECT status, error_code, refusal AS kind, count(*) AS requests, substr(max(error), 1, ?) AS example
         FROM requests WHERE endpoint = ? AND time >= ? GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 50
         """, arguments: [Self.longestText, endpoint, since])
     return try rows.map { row in
@@ -154,19 +145,18 @@ struct RecordedEvidence: Sendable {
     }
   }
 
-  /// Requests for endpoints that do not exist. Their names are in the gateway's message.
+  /// Requests for endpoints that do not exist. Their names are the first ones in the messages.
   private func addUnrouted(to requests: inout WireEvidenceRequests, _ database: Database) throws {
-    let words = "no serving endpoint \""
-    let condition = "endpoint IS NULL AND time >= ? AND status = 404 AND error LIKE ? || '%'"
+    let condition = "endpoint IS NULL AND time >= ? AND refusal = 'unknown_endpoint'"
     requests.unrouted = try Int64.fetchOne(
-      database, sql: "SELECT count(*) FROM requests WHERE \(condition)", arguments: [since, words])
+      database, sql: "SELECT count(*) FROM requests WHERE \(condition)", arguments: [since])
     let rows = try Row.fetchAll(
       database,
       sql: """
         SELECT substr(rest, 1, min(100, instr(rest, '"') - 1)) AS name
-        FROM (SELECT substr(error, ?) AS rest FROM requests WHERE \(condition))
+        FROM (SELECT substr(error, instr(error, '"') + 1) AS rest FROM requests WHERE \(condition))
         WHERE instr(rest, '"') > 1 GROUP BY 1 ORDER BY count(*) DESC LIMIT 3
-        """, arguments: [words.utf8.count + 1, since, words])
+        """, arguments: [since])
     requests.unroutedNames = try rows.compactMap { try $0.decode(String?.self, forColumn: "name") }
   }
 

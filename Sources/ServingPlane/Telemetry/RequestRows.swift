@@ -37,6 +37,7 @@ struct RequestRows {
     row.replica = record.replica
     row.errorCode = record.errorCode
     row.error = record.error
+    row.refusal = record.refusal
     row.queue = record.queued.milliseconds
     row.timeToFirstToken = record.timeToFirstToken?.milliseconds
     row.latency = record.latency.milliseconds

@@ -16,6 +16,8 @@ package struct RequestRow: Hashable, Sendable {
   package var status: Int
   package var errorCode: String?
   package var error: String?
+  /// Why the plane itself refused it, such as `queue_full`; nil for other errors.
+  package var refusal: String?
   /// Times in milliseconds. The first is the wait for a replica.
   package var queue: Double
   /// From the arrival to the first data of the response.

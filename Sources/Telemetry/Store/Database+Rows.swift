@@ -20,14 +20,14 @@ extension Database {
       row.requestID, row.time, row.principal, row.endpoint, row.entity, row.modelVersion, row.replica, row.route,
       row.status, row.errorCode, row.error, row.queue, row.timeToFirstToken, row.latency, row.interTokenLatency,
       row.tokensIn, row.tokensOut, row.isStream, row.finishReason, row.isColdStart, row.attempts, row.bytesIn,
-      row.bytesOut, metadata,
+      row.bytesOut, metadata, row.refusal,
     ]
     try run(
       """
       INSERT INTO requests (request_id, time, principal, endpoint, entity, model_version, replica, route, status,
         error_code, error, queue_ms, ttft_ms, latency_ms, itl_ms, tokens_in, tokens_out, streamed, finish_reason,
-        cold_start, attempts, bytes_in, bytes_out, metadata)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        cold_start, attempts, bytes_in, bytes_out, metadata, refusal)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, values)
   }
 
