@@ -123,12 +123,17 @@ struct RecordedEvidenceTests {
       row("vllm:num_preemptions_total", .sum(19, isMonotonic: true), at: -45),
       row("vllm:num_requests_waiting", .gauge(4), at: -60), row("vllm:num_requests_waiting", .gauge(4), at: -45),
       row("vllm:num_requests_running", .gauge(9), at: -2000),
+      row("vllm:num_preemptions", .sum(3, isMonotonic: true), at: -2000),
+      row("vllm:gpu_prefix_cache_hits_total", .sum(3, isMonotonic: true), at: -2000),
+      row("vllm:gpu_prefix_cache_hits_total", .sum(3, isMonotonic: true), at: -60),
+      row("vllm:gpu_prefix_cache_hits_total", .sum(8, isMonotonic: true), at: -45),
     ]).engines
     let engine = try #require(engines?.first)
     #expect(engines?.count == 1 && engine.replica == "r1")
     #expect(engine.cacheMost == 1 && abs((engine.cacheMean ?? 0) - 0.6) < 0.001, "\(engine)")
     #expect(engine.preemptions == 12 && engine.waitingMean == 4 && engine.waitingMost == 4)
     #expect(engine.runningMean == nil, "it was before the period")
+    #expect(engine.prefixHits == 5, "the value before had lasted into the period")
   }
 
   @Test func `without a store, the rest is unknown, and said to be`() async {

@@ -28,7 +28,8 @@ struct EvidenceCalls: Sendable {
       }
       let now = PlaneTelemetry.wallClock() / 1_000_000
       let recorded = RecordedEvidence(
-        endpoint: name, since: now - window, now: now, caller: context.principal?.name, isManager: isManager)
+        endpoint: name, since: now - window, now: now, caller: context.principal?.name, isManager: isManager,
+        seesPlane: context.principal?.rights.covers(.manage) ?? false)
       await recorded.add(to: &evidence, from: telemetry.store)
       if evidence.engines == nil, let id = try? await endpoints.machine(name).record.id {
         evidence.engines = telemetry.latest(of: id).map { WireEvidenceEngine($0) }

@@ -12,6 +12,8 @@ struct RecordedEvidence: Sendable {
   let caller: String?
   /// Whether the caller may see log lines, error messages and the names of others.
   let isManager: Bool
+  /// Whether they may see what others have asked for anywhere on the plane.
+  var seesPlane = true
 
   /// How much of a message is shown.
   private static let longestText = 500
@@ -76,7 +78,7 @@ struct RecordedEvidence: Sendable {
       return group
     }
     requests.byReplica = try groups(by: "replica", database)
-    if isManager { try addUnrouted(to: &requests, database) }
+    if isManager, seesPlane { try addUnrouted(to: &requests, database) }
     return requests
   }
 
@@ -189,9 +191,20 @@ struct RecordedEvidence: Sendable {
     "vllm:prefix_cache_hits": "hits", "vllm:gpu_prefix_cache_hits_total": "hits",
   ]
 
-  /// A row holds for as long as its value did not change, and a value for the 15 s until the next reading.
+  /// The number of rows before the period that are looked at for each figure: one for each series is enough.
+  private static let mostEarlier = 256
+
+  /// A row holds for as long as its value did not change, and a value for the 15 s until the next reading. The last rows
+  /// before the period may hold in it; without their bound, the whole history would be read.
   private func engines(_ database: Database) throws -> [WireEvidenceEngine] {
-    let names = Self.figures.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
+    let names = Self.figures.keys.sorted().map { "'\($0)'" }
+    let columns = "replica, name, attributes, value, time_unix_nano, until_unix_nano"
+    let earlier = names.map {
+      """
+      SELECT * FROM (SELECT \(columns) FROM otel_metrics WHERE endpoint = ?2 AND name = \($0) AND time < ?3
+        ORDER BY time DESC LIMIT \(Self.mostEarlier))
+      """
+    }
     let start = since * 1_000_000
     let rows = try Row.fetchAll(
       database,
@@ -201,13 +214,15 @@ struct RecordedEvidence: Sendable {
           SELECT replica, name, sum(value * seconds) / sum(seconds) AS mean, max(value) AS most, min(value) AS least
           FROM (
             SELECT replica, name, attributes, value,
-              (max(until_unix_nano, time_unix_nano) - max(time_unix_nano, ?)) / 1e9 + 15 AS seconds
-            FROM otel_metrics
-            WHERE endpoint = ? AND name IN (\(names)) AND until_unix_nano >= ? AND replica IS NOT NULL
-              AND value IS NOT NULL)
+              (max(until_unix_nano, time_unix_nano) - max(time_unix_nano, ?1)) / 1e9 + 15 AS seconds
+            FROM (
+              SELECT \(columns) FROM otel_metrics
+                WHERE endpoint = ?2 AND name IN (\(names.joined(separator: ", "))) AND time >= ?3
+              UNION ALL \(earlier.joined(separator: " UNION ALL ")))
+            WHERE until_unix_nano >= ?1 AND replica IS NOT NULL AND value IS NOT NULL)
           GROUP BY replica, name, attributes)
         GROUP BY replica, name ORDER BY replica
-        """, arguments: [start, endpoint, start])
+        """, arguments: [start, endpoint, since])
     var engines: [String: WireEvidenceEngine] = [:]
     for row in rows {
       let replica = try row.decode(String.self, forColumn: "replica")
