@@ -78,6 +78,17 @@ struct RecordedEvidenceTests {
     #expect(whole.requests?.outcomes?.contains { $0.example == "cid sent this" } == true)
   }
 
+  @Test func `the time to the first token is that of streams`() async throws {
+    let rows = [false, true].enumerated().map { index, isStream in
+      Self.request(index, latency: 9000) {
+        $0.isStream = isStream
+        $0.timeToFirstToken = isStream ? 200 : 9000
+      }
+    }
+    let requests = try #require(try await Self.evidence(rows).requests)
+    #expect(requests.firstToken?.p99 == 200 && requests.latency?.p50 == 9000)
+  }
+
   @Test func `refusals with the same code are told apart by what is recorded`() async throws {
     let kinds = ["rate_limit", "queue_full", "queue_bytes", "waited_too_long", nil]
     let rows = kinds.enumerated().map { index, kind in

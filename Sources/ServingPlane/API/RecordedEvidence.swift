@@ -63,7 +63,8 @@ struct RecordedEvidence: Sendable {
     let answered = "status < 400"
     requests.queue = try percentiles(of: "queue_ms", where: "\(answered) AND NOT cold_start", database)
     requests.coldStart = try percentiles(of: "queue_ms", where: "cold_start", database)
-    requests.firstToken = try percentiles(of: "ttft_ms", where: answered, database)
+    // Only a stream shows when its first token came: a whole response has all of its time.
+    requests.firstToken = try percentiles(of: "ttft_ms", where: "\(answered) AND streamed", database)
     requests.latency = try percentiles(of: "latency_ms", where: answered, database)
     requests.betweenTokens = try percentiles(of: "itl_ms", where: answered, database)
     requests.tokensIn = try percentiles(of: "tokens_in", where: answered, database)
