@@ -18,6 +18,9 @@ enum BufferedRows: Sendable {
     }
   }
 
+  /// Whether the rows are gone with the process. Lines with a position are read again by the next one.
+  var isLostWithProcess: Bool { if case .row = self { true } else { false } }
+
   /// About how much memory it takes, in bytes.
   var size: Int {
     switch self {

@@ -59,7 +59,7 @@ final class TelemetryBuffer: Sendable {
     let isFirst = state.withLock { state -> Bool in
       let hadWork = state.hasWork
       state.counters.accepted[table, default: 0] += count
-      file?.count(count, of: table)
+      if rows.isLostWithProcess { file?.count(count, of: table) }
       guard state.rows + count <= maximumRows, state.bytes + size <= maximumBytes else {
         state.drop(count, of: table, .bufferFull)
         return !hadWork
