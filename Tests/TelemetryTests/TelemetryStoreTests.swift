@@ -103,6 +103,17 @@ import Testing
     }
   }
 
+  @Test func `a row that was lost before it could be added is counted as dropped`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      store.drop(.payloads, .bufferFull)
+      await store.flush()
+      #expect(store.counters.accepted == [.payloads: 1])
+      #expect(store.counters.dropped == [.payloads: [.bufferFull: 1]])
+      #expect(try await store.rows("SELECT table_name, rows FROM telemetry_dropped") == [["payloads", 1]])
+    }
+  }
+
   @Test func `while another process has locked the file, rows are dropped, and later ones are written`() async throws {
     try await withTelemetryFolder { folder in
       let store = try folder.store(busyTimeout: .milliseconds(50))

@@ -256,6 +256,7 @@ final class QueryExchange: @unchecked Sendable {
     reuseBodyBuffer()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
     debitTokens()
+    record.hasLostPayload = payload?.isLost ?? false
     record.payload = payload?.end()
     payload = nil
     guard target.isRecorded else { return }

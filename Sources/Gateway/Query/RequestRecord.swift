@@ -47,6 +47,8 @@ package struct RequestRecord: Hashable, Sendable {
   package var trace: TraceContext?
   /// The bodies, if they are recorded.
   package var payload: RecordedPayload?
+  /// Whether the bodies should be recorded, and are not, because the memory for them was full.
+  package var hasLostPayload = false
 
   package init(requestID: String, route: String) {
     self.requestID = requestID

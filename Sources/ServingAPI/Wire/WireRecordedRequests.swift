@@ -31,9 +31,9 @@ package struct WireRecordedRequest: WireObject {
   /// The columns, in the order in which they are shown.
   package static let columns = [
     "time", "request_id", "principal", "endpoint", "entity", "model_version", "replica", "route", "status",
-    "error_code", "error", "queue_ms", "ttft_ms", "latency_ms", "itl_ms", "tokens_in", "tokens_out", "streamed",
+    "error_code", "error", "refusal", "queue_ms", "ttft_ms", "latency_ms", "itl_ms", "tokens_in", "tokens_out",
+    "streamed",
     "finish_reason", "cold_start", "attempts", "bytes_in", "bytes_out", "metadata",
-    "refusal",
   ]
 
   package static let fields: [String: WireField] = [

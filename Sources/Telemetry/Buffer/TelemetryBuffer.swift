@@ -79,6 +79,18 @@ final class TelemetryBuffer: Sendable {
     if isFirst { work.ring() }
   }
 
+  /// Counts a row that was lost before it could be added.
+  func drop(_ table: TelemetryTable, _ cause: TelemetryDropCause) {
+    let isFirst = state.withLock { state -> Bool in
+      let hadWork = state.hasWork
+      state.counters.accepted[table, default: 0] += 1
+      file?.count(1, of: table)
+      state.drop(1, of: table, cause)
+      return !hadWork
+    }
+    if isFirst { work.ring() }
+  }
+
   /// Takes the oldest rows out, to write them; empty if there are none.
   func takeBatch() -> [BufferedRows] {
     let batch = state.withLock { state -> [BufferedRows] in

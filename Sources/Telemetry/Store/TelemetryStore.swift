@@ -68,6 +68,9 @@ package final class TelemetryStore: TelemetrySink, Sendable {
 
   package func add(_ row: TelemetryRow) { buffer.add(.row(row)) }
 
+  /// Counts a row that was lost before it could be added.
+  package func drop(_ table: TelemetryTable, _ cause: TelemetryDropCause) { buffer.drop(table, cause) }
+
   /// Adds lines of a replica's log. They are written in one transaction with the position after the last of them.
   package func add(_ lines: [LogRow], of replica: String, upTo position: LogPosition) {
     buffer.add(.lines(lines, replica: replica, position: position))
