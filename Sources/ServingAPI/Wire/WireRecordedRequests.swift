@@ -32,8 +32,7 @@ package struct WireRecordedRequest: WireObject {
   package static let columns = [
     "time", "request_id", "principal", "endpoint", "entity", "model_version", "replica", "route", "status",
     "error_code", "error", "refusal", "queue_ms", "ttft_ms", "latency_ms", "itl_ms", "tokens_in", "tokens_out",
-    "streamed",
-    "finish_reason", "cold_start", "attempts", "bytes_in", "bytes_out", "metadata",
+    "streamed", "finish_reason", "cold_start", "attempts", "bytes_in", "bytes_out", "metadata",
   ]
 
   package static let fields: [String: WireField] = [
