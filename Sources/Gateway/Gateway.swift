@@ -37,9 +37,6 @@ package final class Gateway: Sendable {
     payloads = PayloadMemory(limit: limits.maxPayloadBytes)
   }
 
-  /// The number of requests whose bodies were to be recorded and were not, because the memory for them was full.
-  package var lostPayloads: Int { payloads.lostCount }
-
   /// A handler for one connection of a client, to be placed between the HTTP codec and the server's own handlers.
   package func makeHandler() -> any ChannelDuplexHandler & Sendable { QueryHandler(self) }
 

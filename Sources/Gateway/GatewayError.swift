@@ -17,7 +17,8 @@ extension GatewayError {
     return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
       "no serving endpoint \"\(name)\"; " + (names.isEmpty ? "none exist yet" : "available: \(names)"),
-      param: param)
+      param: param
+    ).recorded(as: .unknownEndpoint)
   }
 
   static func mayNotQuery(_ endpoint: String, _ principal: Principal) -> GatewayError {
@@ -94,19 +95,22 @@ extension GatewayError {
     case .queueFull(let bound, let waiting, let time):
       GatewayError(
         429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error", full(bound, waiting: waiting, endpoint: endpoint),
-        retryAfter: seconds(time) ?? 1)
+        retryAfter: seconds(time) ?? 1
+      ).recorded(as: bound == .length ? .queueFull : .queueBytes)
     case .timedOut(let wait, let waiting, true, let time):
       GatewayError(
         429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
         lacking("free", endpoint: endpoint, after: wait)
           + ", and \(waiting) more requests are waiting; retry later, or add replicas",
-        retryAfter: seconds(time) ?? 1)
+        retryAfter: seconds(time) ?? 1
+      ).recorded(as: .waitedTooLong)
     case .timedOut(let wait, let waiting, false, _):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
         lacking("ready", endpoint: endpoint, after: wait) + (startPhase.map { " (\($0))" } ?? "")
           + ", and \(waiting) more requests are waiting; retry later",
-        retryAfter: seconds(startTimeLeft) ?? 5)
+        retryAfter: seconds(startTimeLeft) ?? 5
+      ).recorded(as: .noReplica)
     case .unavailable(let reason):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",

@@ -13,6 +13,8 @@ package struct RequestError: Error, Hashable {
   package var retryAfter: Int?
   /// The invalid member of the request.
   package var param: String?
+  /// What exactly it was, for records: several errors have the same code.
+  package var refusal: String?
   /// False if the request may have been executed, or may have crashed the replica.
   package var mayBeRepeated = true
 

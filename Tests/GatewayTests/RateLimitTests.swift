@@ -8,7 +8,7 @@ import Testing
 @testable import Gateway
 
 @Suite struct RateLimitTests {
-  private func limited(_ limits: QueryRateLimit...) -> GatewayHarness {
+  private func limited(_ limits: RateLimit...) -> GatewayHarness {
     let harness = GatewayHarness()
     var settings = QuerySettings()
     settings.rateLimits = limits
@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test func `calls beyond a limit get 429, with the limit and the time to wait`() async throws {
-    let (harness, replica) = (limited(QueryRateLimit(.eachPrincipal, calls: 2)), ScriptedReplica())
+    let (harness, replica) = (limited(RateLimit(.eachPrincipal, calls: 2)), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)
       try await harness.run { client in
@@ -40,19 +40,20 @@ import Testing
     }
     #expect(replica.load.total == 2)
     #expect(harness.lastRecord?.status == 429 && harness.lastRecord?.errorCode == "REQUEST_LIMIT_EXCEEDED")
+    #expect(harness.lastRecord?.refusal == "rate_limit")
   }
 
   @Test(arguments: [("Anna", "anna"), ("anna", "Anna")])
   func `a principal's own limit applies whatever the case of its name`(limited: String, sender: String) {
     var settings = QuerySettings()
-    settings.rateLimits = [QueryRateLimit(.principal(limited), calls: 1), QueryRateLimit(.eachPrincipal, calls: 100)]
+    settings.rateLimits = [RateLimit(.principal(limited), calls: 1), RateLimit(.eachPrincipal, calls: 100)]
     let (rules, principal, now) = (QueryRules(settings), Principal(name: sender), NIODeadline.now())
     #expect(rules.admit(principal, now: now) == nil)
     #expect(rules.admit(principal, now: now)?.limit == 1)
   }
 
   @Test func `a request that is invalid is not counted`() async throws {
-    let (harness, replica) = (limited(QueryRateLimit(.endpoint, calls: 1)), ScriptedReplica())
+    let (harness, replica) = (limited(RateLimit(.endpoint, calls: 1)), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)
       try await harness.run { client in
@@ -65,7 +66,7 @@ import Testing
   }
 
   @Test func `the tokens of an answer are taken after it`() async throws {
-    let (harness, replica) = (limited(QueryRateLimit(.principal("tester"), tokens: 8)), ScriptedReplica())
+    let (harness, replica) = (limited(RateLimit(.principal("tester"), tokens: 8)), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)
       try await harness.run { client in
@@ -83,7 +84,7 @@ import Testing
   func `the tokens of a stream are counted though its client does not ask for them, and does not get them`(
     options: String?
   ) async throws {
-    let harness = limited(QueryRateLimit(.endpoint, tokens: 8))
+    let harness = limited(RateLimit(.endpoint, tokens: 8))
     try await StandIn.run { standIn in
       harness.ready("r1", port: standIn.port)
       try await harness.run { client in
@@ -116,7 +117,7 @@ import Testing
   }
 
   @Test func `a client that disconnects pays for the tokens that it got`() async throws {
-    let harness = limited(QueryRateLimit(.endpoint, tokens: 3))
+    let harness = limited(RateLimit(.endpoint, tokens: 3))
     try await StandIn.run(["token_ms": 20]) { standIn in
       harness.ready("r1", port: standIn.port)
       try await harness.run { client in

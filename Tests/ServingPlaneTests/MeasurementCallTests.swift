@@ -47,8 +47,9 @@ struct MeasurementCallTests {
   }
 
   @Test(arguments: [
-    ("since_ms=x", "since_ms: expected a number"), ("since_ms=-1", "since_ms: expected a number"),
-    ("until_ms=99999999999999999999", "until_ms: expected a number"), ("step_seconds=0", "step_seconds: expected"),
+    ("since_ms=x", "since_ms: expected a whole number"), ("since_ms=-1", "since_ms: expected a whole number"),
+    ("until_ms=99999999999999999999", "until_ms: expected a whole number"),
+    ("step_seconds=0", "step_seconds: expected"),
     ("since_ms=20&until_ms=10", "since_ms must be before until_ms"),
     ("since_ms=0&until_ms=1700000000000", "at most 400 days"),
   ])

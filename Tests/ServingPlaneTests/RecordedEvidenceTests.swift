@@ -82,24 +82,31 @@ struct RecordedEvidenceTests {
     #expect(whole.requests?.outcomes?.contains { $0.example == "cid sent this" } == true)
   }
 
-  @Test func `refusals are told apart by the gateway's words`() async throws {
-    let words = [
-      "rate_limit": "the endpoint \"chat\" allows 60 calls a minute for each user; retry in 2s",
-      "queue_full":
-        "the endpoint \"chat\" is at its limit: 9 requests are already waiting; retry later, or add replicas",
-      "queue_bytes": "the endpoint \"chat\" is at its limit: 9 requests are already waiting, and their bodies use all "
-        + "memory for them; retry later, or add replicas",
-      "waited_too_long": "the endpoint \"chat\" had no free replica for 5m, and 3 more requests are waiting",
-    ]
-    var rows = words.values.enumerated().map { Self.request($0.offset, replica: nil, status: 429, error: $0.element) }
-    rows.append(
-      Self.request(8, replica: nil, status: 503, error: "the endpoint \"chat\" had no ready replica for 5m, and 3 more")
-    )
-    let outcomes = try await Self.evidence(rows).requests?.outcomes ?? []
-    for (kind, message) in words {
-      #expect(outcomes.first { $0.kind == kind }?.example == message, "\(kind): \(outcomes)")
+  @Test func `the time to the first token is that of streams`() async throws {
+    let rows = [false, true].enumerated().map { index, isStream in
+      Self.request(index, latency: 9000) {
+        $0.isStream = isStream
+        $0.timeToFirstToken = isStream ? 200 : 9000
+      }
     }
-    #expect(outcomes.first { $0.status == 503 }?.kind == "no_replica")
+    let requests = try #require(try await Self.evidence(rows).requests)
+    #expect(requests.firstToken?.p99 == 200 && requests.latency?.p50 == 9000)
+  }
+
+  @Test func `refusals with the same code are told apart by what is recorded`() async throws {
+    let kinds = ["rate_limit", "queue_full", "queue_bytes", "waited_too_long", nil]
+    let rows = kinds.enumerated().map { index, kind in
+      Self.request(index, replica: nil, status: 429, error: "message \(kind ?? "of the replica")") {
+        $0.errorCode = "REQUEST_LIMIT_EXCEEDED"
+        $0.refusal = kind
+      }
+    }
+    let outcomes = try await Self.evidence(rows).requests?.outcomes ?? []
+    #expect(outcomes.count == kinds.count, "\(outcomes)")
+    for kind in kinds {
+      let example = outcomes.first { $0.kind == kind }?.example
+      #expect(example == "message \(kind ?? "of the replica")", "\(outcomes)")
+    }
   }
 
   @Test func `requests before the period, of others and for unknown endpoints do not count as the endpoint's`()
@@ -107,7 +114,10 @@ struct RecordedEvidenceTests {
   {
     let rows = [
       Self.request(1, at: Self.now - Self.window - 1), Self.request(2) { $0.endpoint = "other" },
-      Self.request(3, status: 404, error: "no serving endpoint \"chatt\"; available: \"chat\"") { $0.endpoint = nil },
+      Self.request(3, status: 404, error: "no serving endpoint \"chatt\"; available: \"chat\"") {
+        $0.endpoint = nil
+        $0.refusal = "unknown_endpoint"
+      },
       Self.request(4) { $0.isColdStart = true },
     ]
     let requests = try #require(try await Self.evidence(rows).requests)
@@ -128,12 +138,17 @@ struct RecordedEvidenceTests {
       row("vllm:num_preemptions_total", .sum(19, isMonotonic: true), at: -45),
       row("vllm:num_requests_waiting", .gauge(4), at: -60), row("vllm:num_requests_waiting", .gauge(4), at: -45),
       row("vllm:num_requests_running", .gauge(9), at: -2000),
+      row("vllm:num_preemptions", .sum(3, isMonotonic: true), at: -2000),
+      row("vllm:gpu_prefix_cache_hits_total", .sum(3, isMonotonic: true), at: -2000),
+      row("vllm:gpu_prefix_cache_hits_total", .sum(3, isMonotonic: true), at: -60),
+      row("vllm:gpu_prefix_cache_hits_total", .sum(8, isMonotonic: true), at: -45),
     ]).engines
     let engine = try #require(engines?.first)
     #expect(engines?.count == 1 && engine.replica == "r1")
     #expect(engine.cacheMost == 1 && abs((engine.cacheMean ?? 0) - 0.6) < 0.001, "\(engine)")
     #expect(engine.preemptions == 12 && engine.waitingMean == 4 && engine.waitingMost == 4)
     #expect(engine.runningMean == nil, "it was before the period")
+    #expect(engine.prefixHits == 5, "the value before had lasted into the period")
   }
 
   @Test func `without a store, the rest is unknown, and said to be`() async {

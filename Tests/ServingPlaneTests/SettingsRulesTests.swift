@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Gateway
+import Scheduling
 import ServingAPI
 import Telemetry
 import Testing
@@ -100,9 +101,9 @@ struct SettingsRulesTests {
     ]
     #expect(
       settings.querySettings.rateLimits == [
-        QueryRateLimit(.endpoint, calls: 600), QueryRateLimit(.eachPrincipal, calls: 60),
-        QueryRateLimit(.principal("anna@example.com"), tokens: 5), QueryRateLimit(.principal("ci"), calls: 7),
-        QueryRateLimit(.group("Interns"), calls: 8, tokens: 20),
+        RateLimit(.endpoint, calls: 600), RateLimit(.eachPrincipal, calls: 60),
+        RateLimit(.principal("anna@example.com"), tokens: 5), RateLimit(.principal("ci"), calls: 7),
+        RateLimit(.group("Interns"), calls: 8, tokens: 20),
       ])
   }
 

@@ -117,6 +117,30 @@ import Testing
     }
   }
 
+  @Test func `with requests that are removed to make room, their short summaries go, and the long ones stay`()
+    async throws
+  {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      for number in 0..<3000 {
+        store.add(
+          request(folder, number, secondsAgo: Int64(number) * 10) { $0.error = String(repeating: "x", count: 1000) })
+      }
+      await store.flush()
+      let long = try await store.value("SELECT count(*) FROM telemetry_summary WHERE step = 300000")
+      let small = try folder.store(maximumSize: 3 << 20)
+      await small.prune()
+      #expect(try await small.value("SELECT count(*) BETWEEN 1 AND 2999 FROM requests") == 1)
+      #expect(
+        try await small.value(
+          """
+          SELECT count(*) FROM telemetry_summary
+            WHERE step = 10000 AND time < (SELECT min(time) FROM requests) - 10000
+          """) == 0)
+      #expect(try await small.value("SELECT count(*) FROM telemetry_summary WHERE step = 300000") == long)
+    }
+  }
+
   @Test func `a damaged summary does not hide the others`() {
     var summary = RequestSummary()
     var row = RequestRow(requestID: "r", time: 0, route: "invocations", status: 200)

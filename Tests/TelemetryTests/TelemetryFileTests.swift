@@ -13,6 +13,8 @@ import Testing
       await store.flush()
       for number in 4..<7 { store.add(folder.request(number)) }
       store.add(.log(folder.log("lost")))
+      // The next process reads it again.
+      store.add([folder.log("not lost")], of: "a1", upTo: LogPosition(inode: 1, offset: 9))
       // What a killed process leaves: its files as they are.
       let copy = folder.path + "/copy"
       try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)

@@ -56,6 +56,23 @@ import Testing
     }
   }
 
+  @Test(.timeLimit(.minutes(1))) func `a running store writes rows whenever they come, and the last ones at its end`()
+    async throws
+  {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      let running = Task { await store.run() }
+      for number in 1...2 {
+        store.add(folder.request(number))
+        while store.counters.waiting > 0 { await Task.yield() }
+      }
+      store.add(folder.request(3))
+      running.cancel()
+      await running.value
+      #expect(store.counters.written == [.requests: 3] && store.counters.waiting == 0)
+    }
+  }
+
   @Test func `the files are only for their user`() async throws {
     try await withTelemetryFolder { folder in
       let store = try folder.store()
@@ -83,6 +100,17 @@ import Testing
         try await store.rows("SELECT table_name, cause, rows FROM telemetry_dropped") == [
           ["requests", "buffer full", 500]
         ])
+    }
+  }
+
+  @Test func `a row that was lost before it could be added is counted as dropped`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      store.drop(.payloads, .bufferFull)
+      await store.flush()
+      #expect(store.counters.accepted == [.payloads: 1])
+      #expect(store.counters.dropped == [.payloads: [.bufferFull: 1]])
+      #expect(try await store.rows("SELECT table_name, rows FROM telemetry_dropped") == [["payloads", 1]])
     }
   }
 

@@ -14,15 +14,7 @@ extension Connection {
         "select the plane with --host; a workspace's usage is in the system table system.serving.endpoint_usage, and "
         + "its requests, logs and metrics are in the tables that an endpoint's inferenceTable and telemetry name")
     do {
-      return try await call(provider)
-    } catch let error as ServingError where error.isUnknownPath {
-      throw ErrorReport(
-        "the plane at \(target.url) has no telemetry", place: error.call,
-        why: "it is an earlier version of Setpoint", next: "replace it with this version: \"setpoint serve --takeover\""
-      )
-    } catch let error as ServingError where error.kind == .unimplemented {
-      throw ErrorReport(
-        "the plane at \(target.url) records no telemetry", place: error.call, why: error.serverMessage)
+      return try await measured(call)
     } catch let error as ServingError where error.isAbsence {
       guard let name else { throw error }
       throw ErrorReport(

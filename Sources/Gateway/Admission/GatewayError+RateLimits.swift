@@ -11,7 +11,8 @@ extension GatewayError {
       429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
       "the endpoint \"\(endpoint)\" allows \(amount(refusal)) a minute \(refusal.scope.words); "
         + "retry in \(DurationText.text(seconds: Int64(seconds)))",
-      retryAfter: seconds)
+      retryAfter: seconds
+    ).recorded(as: .rateLimit)
   }
 
   private static func amount(_ refusal: RateLimitRefusal) -> String {

@@ -5,49 +5,11 @@ import Synchronization
 
 /// What an endpoint's settings say about its queries.
 package struct QuerySettings: Hashable, Sendable {
-  package var rateLimits: [QueryRateLimit] = []
+  package var rateLimits: [RateLimit] = []
   /// The fraction of the requests whose bodies are recorded, from 0 to 1.
   package var payloadSampling = 0.0
 
   package init() {}
-}
-
-/// The number of calls or tokens that are allowed in a minute.
-package struct QueryRateLimit: Hashable, Sendable {
-  /// Whose calls are counted.
-  package enum Scope: Hashable, Sendable {
-    /// All callers' together.
-    case endpoint
-    /// Each principal's; those that have a limit of their own, or a group's, are not counted here.
-    case eachPrincipal
-    /// The principal's of that name, whether the API calls it a user or a service principal, and whatever the name's case.
-    case principal(String)
-    /// The ones of the group's members, together.
-    case group(String)
-  }
-
-  package let scope: Scope
-  package let calls: Int64?
-  package let tokens: Int64?
-
-  package init(_ scope: Scope, calls: Int64? = nil, tokens: Int64? = nil) {
-    self.scope = scope
-    self.calls = calls
-    self.tokens = tokens
-  }
-}
-
-extension RateLimit {
-  init(_ limit: QueryRateLimit) {
-    let scope: Scope =
-      switch limit.scope {
-      case .endpoint: .endpoint
-      case .eachPrincipal: .eachPrincipal
-      case .principal(let name): .principal(QueryRules.key(of: name))
-      case .group(let name): .group(name)
-      }
-    self.init(scope, calls: limit.calls, tokens: limit.tokens)
-  }
 }
 
 /// The settings for an endpoint's queries in force, and the state of its rate limits. Read for each query, from any
@@ -61,7 +23,7 @@ package final class QueryRules: Sendable {
   private let state: Mutex<State>
 
   package init(_ settings: QuerySettings = QuerySettings()) {
-    state = Mutex(State(settings: settings, limiter: RateLimiter(settings.rateLimits.map { RateLimit($0) })))
+    state = Mutex(State(settings: settings, limiter: RateLimiter(Self.folded(settings.rateLimits))))
   }
 
   /// Applies changed settings to the queries from now on. What a limit has already counted stays counted, unless the
@@ -69,7 +31,7 @@ package final class QueryRules: Sendable {
   package func set(_ settings: QuerySettings) {
     state.withLock { state in
       state.settings = settings
-      state.limiter.set(settings.rateLimits.map { RateLimit($0) })
+      state.limiter.set(Self.folded(settings.rateLimits))
     }
   }
 
@@ -95,7 +57,14 @@ package final class QueryRules: Sendable {
   }
 
   /// The form in which names of principals are compared, as permissions compare them.
-  fileprivate static func key(of name: String) -> String { name.lowercased() }
+  private static func key(of name: String) -> String { name.lowercased() }
+
+  private static func folded(_ limits: [RateLimit]) -> [RateLimit] {
+    limits.map { limit in
+      guard case .principal(let name) = limit.scope else { return limit }
+      return RateLimit(.principal(key(of: name)), calls: limit.calls, tokens: limit.tokens)
+    }
+  }
 
   private static func time(_ now: NIODeadline) -> Duration { .nanoseconds(Int64(clamping: now.uptimeNanoseconds)) }
 }

@@ -42,6 +42,9 @@ struct PayloadRecording {
     payload?.response.writeImmutableBuffer(bytes.slice(0..<kept))
   }
 
+  /// Whether nothing is recorded because the memory was full.
+  var isLost: Bool { payload == nil }
+
   /// Gives the memory back, and returns what was recorded; nil if the memory was full.
   mutating func end() -> RecordedPayload? {
     release()

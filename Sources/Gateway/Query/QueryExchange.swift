@@ -265,6 +265,7 @@ final class QueryExchange: @unchecked Sendable {
     reuseBodyBuffer()
     if let ticket, let endpoint { endpoint.admission.finish(ticket) }
     debitTokens()
+    record.hasLostPayload = payload?.isLost ?? false
     record.payload = payload?.end()
     payload = nil
     guard target.isRecorded else { return }
@@ -272,6 +273,7 @@ final class QueryExchange: @unchecked Sendable {
     record.latency = elapsed
     record.errorCode = record.errorCode ?? error?.code
     record.error = record.error ?? error?.message
+    record.refusal = error?.refusal
     gateway.record(record)
   }
 

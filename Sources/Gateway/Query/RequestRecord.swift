@@ -32,6 +32,8 @@ package struct RequestRecord: Hashable, Sendable {
   /// The `error_code` and message of the failure.
   package var errorCode: String?
   package var error: String?
+  /// Why the gateway itself refused it, such as `queue_full`; nil for other errors.
+  package var refusal: String?
   /// The number of replicas it was sent to.
   package var attempts: Int
   /// The sizes of the request's body and of the response's, in bytes.
@@ -45,6 +47,8 @@ package struct RequestRecord: Hashable, Sendable {
   package var trace: TraceContext?
   /// The bodies, if they are recorded.
   package var payload: RecordedPayload?
+  /// Whether the bodies should be recorded, and are not, because the memory for them was full.
+  package var hasLostPayload = false
 
   package init(requestID: String, route: String) {
     self.requestID = requestID

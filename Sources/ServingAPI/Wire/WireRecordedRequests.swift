@@ -31,8 +31,8 @@ package struct WireRecordedRequest: WireObject {
   /// The columns, in the order in which they are shown.
   package static let columns = [
     "time", "request_id", "principal", "endpoint", "entity", "model_version", "replica", "route", "status",
-    "error_code", "error", "queue_ms", "ttft_ms", "latency_ms", "itl_ms", "tokens_in", "tokens_out", "streamed",
-    "finish_reason", "cold_start", "attempts", "bytes_in", "bytes_out", "metadata",
+    "error_code", "error", "refusal", "queue_ms", "ttft_ms", "latency_ms", "itl_ms", "tokens_in", "tokens_out",
+    "streamed", "finish_reason", "cold_start", "attempts", "bytes_in", "bytes_out", "metadata",
   ]
 
   package static let fields: [String: WireField] = [
@@ -41,6 +41,7 @@ package struct WireRecordedRequest: WireObject {
     "error": .text, "queue_ms": .fraction, "ttft_ms": .fraction, "latency_ms": .fraction, "itl_ms": .fraction,
     "tokens_in": .number, "tokens_out": .number, "streamed": .flag, "finish_reason": .text, "cold_start": .flag,
     "attempts": .number, "bytes_in": .number, "bytes_out": .number, "metadata": .textMap,
+    "refusal": .text,
   ]
 
   package var id: String? { self[text: "request_id"] }

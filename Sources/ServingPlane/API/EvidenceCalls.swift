@@ -16,7 +16,7 @@ struct EvidenceCalls: Sendable {
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     router.get("/api/setpoint/serving-endpoints/{name}/evidence") { request, context in
       let name = context.path("name")
-      let window = try Self.window(request.uri.queryParameters.get("since_ms"))
+      let window = try Self.window(CallQuery(request))
       let principal = try context.sender
       let level = authorizer.level(of: principal, on: name)
       let isManager = level == .manage
@@ -45,12 +45,8 @@ struct EvidenceCalls: Sendable {
     }
   }
 
-  private static func window(_ text: String?) throws(APIError) -> Int64 {
-    guard let text else { return usualWindow }
-    guard let value = Int64(text), value > 0 else {
-      throw .invalid("since_ms must be a positive number of milliseconds, not \"\(text)\"")
-    }
-    return min(value, longestWindow)
+  private static func window(_ query: CallQuery) throws(APIError) -> Int64 {
+    min(try query.number("since_ms", in: 1...Int64.max) ?? usualWindow, longestWindow)
   }
 }
 

@@ -18,7 +18,8 @@ struct FigureCalls: Sendable {
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     router.get("/api/setpoint/serving-endpoints/{name}/figures") { request, context in
-      Response.json(try await figures(of: context.path("name"), WindowQuery(request, now: now()).window).json)
+      Response.json(
+        try await figures(of: context.path("name"), WindowQuery(CallQuery(request), now: now()).window).json)
     }
     router.get("/api/setpoint/top") { _, context in
       guard let principal = context.principal else { throw APIError(AccessTokenDigest.Refusal.missing) }
@@ -33,7 +34,7 @@ struct FigureCalls: Sendable {
 
   private func figures(of name: String, _ window: FigureWindow) async throws -> WireFigures {
     _ = try await endpoints.newestVersions(of: name)
-    guard let store = telemetry?.store else { throw APIError.nothingRecorded() }
+    guard let store = telemetry?.store else { throw APIError.nothingRecorded }
     let figures = try await store.read { try EndpointFigures(name, window).read($0) }
     let times = window.times
     return WireFigures(
@@ -109,30 +110,19 @@ private struct WindowQuery {
   private static let hour: Int64 = 3_600_000
   private static let longest: Int64 = 400 * 24 * hour
 
-  init(_ request: Request, now: Int64) throws(APIError) {
-    let until = try request.number("until_ms", in: 1...(1 << 50)) ?? now
-    let since = try request.number("since_ms", in: 0...(1 << 50)) ?? max(0, until - Self.hour)
-    let step = try request.number("step_seconds", in: 1...86_400)
+  init(_ query: CallQuery, now: Int64) throws(APIError) {
+    let until = try query.number("until_ms", in: 1...(1 << 50)) ?? now
+    let since = try query.number("since_ms", in: 0...(1 << 50)) ?? max(0, until - Self.hour)
+    let step = try query.number("step_seconds", in: 1...86_400)
     guard since < until else { throw .invalid("since_ms must be before until_ms") }
     guard until - since <= Self.longest else { throw .invalid("since_ms: at most 400 days before until_ms") }
     window = FigureWindow(since..<until, step: step.map { $0 * 1000 })
   }
 }
 
-extension Request {
-  /// A whole number in the query; nil if it is missing.
-  func number(_ name: String, in range: ClosedRange<Int64>) throws(APIError) -> Int64? {
-    guard let text = uri.queryParameters.get(name) else { return nil }
-    guard let number = Int64(text), range.contains(number) else {
-      throw .invalid("\(name): expected a number from \(range.lowerBound) to \(range.upperBound), found \"\(text)\"")
-    }
-    return number
-  }
-}
-
 extension APIError {
   /// The plane has no telemetry store.
-  static func nothingRecorded() -> APIError {
+  static var nothingRecorded: APIError {
     APIError(
       status: 501, code: "NOT_IMPLEMENTED",
       message:

@@ -21,12 +21,13 @@ struct LogCalls: Sendable {
 
   private func lines(of name: String, _ request: Request) async throws -> WireRecordedLines {
     let current = try await endpoints.newestVersions(of: name)
-    let after = try request.number("after", in: 0 ... .max)
-    let since = try request.number("since_ms", in: 0...(1 << 50)) ?? (after == nil ? max(0, now() - Self.hour) : 0)
-    let limit = try request.number("limit", in: 1...10_000) ?? 1000
-    let replica = request.uri.queryParameters.get("replica")
-    let isPrevious = request.uri.queryParameters.get("previous") == "true"
-    guard let store = telemetry?.store else { throw APIError.nothingRecorded() }
+    let query = CallQuery(request)
+    let after = try query.number("after", in: 0 ... .max)
+    let since = try query.number("since_ms", in: 0...(1 << 50)) ?? (after == nil ? max(0, now() - Self.hour) : 0)
+    let limit = try query.number("limit", in: 1...10_000) ?? 1000
+    let replica = query.text("replica")
+    let isPrevious = query.text("previous") == "true"
+    guard let store = telemetry?.store else { throw APIError.nothingRecorded }
     let page = try await store.read { database -> RecordedLines? in
       var version: RecordedLines.Version?
       if isPrevious {

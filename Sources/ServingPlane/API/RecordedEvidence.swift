@@ -64,7 +64,8 @@ struct RecordedEvidence: Sendable {
     let answered = "status < 400"
     requests.queue = try percentiles(of: "queue_ms", where: "\(answered) AND NOT cold_start", database)
     requests.coldStart = try percentiles(of: "queue_ms", where: "cold_start", database)
-    requests.firstToken = try percentiles(of: "ttft_ms", where: answered, database)
+    // Only a stream shows when its first token came: a whole response has all of its time.
+    requests.firstToken = try percentiles(of: "ttft_ms", where: "\(answered) AND streamed", database)
     requests.latency = try percentiles(of: "latency_ms", where: answered, database)
     requests.betweenTokens = try percentiles(of: "itl_ms", where: answered, database)
     requests.tokensIn = try percentiles(of: "tokens_in", where: answered, database)
@@ -83,20 +84,11 @@ struct RecordedEvidence: Sendable {
     return requests
   }
 
-  /// The kinds are read from the gateway's own messages (`GatewayError`): its statuses and codes do not tell them apart.
   private func outcomes(_ database: Database) throws -> [WireEvidenceOutcome] {
     let rows = try Row.fetchAll(
       database,
       sql: """
-        SELECT status, error_code,
-          CASE
-            WHEN status = 429 AND error LIKE '% a minute %' THEN 'rate_limit'
-            WHEN status = 429 AND (error LIKE '%use all memory for them%' OR error LIKE '%too large to be queued%'
-              OR error LIKE '%memory for queued bodies%') THEN 'queue_bytes'
-            WHEN status = 429 AND error LIKE '%is at its limit%' THEN 'queue_full'
-            WHEN status = 429 AND error LIKE '%no free replica%' THEN 'waited_too_long'
-            WHEN status = 503 AND error LIKE '%no ready replica%' THEN 'no_replica'
-          END AS kind, count(*) AS requests, substr(max(error), 1, ?) AS example
+        SELECT status, error_code, refusal AS kind, count(*) AS requests, substr(max(error), 1, ?) AS example
         FROM requests WHERE endpoint = ? AND time >= ? GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 50
         """, arguments: [Self.longestText, endpoint, since])
     return try rows.map { row in
@@ -157,19 +149,18 @@ struct RecordedEvidence: Sendable {
     }
   }
 
-  /// Requests for endpoints that do not exist. Their names are in the gateway's message.
+  /// Requests for endpoints that do not exist. Their names are the first ones in the messages.
   private func addUnrouted(to requests: inout WireEvidenceRequests, _ database: Database) throws {
-    let words = "no serving endpoint \""
-    let condition = "endpoint IS NULL AND time >= ? AND status = 404 AND error LIKE ? || '%'"
+    let condition = "endpoint IS NULL AND time >= ? AND refusal = 'unknown_endpoint'"
     requests.unrouted = try Int64.fetchOne(
-      database, sql: "SELECT count(*) FROM requests WHERE \(condition)", arguments: [since, words])
+      database, sql: "SELECT count(*) FROM requests WHERE \(condition)", arguments: [since])
     let rows = try Row.fetchAll(
       database,
       sql: """
         SELECT substr(rest, 1, min(100, instr(rest, '"') - 1)) AS name
-        FROM (SELECT substr(error, ?) AS rest FROM requests WHERE \(condition))
+        FROM (SELECT substr(error, instr(error, '"') + 1) AS rest FROM requests WHERE \(condition))
         WHERE instr(rest, '"') > 1 GROUP BY 1 ORDER BY count(*) DESC LIMIT 3
-        """, arguments: [words.utf8.count + 1, since, words])
+        """, arguments: [since])
     requests.unroutedNames = try rows.compactMap { try $0.decode(String?.self, forColumn: "name") }
   }
 
@@ -202,9 +193,20 @@ struct RecordedEvidence: Sendable {
     "vllm:prefix_cache_hits": "hits", "vllm:gpu_prefix_cache_hits_total": "hits",
   ]
 
-  /// A row holds for as long as its value did not change, and a value for the 15 s until the next reading.
+  /// The number of rows before the period that are looked at for each figure: one for each series is enough.
+  private static let mostEarlier = 256
+
+  /// A row holds for as long as its value did not change, and a value for the 15 s until the next reading. The last rows
+  /// before the period may hold in it; without their bound, the whole history would be read.
   private func engines(_ database: Database) throws -> [WireEvidenceEngine] {
-    let names = Self.figures.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
+    let names = Self.figures.keys.sorted().map { "'\($0)'" }
+    let columns = "replica, name, attributes, value, time_unix_nano, until_unix_nano"
+    let earlier = names.map {
+      """
+      SELECT * FROM (SELECT \(columns) FROM otel_metrics WHERE endpoint = ?2 AND name = \($0) AND time < ?3
+        ORDER BY time DESC LIMIT \(Self.mostEarlier))
+      """
+    }
     let start = since * 1_000_000
     let rows = try Row.fetchAll(
       database,
@@ -214,13 +216,15 @@ struct RecordedEvidence: Sendable {
           SELECT replica, name, sum(value * seconds) / sum(seconds) AS mean, max(value) AS most, min(value) AS least
           FROM (
             SELECT replica, name, attributes, value,
-              (max(until_unix_nano, time_unix_nano) - max(time_unix_nano, ?)) / 1e9 + 15 AS seconds
-            FROM otel_metrics
-            WHERE endpoint = ? AND name IN (\(names)) AND until_unix_nano >= ? AND replica IS NOT NULL
-              AND value IS NOT NULL)
+              (max(until_unix_nano, time_unix_nano) - max(time_unix_nano, ?1)) / 1e9 + 15 AS seconds
+            FROM (
+              SELECT \(columns) FROM otel_metrics
+                WHERE endpoint = ?2 AND name IN (\(names.joined(separator: ", "))) AND time >= ?3
+              UNION ALL \(earlier.joined(separator: " UNION ALL ")))
+            WHERE until_unix_nano >= ?1 AND replica IS NOT NULL AND value IS NOT NULL)
           GROUP BY replica, name, attributes)
         GROUP BY replica, name ORDER BY replica
-        """, arguments: [start, endpoint, start])
+        """, arguments: [start, endpoint, since])
     var engines: [String: WireEvidenceEngine] = [:]
     for row in rows {
       let replica = try row.decode(String.self, forColumn: "replica")

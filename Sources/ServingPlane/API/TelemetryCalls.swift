@@ -100,13 +100,7 @@ struct TelemetryCalls: Sendable {
   // MARK: -
 
   private func store() throws(APIError) -> TelemetryStore {
-    guard let telemetry else {
-      throw APIError(
-        status: 501, code: "NOT_IMPLEMENTED",
-        message:
-          "this serving plane records no telemetry: it was started with --no-telemetry, or its file could not be "
-          + "used, as its log then says; restart it without --no-telemetry")
-    }
+    guard let telemetry else { throw .nothingRecorded }
     return telemetry
   }
 

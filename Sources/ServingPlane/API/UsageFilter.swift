@@ -47,20 +47,23 @@ struct UsageFilter: Sendable {
       conditions.append("(principal = ? OR endpoint IN (SELECT value FROM json_each(?)))")
       values += [visible.principal.databaseValue, names.databaseValue]
     }
-    let groups =
+    let keys =
       switch key {
-      case .principal: "principal"
-      case .endpoint: "endpoint"
-      case .version: "model_version, endpoint"
+      case .principal: ["principal"]
+      case .endpoint: ["endpoint"]
+      case .version: ["model_version", "endpoint"]
       }
+    let groups = keys.joined(separator: ", ")
     let columns = key == .version ? groups : "\(groups), NULL"
+    // The signs keep SQLite from reading all requests in the order of the groups, instead of those of the period.
+    let grouping = keys.map { "+" + $0 }.joined(separator: ", ")
     return try Row.fetchAll(
       database,
       sql: """
         SELECT \(columns), count(*) AS requests, coalesce(sum\(Self.failure), 0), coalesce(sum(tokens_in), 0),
           coalesce(sum(tokens_out), 0) AS tokens, min(time), max(time)
           FROM requests WHERE \(conditions.joined(separator: " AND "))
-          GROUP BY \(groups) ORDER BY tokens DESC, requests DESC, \(groups)
+          GROUP BY \(grouping) ORDER BY tokens DESC, requests DESC, \(groups)
         """,
       arguments: StatementArguments(values)
     ).map { row in try Self.row(row) }

@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Gateway
 import HTTPSupport
+import Scheduling
 import ServingAPI
 import Telemetry
 
@@ -30,14 +31,14 @@ extension EndpointSettings {
   }
 
   /// One limit for each scope, in the order of the first ones: of several, the smallest numbers count.
-  private static func rateLimits(_ limits: [WireRateLimit]) -> [QueryRateLimit] {
-    var scopes: [QueryRateLimit.Scope] = []
-    var merged: [QueryRateLimit.Scope: QueryRateLimit] = [:]
+  private static func rateLimits(_ limits: [WireRateLimit]) -> [RateLimit] {
+    var scopes: [RateLimit.Scope] = []
+    var merged: [RateLimit.Scope: RateLimit] = [:]
     for limit in limits {
       guard let scope = limit.scope else { continue }
       let other = merged[scope]
       if other == nil { scopes.append(scope) }
-      merged[scope] = QueryRateLimit(
+      merged[scope] = RateLimit(
         scope, calls: [limit.calls, other?.calls].compactMap(\.self).min(),
         tokens: [limit.tokens, other?.tokens].compactMap(\.self).min())
     }
@@ -63,7 +64,7 @@ extension EndpointSettings {
 extension WireRateLimit {
   /// Whose calls the limit counts; nil for a key that this version does not know. Names of principals are compared
   /// without regard to case, and therefore kept in lower case; those of groups are compared exactly.
-  fileprivate var scope: QueryRateLimit.Scope? {
+  fileprivate var scope: RateLimit.Scope? {
     let name = principal.flatMap { $0.isEmpty ? nil : $0 }
     switch (key ?? "endpoint", name) {
     case ("endpoint", _): return .endpoint

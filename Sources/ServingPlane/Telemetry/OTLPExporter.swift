@@ -19,7 +19,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
     /// The most rows and bytes of a request.
     var batch = 512
     var batchBytes = 4 << 20
-    /// How often to look for a full batch, and after how many looks one that is not full is sent.
+    /// How often to look for a full batch while rows wait, and after how many looks one that is not full is sent.
     var look: Duration = .milliseconds(250)
     var looks = 8
     /// The most attempts for one batch.
@@ -53,6 +53,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
 
   private struct Batch: Sendable {
     var rows: [TelemetryRow]
+    var count: Int
     var bytes: Int
   }
 
@@ -64,22 +65,23 @@ final class OTLPExporter: TelemetrySink, Sendable {
     var isSending = false
 
     mutating func append(_ row: TelemetryRow, _ size: Int, _ limits: Limits) {
-      rows += 1
+      rows += row.count
       bytes += size
-      if let last = batches.indices.last, batches[last].rows.count < limits.batch,
+      if let last = batches.indices.last, batches[last].count + row.count <= limits.batch,
         batches[last].bytes + size <= limits.batchBytes
       {
         batches[last].rows.append(row)
+        batches[last].count += row.count
         batches[last].bytes += size
       } else {
-        batches.append(Batch(rows: [row], bytes: size))
+        batches.append(Batch(rows: [row], count: row.count, bytes: size))
       }
     }
 
     mutating func takeFirst() -> [TelemetryRow]? {
       guard !batches.isEmpty else { return nil }
       let batch = batches.removeFirst()
-      rows -= batch.rows.count
+      rows -= batch.count
       bytes -= batch.bytes
       isSending = true
       return batch.rows
@@ -101,6 +103,8 @@ final class OTLPExporter: TelemetrySink, Sendable {
   private let timing: Timing
   private let log: Logger
   private let state = Mutex(State())
+  /// Each rings when a row of its signal comes after there was none.
+  private let bells = Dictionary(uniqueKeysWithValues: OTLPSignal.allCases.map { ($0, Doorbell()) })
 
   /// - Parameter transport: the network; nil: libcurl, with the environment's proxy.
   init(
@@ -119,14 +123,16 @@ final class OTLPExporter: TelemetrySink, Sendable {
     guard let signal = OTLPSignal(row.table) else { return }
     let size = Self.size(of: row)
     let limits = limits
-    state.withLock { state in
+    let isFirst = state.withLock { state -> Bool in
       let (rows, bytes) = (state.waiting[signal]?.rows ?? 0, state.waiting[signal]?.bytes ?? 0)
       guard rows < limits.rows, bytes + size <= limits.bytes else {
-        state.counters.drop(1, signal, .bufferFull)
-        return
+        state.counters.drop(row.count, signal, .bufferFull)
+        return false
       }
       state.waiting[signal, default: Waiting()].append(row, size, limits)
+      return rows == 0
     }
+    if isFirst { bells[signal]?.ring() }
   }
 
   /// Exports until the task is canceled. What is left then is dropped.
@@ -163,6 +169,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
 
   private func export(_ signal: OTLPSignal) async {
     while !Task.isCancelled {
+      if !hasRows(signal) { await bells[signal]?.wait() }
       var looks = 0
       repeat {
         try? await Task.sleep(for: limits.look)
@@ -174,6 +181,10 @@ final class OTLPExporter: TelemetrySink, Sendable {
       }
       tellDrops()
     }
+  }
+
+  private func hasRows(_ signal: OTLPSignal) -> Bool {
+    state.withLock { state in (state.waiting[signal]?.rows ?? 0) > 0 }
   }
 
   private func isDue(_ signal: OTLPSignal) -> Bool {
@@ -192,6 +203,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
     case .metric(let row):
       if case .histogram(_, _, _, let counts) = row.value { 768 + 32 * counts.count } else { 768 }
     case .span(let row): 1024 + 64 * row.attributes.count + (row.error?.utf8.count ?? 0)
+    case .trace(let trace): 1024 * (trace.spanCount + 1) + (trace.request.error?.utf8.count ?? 0)
     case .request, .payload: 0
     }
   }
@@ -206,7 +218,7 @@ final class OTLPExporter: TelemetrySink, Sendable {
   }
 
   private func deliver(_ rows: [TelemetryRow], _ signal: OTLPSignal) async {
-    let destination = target[signal]
+    let (destination, count) = (target[signal], rows.rowCount)
     // Up to some hundred kilobytes of JSON: not on the threads that all requests share.
     let body = await BlockingWork.brief.run { OTLPEncoding.body(of: rows, signal).bytes() }
     let request = HTTPRequest(
@@ -214,12 +226,12 @@ final class OTLPExporter: TelemetrySink, Sendable {
       headers: [HTTPField("Content-Type", "application/json")] + destination.headers, body: body,
       timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(10), total: .seconds(20)))
     for tried in 1... {
-      guard let failure = await attempt(request, rows.count, signal) else { return }
+      guard let failure = await attempt(request, count, signal) else { return }
       var told = facts(signal)
       told["error"] = "\(failure.message)"
       guard failure.mayPass, tried < limits.tries, !Task.isCancelled else {
-        drop(rows.count, signal, failure.mayPass ? .unreachable : .refused)
-        told["rows"] = "\(rows.count)"
+        drop(count, signal, failure.mayPass ? .unreachable : .refused)
+        told["rows"] = "\(count)"
         log.error("OTLP: rows dropped", metadata: told)
         return
       }

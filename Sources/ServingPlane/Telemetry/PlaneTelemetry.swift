@@ -72,6 +72,7 @@ final class PlaneTelemetry: Sendable {
     metrics.count(rows.request, at: end)
     guard store != nil || exporter != nil else { return }
     for row in rows.all { add(row) }
+    if record.hasLostPayload { store?.drop(.payloads, .bufferFull) }
   }
 
   private func add(_ row: TelemetryRow) {

@@ -65,7 +65,7 @@ struct RequestFigures: Sendable {
 
   /// - Parameter time: when it ended, in nanoseconds since 1970.
   mutating func add(_ row: RequestRow, at time: Int64) {
-    var kind = Kind(operation: RequestRows.operation(of: row.route), error: row.errorCode)
+    var kind = Kind(operation: row.operation, error: row.errorCode)
     if kinds.count >= Self.mostKinds, kinds[kind] == nil {
       kind = Kind(operation: kind.operation, error: kind.error.map { _ in Self.otherError })
     }

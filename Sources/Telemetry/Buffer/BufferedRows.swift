@@ -13,10 +13,13 @@ enum BufferedRows: Sendable {
 
   var count: Int {
     switch self {
-    case .row: 1
+    case .row(let row): row.count
     case .lines(let rows, _, _): rows.count
     }
   }
+
+  /// Whether the rows are gone with the process. Lines with a position are read again by the next one.
+  var isLostWithProcess: Bool { if case .row = self { true } else { false } }
 
   /// About how much memory it takes, in bytes.
   var size: Int {
@@ -30,8 +33,8 @@ enum BufferedRows: Sendable {
 extension TelemetryRow {
   fileprivate var size: Int {
     switch self {
-    case .request(let row):
-      512 + (row.error?.utf8.count ?? 0) + row.metadata.reduce(0) { $0 + 64 + $1.key.utf8.count + $1.value.utf8.count }
+    case .request(let row): row.size
+    case .trace(let trace): 256 + trace.request.size
     case .log(let row): row.size
     case .metric(let row):
       512 + row.description.utf8.count + row.value.size
@@ -39,6 +42,12 @@ extension TelemetryRow {
     case .span(let row): 512 + 128 * row.attributes.count + (row.error?.utf8.count ?? 0)
     case .payload(let row): 256 + row.request.utf8.count + row.response.utf8.count
     }
+  }
+}
+
+extension RequestRow {
+  fileprivate var size: Int {
+    512 + (error?.utf8.count ?? 0) + metadata.reduce(0) { $0 + 64 + $1.key.utf8.count + $1.value.utf8.count }
   }
 }
 

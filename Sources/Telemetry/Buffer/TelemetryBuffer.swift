@@ -23,6 +23,8 @@ final class TelemetryBuffer: Sendable {
     /// Drops that the file does not have yet.
     var unrecorded: [TelemetryDrop: Int] = [:]
 
+    var hasWork: Bool { !chunks.isEmpty || !unrecorded.isEmpty }
+
     mutating func drop(_ count: Int, of table: TelemetryTable, _ cause: TelemetryDropCause) {
       guard count > 0 else { return }
       counters.drop(count, of: table, cause)
@@ -34,6 +36,8 @@ final class TelemetryBuffer: Sendable {
   private let maximumBytes: Int
   private let file: CountersFile?
   private let state: Mutex<State>
+  /// Rings when there is something to write after there was nothing.
+  let work = Doorbell()
 
   /// - Parameter lost: the rows that were lost with earlier processes. They are already recorded.
   init(maximumRows: Int, maximumBytes: Int, file: CountersFile?, lost: [TelemetryTable: Int]) {
@@ -52,11 +56,13 @@ final class TelemetryBuffer: Sendable {
     let table = rows.table
     let count = rows.count
     let size = rows.size
-    state.withLock { state in
+    let isFirst = state.withLock { state -> Bool in
+      let hadWork = state.hasWork
       state.counters.accepted[table, default: 0] += count
-      file?.count(count, of: table)
+      if rows.isLostWithProcess { file?.count(count, of: table) }
       guard state.rows + count <= maximumRows, state.bytes + size <= maximumBytes else {
-        return state.drop(count, of: table, .bufferFull)
+        state.drop(count, of: table, .bufferFull)
+        return !hadWork
       }
       if let last = state.chunks.indices.last, state.chunks[last].rows < Self.batch {
         state.chunks[last].items.append(rows)
@@ -68,7 +74,21 @@ final class TelemetryBuffer: Sendable {
       state.bytes += size
       state.added += 1
       state.counters.waiting += count
+      return !hadWork
     }
+    if isFirst { work.ring() }
+  }
+
+  /// Counts a row that was lost before it could be added.
+  func drop(_ table: TelemetryTable, _ cause: TelemetryDropCause) {
+    let isFirst = state.withLock { state -> Bool in
+      let hadWork = state.hasWork
+      state.counters.accepted[table, default: 0] += 1
+      file?.count(1, of: table)
+      state.drop(1, of: table, cause)
+      return !hadWork
+    }
+    if isFirst { work.ring() }
   }
 
   /// Takes the oldest rows out, to write them; empty if there are none.
@@ -92,7 +112,7 @@ final class TelemetryBuffer: Sendable {
   var progress: (added: Int, taken: Int) { state.withLock { ($0.added, $0.taken) } }
 
   /// Whether there is anything to write.
-  var hasWork: Bool { state.withLock { !$0.chunks.isEmpty || !$0.unrecorded.isEmpty } }
+  var hasWork: Bool { state.withLock { $0.hasWork } }
 
   var counters: TelemetryCounters { state.withLock { $0.counters } }
 

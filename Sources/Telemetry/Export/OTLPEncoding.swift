@@ -15,7 +15,13 @@ package enum OTLPEncoding {
       let points = rows.compactMap { row -> MetricRow? in if case .metric(let point) = row { point } else { nil } }
       return grouped(points, \.resource, "resourceMetrics", "scopeMetrics", "metrics", metrics)
     case .traces:
-      let spans = rows.compactMap { row -> SpanRow? in if case .span(let span) = row { span } else { nil } }
+      let spans = rows.flatMap { row -> [SpanRow] in
+        switch row {
+        case .span(let span): [span]
+        case .trace(let trace): trace.spans
+        case .request, .log, .metric, .payload: []
+        }
+      }
       return grouped(spans, \.resource, "resourceSpans", "scopeSpans", "spans") { $0.map(span) }
     }
   }

@@ -86,4 +86,12 @@ struct RequestSummaries {
   static func remove(before time: Int64, _ database: Database) throws {
     try database.run("DELETE FROM telemetry_summary WHERE time < ?", [time])
   }
+
+  /// Removes those of short spans that are older than all requests, to make room. The others are thirty times fewer, and
+  /// show days.
+  static func removeShortBeforeRequests(_ database: Database) throws {
+    let length = Level.short.rawValue
+    try database.run(
+      "DELETE FROM telemetry_summary WHERE time < (SELECT min(time) FROM requests) - ? AND step = ?", [length, length])
+  }
 }

@@ -20,6 +20,8 @@ package struct RequestRow: Hashable, Sendable {
   /// The code and the message of a failure; nil for a success.
   package var errorCode: String?
   package var error: String?
+  /// Why the plane itself refused it, such as `queue_full`; nil for other errors.
+  package var refusal: String?
   /// Times in milliseconds. The first is the wait for a replica.
   package var queue: Double
   /// From the arrival to the first data of the response.
@@ -57,6 +59,15 @@ package struct RequestRow: Hashable, Sendable {
     bytesIn = 0
     bytesOut = 0
     metadata = [:]
+  }
+
+  /// OpenTelemetry's name for what the route does; the route itself where only the body shows it.
+  package var operation: String {
+    switch route {
+    case "chat/completions": "chat"
+    case "completions": "text_completion"
+    default: route
+    }
   }
 }
 

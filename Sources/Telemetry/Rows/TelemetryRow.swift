@@ -1,21 +1,31 @@
-/// A row of one of the telemetry tables.
+/// A row of one of the telemetry tables, or several.
 package enum TelemetryRow: Hashable, Sendable {
   case request(RequestRow)
   case log(LogRow)
   case metric(MetricRow)
   case span(SpanRow)
+  /// The spans of a request, which are rows as well.
+  indirect case trace(RequestTrace)
   case payload(PayloadRow)
 
-  /// The table that it belongs to.
+  /// The table that it belongs to, or they do.
   package var table: TelemetryTable {
     switch self {
     case .request: .requests
     case .log: .logs
     case .metric: .metrics
-    case .span: .spans
+    case .span, .trace: .spans
     case .payload: .payloads
     }
   }
+
+  /// The number of rows.
+  package var count: Int { if case .trace(let trace) = self { trace.spanCount } else { 1 } }
+}
+
+extension [TelemetryRow] {
+  /// The number of rows in the tables.
+  package var rowCount: Int { reduce(0) { $0 + $1.count } }
 }
 
 /// A telemetry table, by its name in options and messages.

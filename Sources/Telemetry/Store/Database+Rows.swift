@@ -9,6 +9,7 @@ extension Database {
     case .log(let row): try insert(row)
     case .metric(let row): try insert(row, &series)
     case .span(let row): try insert(row)
+    case .trace(let trace): for span in trace.spans { try insert(span) }
     case .payload(let row): try insert(row)
     }
   }
@@ -19,14 +20,14 @@ extension Database {
       row.requestID, row.time, row.principal, row.endpoint, row.entity, row.modelVersion, row.replica, row.route,
       row.status, row.errorCode, row.error, row.queue, row.timeToFirstToken, row.latency, row.interTokenLatency,
       row.tokensIn, row.tokensOut, row.isStream, row.finishReason, row.isColdStart, row.attempts, row.bytesIn,
-      row.bytesOut, metadata,
+      row.bytesOut, metadata, row.refusal,
     ]
     try run(
       """
       INSERT INTO requests (request_id, time, principal, endpoint, entity, model_version, replica, route, status,
         error_code, error, queue_ms, ttft_ms, latency_ms, itl_ms, tokens_in, tokens_out, streamed, finish_reason,
-        cold_start, attempts, bytes_in, bytes_out, metadata)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        cold_start, attempts, bytes_in, bytes_out, metadata, refusal)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, values)
   }
 

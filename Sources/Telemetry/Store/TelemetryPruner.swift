@@ -28,6 +28,7 @@ struct TelemetryPruner: Sendable {
       return false
     }
     let removed = try removeOldest(table, database)
+    if table == .requests { try RequestSummaries.removeShortBeforeRequests(database) }
     try free(database)
     return removed > 0
   }

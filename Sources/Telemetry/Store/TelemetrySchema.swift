@@ -10,6 +10,9 @@ enum TelemetrySchema {
       try database.execute(sql: bookkeeping)
     }
     migrator.registerMigration("2: summaries of requests") { try $0.execute(sql: summaries) }
+    migrator.registerMigration("3: why requests were refused") { database in
+      try database.execute(sql: "ALTER TABLE requests ADD COLUMN refusal TEXT")
+    }
     return migrator
   }
 

@@ -1,28 +1,46 @@
+internal import Synchronization
+
 extension TelemetryStore {
+  /// How long rows are collected before they are written together.
   private static let pause: Duration = .milliseconds(250)
+  /// How often rows that are too old are looked for.
+  private static let pruningInterval: Duration = .seconds(60)
   /// Nanoseconds.
   private static let minute: Int64 = 60_000_000_000
 
-  /// Writes batches and removes old rows until the task is canceled; then writes what is left. Never fails.
+  /// Writes batches and removes old rows until the task is canceled; then writes what is left. Never fails. Without rows,
+  /// nothing happens but the look for old ones.
   package func run() async {
-    var lastPruning: Int64?
-    var reported: (time: Int64, dropped: Int) = (0, 0)
-    while !Task.isCancelled {
-      await writeWaiting()
-      let time = now()
-      if lastPruning.map({ time - $0 >= Self.minute || time < $0 }) ?? true {
-        lastPruning = time
-        await prune()
+    await withDiscardingTaskGroup { group in
+      group.addTask {
+        while !Task.isCancelled {
+          await self.prune()
+          self.reportDrops()
+          try? await Task.sleep(for: Self.pruningInterval)
+        }
       }
-      let counters = self.counters
-      if counters.allDropped > reported.dropped, time - reported.time >= Self.minute || time < reported.time {
-        report(Self.words(counters, since: reported.dropped))
-        reported = (time, counters.allDropped)
+      while !Task.isCancelled {
+        if !buffer.hasWork { await buffer.work.wait() }
+        // Ends early when the task is canceled.
+        try? await Task.sleep(for: Self.pause)
+        await writeWaiting()
+        reportDrops()
       }
-      // Ends early when the task is canceled.
-      try? await Task.sleep(for: Self.pause)
     }
     await writer.writeAll()
+  }
+
+  /// Says how many rows were dropped, at most once a minute.
+  private func reportDrops() {
+    let (counters, time) = (self.counters, now())
+    let words = reported.withLock { reported -> String? in
+      guard counters.allDropped > reported.dropped, time - reported.time >= Self.minute || time < reported.time else {
+        return nil
+      }
+      defer { reported = (time, counters.allDropped) }
+      return Self.words(counters, since: reported.dropped)
+    }
+    if let words { report(words) }
   }
 
   /// Removes the rows that are too old, or too many for the size bound.

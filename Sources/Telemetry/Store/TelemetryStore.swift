@@ -1,6 +1,7 @@
 package import GRDB
 internal import LibCrypto
 internal import Storage
+internal import Synchronization
 
 #if canImport(Darwin)
   internal import Darwin
@@ -21,6 +22,8 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   let pruner: TelemetryPruner
   let now: @Sendable () -> Int64
   let report: @Sendable (String) -> Void
+  /// When drops were last reported, in nanoseconds since 1970, and how many there were then.
+  let reported = Mutex<(time: Int64, dropped: Int)>((time: 0, dropped: 0))
   private let readers: QueryReaders
   private let reader: DatabaseQueue
   /// Holds the lock on the process's counters.
@@ -64,6 +67,9 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   }
 
   package func add(_ row: TelemetryRow) { buffer.add(.row(row)) }
+
+  /// Counts a row that was lost before it could be added.
+  package func drop(_ table: TelemetryTable, _ cause: TelemetryDropCause) { buffer.drop(table, cause) }
 
   /// Adds lines of a replica's log. They are written in one transaction with the position after the last of them.
   package func add(_ lines: [LogRow], of replica: String, upTo position: LogPosition) {

@@ -64,7 +64,7 @@ final class TelemetryWriter: Sendable {
     let time = now()
     do {
       try database.inTransaction {
-        try write(batch, counts, drops, time / 1_000_000, database)
+        try write(batch, drops, time / 1_000_000, database)
         return .commit
       }
       buffer.didWrite(counts, recorded: drops)
@@ -79,8 +79,7 @@ final class TelemetryWriter: Sendable {
   }
 
   private func write(
-    _ batch: [BufferedRows], _ counts: [TelemetryTable: Int], _ drops: [TelemetryDrop: Int], _ time: Int64,
-    _ database: Database
+    _ batch: [BufferedRows], _ drops: [TelemetryDrop: Int], _ time: Int64, _ database: Database
   ) throws {
     var summaries = RequestSummaries()
     try series.withLock { series in
@@ -98,7 +97,7 @@ final class TelemetryWriter: Sendable {
     try summaries.write(to: database)
     for (drop, count) in drops { try database.record(drop, count, time) }
     guard let process else { return }
-    var accounted = counts
+    var accounted = batch.filter(\.isLostWithProcess).counts
     for (drop, count) in drops { accounted[drop.table, default: 0] += count }
     for (table, count) in accounted { try database.account(for: count, of: table, process) }
   }
