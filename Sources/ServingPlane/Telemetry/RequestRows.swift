@@ -91,7 +91,6 @@ struct RequestRows {
 
   /// In bytes.
   private static let longestMessage = 4096
-  }
 }
 
 extension Duration {
