@@ -57,7 +57,7 @@ import Testing
     let rows = RequestRows(record, end: Self.end)
     #expect(rows.request.error?.hasPrefix("no serving endpoint \"üü") == true)
     #expect((rows.request.error?.utf8.count ?? 0) < 4200)
-    #expect(rows.spans.allSatisfy { ($0.error?.utf8.count ?? 0) < 4200 })
+    #expect(rows.trace?.spans.allSatisfy { ($0.error?.utf8.count ?? 0) < 4200 } == true)
     record.error = "short"
     #expect(RequestRows(record, end: Self.end).request.error == "short")
   }
