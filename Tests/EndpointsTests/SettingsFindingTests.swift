@@ -103,7 +103,7 @@ import Testing
     (
       "access: [{user: ci, level: CanView}, {servicePrincipal: CI, level: CanQuery}]",
       [
-        "8:48: error: spec.access[1]: service principal ci already has a grant at spec.access[0]; "
+        "8:40: error: spec.access[1]: service principal ci already has a grant at spec.access[0]; "
           + "keep the stronger one: it includes the other"
       ]
     ),
