@@ -22,6 +22,8 @@ extension QueryExchange {
   ) {
     guard let endpoint, let ticket else { return }
     eventsBehindError = []
+    // What precedes the error does not wait for it.
+    client.flush()
     exchange.pause()
     let (admission, text, replica) = (endpoint.admission, String(buffer: error), ticket.replica.id)
     eventLoop.makeFutureWithTask { await admission.redact(text, replica) }.whenComplete { [self] result in

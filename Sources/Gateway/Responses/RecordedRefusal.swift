@@ -1,4 +1,5 @@
 import HTTPSupport
+
 /// Why the gateway refused a request, as its record has it. The texts are public (docs/telemetry.md) and never change.
 enum RecordedRefusal: String, Hashable, Sendable {
   /// A call or token limit of its endpoint.
