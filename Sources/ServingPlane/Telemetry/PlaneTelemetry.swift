@@ -22,6 +22,7 @@ final class PlaneTelemetry: Sendable {
   private let flushes: AsyncStream<Void>
   private let flushSignal: AsyncStream<Void>.Continuation
   private let flushed = Latch()
+  private let traces = Mutex(TraceBudget())
 
   /// - Parameters:
   ///   - store: nil to record nothing.
@@ -71,7 +72,8 @@ final class PlaneTelemetry: Sendable {
     let rows = RequestRows(record, end: end)
     metrics.count(rows.request, at: end)
     guard store != nil || exporter != nil else { return }
-    for row in rows.all { add(row) }
+    let isTraced = traces.withLock { $0.admits(record.trace, at: end) }
+    for row in rows.all(isTraced: isTraced) { add(row) }
     if record.hasLostPayload { store?.drop(.payloads, .bufferFull) }
   }
 

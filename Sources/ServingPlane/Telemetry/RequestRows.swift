@@ -20,10 +20,12 @@ struct RequestRows {
   }
 
   /// All rows.
-  var all: [TelemetryRow] {
+  ///
+  /// - Parameter isTraced: whether the trace is one of them.
+  func all(isTraced: Bool) -> [TelemetryRow] {
     var rows: [TelemetryRow] = [.request(request)]
     if let payload { rows.append(.payload(payload)) }
-    if let trace { rows.append(.trace(trace)) }
+    if isTraced, let trace { rows.append(.trace(trace)) }
     return rows
   }
 
