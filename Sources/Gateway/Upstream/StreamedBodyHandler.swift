@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 
 /// Takes the chunks of a streamed response out of their framing in front of the HTTP decoder, for which each chunk costs
@@ -29,9 +30,9 @@ final class StreamedBodyHandler: ChannelInboundHandler {
     case .passing: context.fireChannelRead(data)
     case .beginning:
       state = .passing
-      let chunks = Self.chunks(behindHeadIn: unwrapInboundIn(data))
+      let bytes = unwrapInboundIn(data)
       context.fireChannelRead(data)
-      if let chunks, connection.isReadingChunks { state = .reading(chunks) }
+      if connection.isReadingChunks, let chunks = Self.chunks(behindHeadIn: bytes) { state = .reading(chunks) }
     case .reading(let chunks): read(unwrapInboundIn(data), chunks, context)
     }
   }
@@ -52,14 +53,26 @@ final class StreamedBodyHandler: ChannelInboundHandler {
   /// How far a body has come whose head is in these bytes too: the decoder reads them as well, and nothing more of the
   /// body until its end. Nil if the head is not complete, or if it is not followed by whole plain chunks alone.
   private static func chunks(behindHeadIn bytes: ByteBuffer) -> PlainChunks? {
-    guard let head = bytes.readableBytesView.firstRange(of: headEnd) else { return nil }
+    guard let length = headLength(in: bytes) else { return nil }
     var rest = bytes
-    rest.moveReaderIndex(to: head.upperBound)
+    rest.moveReaderIndex(forwardBy: length)
     var chunks = PlainChunks()
     while let part = chunks.next(&rest) {
       guard case .data = part else { return nil }
     }
     return chunks.isBetweenChunks ? chunks : nil
+  }
+
+  /// The length of the head that these bytes begin with; nil if its end is not among them.
+  private static func headLength(in bytes: ByteBuffer) -> Int? {
+    bytes.withUnsafeReadableBytes { raw in
+      headEnd.withUnsafeBytes { end in
+        guard let base = raw.baseAddress, let sought = end.baseAddress,
+          let found = memmem(base, raw.count, sought, end.count)
+        else { return nil }
+        return UnsafeRawPointer(found) - base + end.count
+      }
+    }
   }
 
   private static let headEnd = Array("\r\n\r\n".utf8)
