@@ -65,13 +65,16 @@ final class StreamedBodyHandler: ChannelInboundHandler {
 
   /// The length of the head that these bytes begin with; nil if its end is not among them.
   private static func headLength(in bytes: ByteBuffer) -> Int? {
-    bytes.withUnsafeReadableBytes { raw in
-      headEnd.withUnsafeBytes { end in
-        guard let base = raw.baseAddress, let sought = end.baseAddress,
-          let found = memmem(base, raw.count, sought, end.count)
-        else { return nil }
-        return UnsafeRawPointer(found) - base + end.count
+    bytes.withUnsafeReadableBytes { raw -> Int? in
+      guard let base = raw.baseAddress else { return nil }
+      var start = 0
+      while let found = memchr(base + start, 0x0D, raw.count - start) {
+        let offset = UnsafeRawPointer(found) - base
+        guard offset + headEnd.count <= raw.count else { return nil }
+        if memcmp(found, headEnd, headEnd.count) == 0 { return offset + headEnd.count }
+        start = offset + 1
       }
+      return nil
     }
   }
 
