@@ -47,7 +47,7 @@ class Plane:
         created = self.admin.api_client.do("POST", TOKENS, body={"name": GUEST, "can": "query"})
         self.guest_token = created["secret"]
 
-    def openai(self, token: str) -> openai.OpenAI:
+    def client(self, token: str) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.host}/serving-endpoints", api_key=token, max_retries=0)
 
     def chat(self, client: openai.OpenAI) -> str:
@@ -107,7 +107,7 @@ def permissions(plane: Plane) -> None:
 
 def limits(plane: Plane) -> None:
     """A limit for one principal, as the OpenAI SDK sees it."""
-    guest, other = plane.openai(plane.guest_token), plane.openai(plane.token)
+    guest, other = plane.client(plane.guest_token), plane.client(plane.token)
     limit = AiGatewayRateLimit(
         calls=CALLS_A_MINUTE,
         key=AiGatewayRateLimitKey.USER,
