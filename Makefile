@@ -1,7 +1,7 @@
 # The commands for users and CI. `make demo` and `make test` install their own dependencies.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build release install check fmt bench bench-gateway stress traffic accounts secrecy clean
+.PHONY: help demo test unit build release install check fmt bench bench-gateway stress traffic accounts secrecy explain clean
 
 # `make install` copies the binary to PREFIX/bin/setpoint.
 PREFIX ?= $(HOME)/.local
@@ -69,6 +69,12 @@ secrecy: ## plant secrets, use everything that could repeat them, and look for t
 	@scripts/install-system.sh
 	@scripts/build-release.sh setpoint
 	@python3 scripts/secrecy.py --setpoint .build-release/release/setpoint
+
+explain: ## stage six troubles with real vLLM, and check that setpoint explain names the cause (about 5 minutes)
+	@scripts/install-system.sh
+	@scripts/install-python.sh
+	@scripts/build-release.sh setpoint
+	@python3 scripts/explain.py --setpoint .build-release/release/setpoint
 
 clean: ## remove everything built and installed in this directory
 	rm -rf .build .build-* .tools

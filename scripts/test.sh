@@ -154,8 +154,6 @@ if [ -n "$released" ]; then
   finished soak || true
   # Last, so that its summary is at the end of the output.
   if [ -n "$installed" ]; then
-    part "explain names the cause, with real vLLM" python3 scripts/explain.py \
-      --setpoint .build-release/release/setpoint || true
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
       --setpoint .build-release/release/setpoint || true
   fi
