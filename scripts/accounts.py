@@ -81,8 +81,8 @@ class Bookkeeping:
             wrong = [f"{request.id}: {ending}" for request, ending in endings if not fits(crowd, request, ending)]
             check("each as its kind must", not wrong, seen=f"{len(wrong)}: {wrong[:5]}")
             cut = sum(ending.end is End.CUT for _, ending in endings)
-            # Each connection once with its request in flight, and once more if the kernel still accepts it for the plane
-            # that is ending.
+            # Each connection once with its request in flight, and once more if the kernel still accepts it for the
+            # plane that is ending.
             most = 2 * CONNECTIONS if is_killed else 0
             check(f"at most those in flight were cut off ({cut} of {most})", cut <= most)
             self.fates += [Fate(request, crowd.principals[request.id], ending) for request, ending in endings]
