@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func `lines are read once, and only when they are whole`() throws {
-    #expect(file.lines(after: nil, isOver: false) == nil, "there is no file yet")
+    #expect(file.lines(after: nil, isOver: false) == nil, "the file does not exist yet")
     try write("one\ntwo\nthr")
     let first = try #require(file.lines(after: nil, isOver: false))
     #expect(first.lines == ["one", "two"] && !first.hasMore)

@@ -55,7 +55,7 @@ import Testing
     #expect(count("", "4xx", endpoint: "") == 1)
     let labels = ["endpoint": "chat", "entity": "main", "version": "3"]
     guard case .histogram(let duration) = Self.value(read, "setpoint_request_duration_seconds", labels) else {
-      Issue.record("there is no histogram")
+      Issue.record("the family is not a histogram")
       return
     }
     #expect(duration.count == 3 && duration.sum == 7.5)
@@ -147,7 +147,7 @@ import Testing
     #expect(read["request_count_total"]?.kind == .gauge && read["request_latency_ms"]?.kind == .histogram)
     guard case .histogram(let latency) = Self.value(read, "model_prediction_latency_ms", ["served_entity_name": "main"])
     else {
-      Issue.record("there is no histogram")
+      Issue.record("the family is not a histogram")
       return
     }
     #expect(latency.count == 2 && latency.sum == 4000)

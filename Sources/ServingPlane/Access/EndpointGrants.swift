@@ -69,14 +69,4 @@ final class EndpointGrants: Sendable {
   func name(ofID id: String) -> String? { state.withLock { $0.names[id] } }
 
   func exists(_ endpoint: String) -> Bool { state.withLock { $0.entries[endpoint] != nil } }
-
-  /// The names of the principals and of the groups that have a grant.
-  var names: (principals: Set<String>, groups: Set<String>) {
-    state.withLock { state in
-      state.entries.values.reduce(into: (principals: Set<String>(), groups: Set<String>())) { names, entry in
-        names.principals.formUnion(entry.named.keys)
-        names.groups.formUnion(entry.groups.keys)
-      }
-    }
-  }
 }

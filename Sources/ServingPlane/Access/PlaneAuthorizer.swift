@@ -109,17 +109,4 @@ final class PlaneAuthorizer: Authorizer {
       return state.uses
     }
   }
-
-  /// Every name that a grant may refer to, in lower case for principals: those of tokens, and those that have a grant,
-  /// which may precede its token.
-  func knownNames() -> (principals: Set<String>, groups: Set<String>) {
-    var names = grants.names
-    names.principals.insert(Self.adminName)
-    names.groups.insert(Self.administrators)
-    for record in tokens {
-      names.principals.insert(record.name.lowercased())
-      names.groups.formUnion(record.groups)
-    }
-    return names
-  }
 }
