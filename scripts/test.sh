@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed, and the release binaries built,
-# while Swift builds and the Swift tests run; the exploration and the soak run alongside the first real servers, all at
-# a lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a release
-# build, what needs it is skipped.
+# Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, and the Swift
+# tests, the exploration and the soak run alongside the tests with real servers. If a part fails, the others still run;
+# without a debug build, nothing runs, and without a release build, what needs it is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
+
+# The build of the tests. Its flags are not those of a developer's build in .build, which is left untouched: modules as
+# a whole compile from nothing in two thirds of the time.
+readonly TESTS=.build-test
+readonly BUILD=(--scratch-path "$TESTS" -Xswiftc -whole-module-optimization -Xswiftc -num-threads -Xswiftc 2)
 
 # The time limit of one part. On two idle cores, all parts together take less.
 readonly PART_LIMIT=45m
@@ -67,13 +71,22 @@ part() {
   return "$status"
 }
 
-# begin NAME TITLE COMMAND...: starts the command in the background, at a lower priority.
+# begin NAME TITLE COMMAND...: starts the command in the background.
 begin() {
   local name=$1
   titles[$name]=$2
   shift 2
-  timeout --kill-after 30s "$JOB_LIMIT" nice "$@" >"$logs/$name" 2>&1 &
+  timeout --kill-after 30s "$JOB_LIMIT" "$@" >"$logs/$name" 2>&1 &
   background[$name]=$!
+}
+
+# swift_tests NAME TITLE OPTION...: starts a part of the Swift tests in the background. Its tests run one after the other:
+# hundreds of tests at once on two cores, some with servers, would test the machine.
+swift_tests() {
+  local name=$1 title=$2
+  shift 2
+  begin "$name" "$title" python3 scripts/leftovers.py run "$TESTS/debug/setpointPackageTests.xctest" \
+    --testing-library swift-testing --no-parallel "$@"
 }
 
 # finished NAME: waits for a background command, prints its output, and notes its result and the waiting time.
@@ -81,7 +94,7 @@ finished() {
   local name=$1 title=${titles[$1]} began=$SECONDS status=0 before
   step "$title"
   before=$(busy)
-  # Nothing else is to do now. Only root may raise a priority; the job's process group is that of its timeout(1).
+  # Only root may raise a priority; the job's process group is that of its timeout(1).
   renice -n 0 -g "${background[$name]}" >/dev/null 2>&1 || true
   wait "${background[$name]}" || status=$?
   unset "background[$name]"
@@ -108,31 +121,33 @@ scripts/install-system.sh
 part "tests of the scripts" python3 -m unittest discover --start-directory Tests/scripts || true
 begin install "vLLM and the SDK clients" scripts/install-python.sh
 
-part "packages" swift package resolve || end
-begin release "swift build (release)" scripts/build-release.sh explore soak faults fuzz setpoint
-part "swift build (debug, with tests)" swift build --build-tests || end
-# Not in parallel: hundreds of tests at once on two cores, some with servers, would test the machine.
-part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest --no-parallel || true
+part "packages" swift package --scratch-path "$TESTS" resolve || end
+begin release "swift build (release)" nice scripts/build-release.sh setpoint explore soak faults fuzz
+part "swift build (debug, with tests)" swift build --build-tests "${BUILD[@]}" || end
+# In two processes, beside the parts below.
+readonly PLANE='ServingPlaneTests|GatewayTests'
+swift_tests plane-tests "Swift tests of the serving plane" --filter "$PLANE"
+swift_tests other-tests "Swift tests of everything else" --skip "$PLANE"
 
 released=
 if finished release; then
   released=yes
-  begin explore "exploration of every reachable state" .build-release/release/explore
-  begin faults "a controller, with every fault at every call" .build-release/release/faults
-  begin fuzz "generated input for each parser" .build-release/release/fuzz --executions 500000
+  begin explore "exploration of every reachable state" nice .build-release/release/explore
+  begin faults "a controller, with every fault at every call" nice .build-release/release/faults
+  begin fuzz "generated input for each parser" nice .build-release/release/fuzz --executions 500000
   # One arena: with several, memory grows as more threads use them, and with the number of cores.
-  begin soak "a day of a controller, in virtual time" env MALLOC_ARENA_MAX=1 .build-release/release/soak
+  begin soak "a day of a controller, in virtual time" nice env MALLOC_ARENA_MAX=1 .build-release/release/soak
 fi
 
 installed=
 if finished install; then
   installed=yes
   part "Databricks SDK and MLflow against the test workspace" .tools/clients/bin/python \
-    Tests/e2e/workspace_clients.py --workspace .build/debug/workspace-double || true
+    Tests/e2e/workspace_clients.py --workspace "$TESTS"/debug/workspace-double || true
   part "version lookups in a real MLflow server" .tools/clients/bin/python Tests/e2e/mlflow_registry.py \
-    --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double || true
+    --setpoint "$TESTS"/debug/setpoint --workspace "$TESTS"/debug/workspace-double || true
   part "telemetry at an OpenTelemetry receiver" .tools/clients/bin/python Tests/e2e/otlp.py \
-    --setpoint .build/debug/setpoint || true
+    --setpoint "$TESTS"/debug/setpoint || true
   if [ -n "$released" ]; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
@@ -150,8 +165,10 @@ if [ -n "$released" ]; then
     --setpoint .build-release/release/setpoint || true
   part "planted secrets in no file and no output" python3 scripts/secrecy.py \
     --setpoint .build-release/release/setpoint || true
-  for job in explore faults fuzz; do finished "$job" || true; done
-  finished soak || true
+fi
+for job in plane-tests other-tests; do finished "$job" || true; done
+if [ -n "$released" ]; then
+  for job in explore faults fuzz soak; do finished "$job" || true; done
   # Last, so that its summary is at the end of the output.
   if [ -n "$installed" ]; then
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
