@@ -1,3 +1,5 @@
+import Synchronization
+
 // Removing versions that are on the disk and that nothing needs. A version that is in use is left alone: it is being
 // looked up or downloaded, or a config with it is about to be accepted.
 extension MLflowModels {
