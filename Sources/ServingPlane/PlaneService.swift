@@ -227,7 +227,7 @@ package struct PlaneService: Service {
         models: registrations.models, endpoints: endpoints, registrations: registrations, hub: hub, body: body
       ).addRoutes(to: guarded)
     } else if case .mlflow(let models) = models {
-      MLflowModelCalls(server: models.server).addRoutes(to: guarded)
+      MLflowModelCalls(models: models, endpoints: endpoints, body: body).addRoutes(to: guarded)
     }
     MetricsCalls(
       endpoints: endpoints, telemetry: telemetry, version: settings.version, libraries: settings.libraries,

@@ -71,6 +71,15 @@ import Testing
     #expect(passed == [piece, more, "\"}\n\n", ""])
   }
 
+  @Test func `an error that is too long to be held is replaced, and nothing of it is passed on`() {
+    var filter = EventFilter(removingUsage: false)
+    let start = "data: {\"error\": {\"message\": \"" + String(repeating: "y", count: 1 << 14)
+    let passed = Self.passed(
+      [Self.text + start, "secret", "secret\"}}\n\n" + Self.error + "\n" + Self.end], by: &filter)
+    let long = "<\(String(buffer: EventFilter.longError))>"
+    #expect(passed == [Self.text + long, "", "\n\n<" + Self.error + ">\n" + Self.end, ""])
+  }
+
   @Test func `what is held at the end of a stream is passed on, unless it is a part of an error`() {
     var filter = EventFilter(removingUsage: true)
     let passed = Self.passed(["data: {\"id\":"], by: &filter)

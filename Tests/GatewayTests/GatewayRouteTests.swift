@@ -248,6 +248,22 @@ import Testing
     }
   }
 
+  @Test func `an error that a replica sends as a success is passed on without its secrets`() async throws {
+    let harness = GatewayHarness(redact: { text, replica in text.replacing("vault-\(replica)", with: "[redacted]") })
+    try await ScriptedReplica().run(answer: { _ in
+      Response(
+        status: .ok, headers: [.contentType: "application/json"],
+        body: ResponseBody(byteBuffer: ByteBuffer(string: #" { "error": {"message": "no access with vault-r1"}}"#)))
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 200)
+        #expect(answer.body.contains("no access with [redacted]") && !answer.body.contains("vault"), "\(answer.body)")
+      }
+    }
+  }
+
   @Test func `an error too long to be a message is replaced by its status`() async throws {
     var limits = GatewayLimits()
     limits.maxBufferedResponse = 100

@@ -161,6 +161,32 @@ private func eventStream(
     #expect(harness.records.map(\.error) == ["no access with [redacted]", "no access with [redacted]"])
   }
 
+  @Test(arguments: [200, 201], ["text/event-stream", "Text/Event-Stream; charset=utf-8"])
+  func `the secrets in an error are also taken out of a stream that has a length`(status: Int, type: String)
+    async throws
+  {
+    let harness = GatewayHarness(redact: { text, replica in text.replacing("vault-\(replica)", with: "[redacted]") })
+    let text = "data: {\"choices\":[{\"delta\":{}}]}\n\n"
+    let error = "data: {\"error\": {\"message\": \"no access with vault-r1\", \"code\": 500}}\n\n"
+    let whole = ByteBuffer(string: text + error + text + "data: [DONE]\n\n")
+    try await ScriptedReplica().run(answer: { _ in
+      Response(
+        status: .init(code: status), headers: [.contentType: type], body: ResponseBody(byteBuffer: whole))
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let received = try await client.open("/v1/chat/completions") { try await $0.rest() }
+        let redacted = error.replacing("vault-r1", with: "[redacted]")
+        #expect(received == text + redacted + text + "data: [DONE]\n\n")
+        let generated = try await client.open("/serving-endpoints/chat/generate", #"{"prompt":"x","stream":true}"#) {
+          try await $0.rest()
+        }
+        #expect(generated.contains("no access with [redacted]") && !generated.contains("vault"), "\(generated)")
+      }
+    }
+    #expect(harness.records.map(\.error) == ["no access with [redacted]", "no access with [redacted]"])
+  }
+
   @Test func `a replica that is disconnected ends its streams with an error event`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["token_ms": 20]) { standIn in

@@ -71,6 +71,32 @@ struct DeviceTests {
     }
   }
 
+  @Test func `vLLM in a replica with several GPUs is started with their number, and with one GPU without it`()
+    async throws
+  {
+    let data = TestData()
+    try await withPlane(data, adjust: { $0.accelerators = Self.gpus(5) }) { plane in
+      // The stand-in ignores these words, by which the plane knows vLLM.
+      let entrypoint = TestData.entrypoint.replacing(" --model m", with: " vllm serve m --model m")
+      _ = try await plane.register("hello", try data.model(), entrypoint: entrypoint)
+      _ = try await plane.create("four", [entity("hello", 1, type: "MULTIGPU_MEDIUM")])
+      _ = try await plane.waitUntilSettled("four")
+      func sizes() throws -> [[String]] {
+        try data.replicaProcesses().filter { $0.identity.pid == $0.session }.map { entry in
+          let bytes = FileManager.default.contents(atPath: "/proc/\(entry.identity.pid)/cmdline")
+          let words = String(decoding: bytes ?? Data(), as: UTF8.self).split(separator: "\0").map { String($0) }
+          return Array(words.drop { $0 != "--tensor-parallel-size" }.prefix(2))
+        }
+      }
+      #expect(try sizes() == [["--tensor-parallel-size", "4"]])
+      for name in ["one", "small"] {
+        _ = try await plane.create(name, [entity("hello", 1, type: name == "one" ? "GPU_MEDIUM" : "CPU")])
+        _ = try await plane.waitUntilSettled(name)
+      }
+      #expect(try sizes().sorted { $0.count < $1.count } == [[], [], ["--tensor-parallel-size", "4"]])
+    }
+  }
+
   @Test func `an adopted replica keeps its GPU`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt, adjust: { $0.accelerators = Self.gpus(2) }) { plane in

@@ -38,6 +38,46 @@ struct LaunchCommandTests {
     #expect(command.value(of: "--dtype") == "float16")
   }
 
+  private func shards(_ entrypoint: String, _ engine: [String] = [], gpus: Int = 4) throws -> String? {
+    let words = try LaunchCommand(
+      entrypoint: entrypoint, port: 1, environment: [:], engineArguments: engine, gpus: gpus
+    ).words
+    return EngineOptions(words)["--tensor-parallel-size"]
+  }
+
+  @Test func `vLLM shares a model among all GPUs of its replica`() throws {
+    #expect(try shards("vllm serve m") == "4")
+    #expect(try shards("A=1 /opt/bin/vllm serve m --dtype auto", gpus: 8) == "8")
+    #expect(try shards("python -m vllm.entrypoints.openai.api_server --model m", ["--max-model-len", "16"]) == "4")
+    #expect(try shards("vllm serve m", ["--enable-expert-parallel", "--config-format", "hf"]) == "4")
+    let command = try LaunchCommand(entrypoint: "vllm serve m", port: 1, environment: [:], gpus: 2)
+    #expect(command.isShardedByPlane && command.words.suffix(2) == ["--tensor-parallel-size", "2"])
+  }
+
+  @Test func `a replica with one GPU or none, and a server other than vLLM's, get no number of GPUs`() throws {
+    #expect(try shards("vllm serve m", gpus: 1) == nil)
+    #expect(try shards("vllm serve m", gpus: 0) == nil)
+    #expect(try shards("python serve.py --model m") == nil)
+    #expect(try shards("bash -c 'vllm serve m --port {port}'") == nil)
+  }
+
+  @Test(arguments: [
+    ["--tensor-parallel-size", "2"], ["--tensor-parallel-size=2"], ["--tensor_parallel_size=2"], ["-tp", "2"],
+    ["-tp=2"], ["--tensor-par", "2"], ["--pipeline-parallel-size", "4"], ["-pp", "4"], ["--data-parallel-size", "4"],
+    ["-dp", "4"], ["--data-parallel-size-local=4"], ["-pcp", "2"], ["--nnodes", "2"], ["--config", "vllm.yaml"],
+    ["--distributed-executor-backend", "external_launcher"],
+  ])
+  func `an entrypoint or config that distributes the model in its own way is left alone`(_ words: [String]) throws {
+    for command in [
+      try LaunchCommand(
+        entrypoint: "vllm serve m \(words.joined(separator: " "))", port: 1, environment: [:], gpus: 4),
+      try LaunchCommand(
+        entrypoint: "vllm serve m", port: 1, environment: [:], engineArguments: words, gpus: 4),
+    ] {
+      #expect(!command.isShardedByPlane && command.words.suffix(2) == ["--port", "1"], "\(command.words)")
+    }
+  }
+
   @Test func `the model is named by its option, or follows serve`() throws {
     func model(_ entrypoint: String) throws -> String? {
       try LaunchCommand(entrypoint: entrypoint, port: 1, environment: [:]).modelArgument

@@ -139,6 +139,38 @@ struct MLflowPlaneTests {
     }
   }
 
+  @Test func `gc removes the versions that no endpoint serves or may be rolled back to`() async throws {
+    let stub = MLflowStub()
+    for number in 1...3 { stub.add(number) }
+    try await withMLflowPlane(stub) { plane, _ in
+      func collect(isDryRun: Bool) async throws -> [String] {
+        let answer = try await plane.call(
+          "POST", "/api/2.1/unity-catalog/models:gc", ["dry_run": .bool(isDryRun)])
+        #expect(answer.status == 200, "\(answer.text)")
+        return answer.json["items"]?.arrayValue?.compactMap { $0["description"]?.stringValue } ?? []
+      }
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      #expect(try await collect(isDryRun: false).isEmpty)
+      for number in 2...3 {
+        _ = try await plane.put("chat", [entity("hello", number)])
+        _ = try await plane.waitUntilSettled("chat")
+      }
+      // Once its replica has ended.
+      let unneeded = ["version 1 of model hello, which no endpoint needs"]
+      try await eventually("version 1 is not needed") { try await collect(isDryRun: true) == unneeded }
+      #expect(try await collect(isDryRun: true) == unneeded)
+      #expect(try await collect(isDryRun: false) == unneeded)
+      #expect(try await collect(isDryRun: false).isEmpty)
+      let wrong = try await plane.call("POST", "/api/2.1/unity-catalog/models:gc", ["dry_run": "yes"])
+      #expect(wrong.status == 400, "\(wrong.text)")
+      stub.setDown(true)
+      _ = try await plane.put("chat", [entity("hello", 2)])
+      let restored = try await plane.waitUntilSettled("chat")
+      #expect(restored.activeEntity["entity_version"] == "2", "\(restored.pendingEntity.deploymentMessage)")
+    }
+  }
+
   @Test func `replicas start from what is on the disk while the server is down, also after a restart`() async throws {
     let stub = MLflowStub()
     stub.add(1)

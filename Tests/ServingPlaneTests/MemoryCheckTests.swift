@@ -53,13 +53,15 @@ import Testing
         "needs 0.1 GiB for weights and 0.1 GiB for one request of 1,024 tokens; Tesla T4 leaves 0.0 GiB (92% of "),
       "\(words)")
     #expect(finding(data, memory: 4 * Self.mebibyte) == nil)
-    // Four GPUs hold it together, if they share its weights, which they do only on request.
+    // Four GPUs hold it together, if they share its weights, which they do unless the config says otherwise.
     func shared(_ engine: String?) -> String? {
       finding(data, memory: 2 * Self.mebibyte, gpus: 4, type: "MULTIGPU_MEDIUM", engine: engine)
     }
     #expect(shared(#"["-tp", "4"]"#) == nil)
-    let alone = shared(#"["-tp", "1"]"#)
-    #expect(alone != nil && shared(nil) == alone)
+    #expect(shared(nil) == nil)
+    #expect(shared(#"["-tp", "1"]"#) != nil)
+    let each = finding(data, memory: Self.mebibyte / 4, gpus: 4, type: "MULTIGPU_MEDIUM")
+    #expect(each?.contains("on each of 4 GPUs") == true, "\(each ?? "")")
   }
 
   @Test func `where the memory or the need is unknown, nothing is found`() throws {

@@ -139,9 +139,11 @@ import Testing
       one.finding()
         == "needs 15.0 GiB for weights and 1.0 GiB for one request of 8,192 tokens; Tesla T4 leaves 13.7 GiB (92% of "
         + "15.0 GiB): use GPUs with more memory, or a smaller or quantized version")
-    #expect(
-      one.finding(alternatives: [MemoryEstimate.Alternative(workloadType: "GPU_LARGE_2", gpus: 2)])?
-        .hasSuffix(": use GPU_LARGE_2 with --tensor-parallel-size 2") == true)
+    let larger = [MemoryEstimate.Alternative(workloadType: "GPU_LARGE_2", gpus: 2)]
+    #expect(one.finding(alternatives: larger)?.hasSuffix(": use GPU_LARGE_2") == true)
+    var given = one
+    given.isShardingGiven = true
+    #expect(given.finding(alternatives: larger)?.hasSuffix(": use GPU_LARGE_2 with --tensor-parallel-size 2") == true)
     #expect(estimate(weights: 16_060_522_496, layers: 32, length: 8192, shards: 2).finding() == nil)
   }
 

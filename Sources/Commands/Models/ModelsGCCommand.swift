@@ -9,7 +9,9 @@ struct ModelsGCCommand: AsyncParsableCommand {
     commandName: "gc", abstract: "Remove files in a plane's models folder that belong to no version.",
     discussion: """
       Interrupted registrations and downloads, deleted versions whose files are still there, and models without \
-      versions. Registrations in progress, and everything that the plane did not create, are kept.
+      versions. On a plane that serves the models of an MLflow server: downloaded versions that no endpoint serves, \
+      deploys, keeps, or may be rolled back to. Registrations and downloads in progress, and everything that the plane \
+      did not create, are kept.
       """)
 
   @Flag(help: "Only list what would be removed.") var dryRun = false

@@ -13,12 +13,7 @@ extension QueryExchange {
   }
 
   /// A whole answer in the route's form; nil if it is not a chat completion.
-  func generated(_ bytes: ByteBuffer, _ stream: StreamedResponse) -> ByteBuffer? {
-    guard !stream.isTranslated else {
-      var events = stream.rewritten(bytes)
-      if let last = lastEvent(of: stream) { events.writeImmutableBuffer(last) }
-      return events
-    }
+  func generated(_ bytes: ByteBuffer) -> ByteBuffer? {
     guard let text = (try? JSONValue(parsing: Array(bytes.readableBytesView)))?.completionText else { return nil }
     return ByteBuffer(bytes: figures.answer(text).bytes())
   }

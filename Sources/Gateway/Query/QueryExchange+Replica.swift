@@ -85,6 +85,11 @@ extension QueryExchange {
     switch (event, state) {
     case (.whole(let head, let bytes), .sent(let body, let model, let ticket, _)):
       record.sentAfter = sentAt
+      guard !head.isSuccess || !head.isEventStream else {
+        // Its errors are those of any other stream.
+        for event: UpstreamEvent in [.head(head), .piece(bytes), .end] { receive(event) }
+        return
+      }
       answered(head, bytes, body, model, ticket)
     case (.head(let head), .sent(let body, let model, let ticket, let exchange)):
       record.sentAfter = sentAt
@@ -137,7 +142,7 @@ extension QueryExchange {
   private func answered(
     _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
   ) {
-    if head.isSuccess {
+    if head.isSuccess, !bytes.isErrorObject {
       respond(whole: head, bytes, body, model)
     } else {
       replicaFailed(head, bytes, body, model, ticket)
@@ -223,6 +228,11 @@ extension QueryExchange {
   }
 }
 
-extension HTTPResponseHead {
-  fileprivate var isSuccess: Bool { (200..<300).contains(status.code) }
+extension ByteBuffer {
+  /// Whether it is a JSON object that begins with an error, whatever the status is.
+  fileprivate var isErrorObject: Bool {
+    let object = readableBytesView.drop { $0.isJSONSpace }
+    guard object.first == UInt8(ascii: "{") else { return false }
+    return object.dropFirst().drop { $0.isJSONSpace }.starts(with: "\"error\"".utf8)
+  }
 }

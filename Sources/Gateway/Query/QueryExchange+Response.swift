@@ -12,9 +12,9 @@ extension QueryExchange {
     let answer: ByteBuffer
     if status == 200 {
       record.timeToFirstToken = elapsed
-      let bytes = stream.note(bytes)
+      stream.note(bytes)
       noteEnd(of: stream)
-      guard let written = target.isGenerate ? generated(bytes, stream) : stream.rewritten(bytes) else {
+      guard let written = target.isGenerate ? generated(bytes) : stream.rewritten(bytes) else {
         return refuse(.unusableAnswer("it is not a chat completion", endpoint: model.endpoint.name))
       }
       answer = written
@@ -22,7 +22,7 @@ extension QueryExchange {
       answer = errorForm.body(ofReplica: bytes, status: status)
       if status >= 400 { (record.errorCode, record.error) = ("UPSTREAM_\(status)", message(of: answer)) }
     }
-    if target.isGenerate, !stream.isTranslated {
+    if target.isGenerate {
       headers.replaceOrAdd(name: "content-type", value: "application/json")
     }
     respond(GatewayAnswer(status: head.status, headers: headers, body: answer))

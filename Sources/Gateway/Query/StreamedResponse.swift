@@ -23,7 +23,7 @@ final class StreamedResponse: @unchecked Sendable {
   ) {
     status = Int(head.status.code)
     isEventStream = head.isEventStream
-    guard status == 200 else { return }
+    guard head.isSuccess else { return }
     if isEventStream { filter = EventFilter(removingUsage: removingUsage) }
     if isEventStream, events != nil {
       translation = events
@@ -37,24 +37,8 @@ final class StreamedResponse: @unchecked Sendable {
   /// Whether it is a stream whose events are those of a `generate` route.
   var isTranslated: Bool { translation != nil }
 
-  /// Takes note of a whole response, and returns what of it is for the client.
-  func note(_ whole: ByteBuffer) -> ByteBuffer {
-    guard filter != nil else {
-      tail.append(whole)
-      return whole
-    }
-    var kept = ByteBuffer()
-    var left: ByteBuffer? = whole
-    while let piece = left {
-      let part = examined(piece)
-      kept.writeImmutableBuffer(part.passed)
-      if let line = part.error?.line { kept.writeImmutableBuffer(line) }
-      left = part.error?.rest
-    }
-    kept.writeImmutableBuffer(rest())
-    tail.append(kept)
-    return kept
-  }
+  /// Takes note of a whole response, which is not an event stream.
+  func note(_ whole: ByteBuffer) { tail.append(whole) }
 
   /// The next piece of a stream without what is not for the client, up to the first error event. To be called once for
   /// each piece, in order, before the part is relayed.
@@ -102,7 +86,10 @@ final class StreamedResponse: @unchecked Sendable {
 }
 
 extension HTTPResponseHead {
-  fileprivate var contentType: String { headers.first(name: "content-type") ?? "" }
+  /// In lower case.
+  fileprivate var contentType: String { headers.first(name: "content-type")?.lowercased() ?? "" }
+
+  var isSuccess: Bool { (200..<300).contains(status.code) }
 
   var isEventStream: Bool { contentType.hasPrefix("text/event-stream") }
 }

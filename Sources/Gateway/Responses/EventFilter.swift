@@ -28,12 +28,18 @@ struct EventFilter: Sendable {
   private var held = ByteBuffer()
   /// Whether the current line is passed on as it arrives.
   private var isPassing = false
+  /// Whether the rest of the current line is left out: it belongs to an error that is too long.
+  private var isSkipping = false
   /// Whether the next line is left out if it is empty, because it ends an event that was taken out.
   private var dropsEmptyLine = false
   /// The counts that were taken out.
   private(set) var usage: (prompt: Int64?, completion: Int64?)?
   /// The number of events with data other than counts and errors. Each has about one token.
   private(set) var eventCount: Int64 = 0
+
+  /// What takes the place of an error that is too long to be held: a secret in the rest of it would not be found.
+  static let longError = ByteBuffer(
+    string: #"data: {"error": {"message": "the replica reported an error that is too long", "code": 500}}"#)
 
   /// The most bytes of a line that are held.
   private static let maxHeld = 16 << 10
@@ -56,6 +62,14 @@ struct EventFilter: Sendable {
       while index < raw.count {
         let lineEnd = raw.offset(of: 0x0A, from: index, to: raw.count).map { $0 + 1 }
         let line = index..<(lineEnd ?? raw.count)
+        if isSkipping {
+          isSkipping = lineEnd == nil
+          kept.append(start..<line.lowerBound)
+          // The end of the line is that of what was put in its place.
+          start = lineEnd.map { $0 - 1 } ?? raw.count
+          index = line.upperBound
+          continue
+        }
         let kind = isPassing ? .plain : kind(of: line, in: raw, isWhole: lineEnd != nil)
         let isEmpty = !isPassing && line.count == 1 && lineEnd != nil
         isPassing = lineEnd == nil
@@ -74,8 +88,9 @@ struct EventFilter: Sendable {
             isPassing = false
             return line.lowerBound
           }
-          // The beginning of an error that is too long to be held counts as one.
           if kind == .unknownError {
+            isPassing = false
+            isSkipping = true
             error = line
             return line.lowerBound
           }
@@ -90,7 +105,7 @@ struct EventFilter: Sendable {
     let passed = kept.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer(bytes.slice($1)) }
     if let error {
       let rest = bytes.slice(error.upperBound..<bytes.readableBytes)
-      return Part(passed: passed, error: (line: bytes.slice(error), rest: rest))
+      return Part(passed: passed, error: (line: isSkipping ? Self.longError : bytes.slice(error), rest: rest))
     }
     held.writeImmutableBuffer(bytes.slice(end..<bytes.readableBytes))
     return Part(passed: passed)

@@ -1,12 +1,17 @@
 import CanonicalJSON
+import HTTPSupport
 import Hummingbird
 import ModelRegistry
 import ServingAPI
 
 /// The Unity Catalog lookups (serving-api.md 1.4) over the registered models of an MLflow server. Calls that would
-/// change them are refused: that is done in MLflow.
+/// change them are refused: that is done in MLflow. Only the versions on this machine's disk are the plane's own.
 struct MLflowModelCalls: Sendable {
-  let server: MLflowServer
+  let models: MLflowModels
+  let endpoints: ServingEndpoints
+  let body: CallBody
+
+  private var server: MLflowServer { models.server }
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
     let base: RouterPath = "/api/2.1/unity-catalog/models"
@@ -44,9 +49,18 @@ struct MLflowModelCalls: Sendable {
     }
     router.post("\(base)/{model}/versions") { _, _ in try refuse() }
     router.delete("\(base)/{model}/versions/{version}") { _, _ in try refuse() }
-    router.post("\(base):gc") { _, _ in try refuse() }
+    router.post("\(base):gc") { request, context in try await collectGarbage(request, by: context.principal?.name) }
     router.put("\(base)/{model}/aliases/{alias}") { _, _ in try refuse() }
     router.delete("\(base)/{model}/aliases/{alias}") { _, _ in try refuse() }
+  }
+
+  private func collectGarbage(_ request: Request, by principal: String?) async throws -> Response {
+    let sent = try await body.read(request, as: WireCollectGarbageRequest.self)
+    let findings = sent.typeFindings()
+    guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
+    let found = try await endpoints.discardVersions(of: models, isDryRun: sent.isDryRun, by: principal)
+    let items = found.map { WireLeftover(path: $0.path, what: $0.what, bytes: $0.bytes) }
+    return .json(WireGarbage(items: items, isDryRun: sent.isDryRun).json)
   }
 
   private func refuse() throws(APIError) -> Response {

@@ -11,6 +11,9 @@ extension ServingEndpoints {
   /// - Parameter principal: who requests it; nil for the plane's owner.
   func create(_ request: WireCreateRequest, by principal: HTTPSupport.Principal?) async throws(APIError) -> WireEndpoint
   {
+    let held = Self.versions(in: request.config)
+    models.hold(held)
+    defer { models.release(held) }
     let refusals = await lookUp(request.config)
     return try await changes.run { () async throws(APIError) in try await make(request, refusals, by: principal) }
   }
@@ -69,6 +72,9 @@ extension ServingEndpoints {
   func update(
     _ name: String, to wire: WireConfig, by principal: HTTPSupport.Principal?
   ) async throws(APIError) -> WireEndpoint {
+    let held = Self.versions(in: wire)
+    models.hold(held)
+    defer { models.release(held) }
     let refusals = await lookUp(wire)
     return try await changes.run { () async throws(APIError) in
       try await change(name, to: wire, refusals, by: principal)

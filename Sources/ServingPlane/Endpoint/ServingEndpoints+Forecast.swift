@@ -7,6 +7,9 @@ import Synchronization
 extension ServingEndpoints {
   /// What would become of a config if a principal sent it now. Changes nothing.
   func forecast(_ name: String, of wire: WireConfig, by principal: HTTPSupport.Principal?) async -> RolloutForecast {
+    let held = Self.versions(in: wire)
+    models.hold(held)
+    defer { models.release(held) }
     let refusals = await lookUp(wire)
     let known = ids[name].flatMap { machines[$0] }
     if known == nil, let finding = EndpointName.finding(name) { return RolloutForecast(refusal: finding) }

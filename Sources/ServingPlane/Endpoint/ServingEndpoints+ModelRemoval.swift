@@ -53,4 +53,55 @@ extension ServingEndpoints {
       throw APIError(error)
     }
   }
+
+  /// Removes versions of another machine's registry from this machine's disk that no endpoint needs.
+  ///
+  /// - Parameters:
+  ///   - isDryRun: whether to return only what would be removed.
+  ///   - principal: the name of who requests it, for the log.
+  func discardVersions(
+    of models: MLflowModels, isDryRun: Bool, by principal: String?
+  ) async throws(APIError) -> [ModelLeftover] {
+    guard !isDryRun else {
+      let needed = try await neededVersions()
+      return await BlockingWork.folders.run { models.leftovers(besides: needed) }
+    }
+    // No config that needs another version can be accepted between the check and the removal.
+    let discarded = try await changes.run { () async throws(APIError) -> [DiscardedFiles] in
+      try refuseWhileStopping()
+      let needed = try await neededVersions()
+      do throws(ModelError) {
+        return try await BlockingWork.brief.run { () throws(ModelError) -> [DiscardedFiles] in
+          try models.discard(besides: needed)
+        }
+      } catch {
+        throw APIError(error)
+      }
+    }
+    for files in discarded {
+      log.info(
+        "files of an MLflow server's model removed",
+        metadata: ["what": "\(files.what)", "path": "\(files.path)", "principal": "\(principal ?? "-")"])
+    }
+    do throws(ModelError) {
+      return try await BlockingWork.folders.run { () throws(ModelError) -> [ModelLeftover] in
+        try models.remove(discarded)
+      }
+    } catch {
+      throw APIError(error)
+    }
+  }
+
+  /// The versions that endpoints serve, deploy, keep, or may be rolled back to, and those of running replicas.
+  private func neededVersions() async throws(APIError) -> Set<ModelVersionID> {
+    let previous: [String: PlaneConfig]
+    do { previous = try await BlockingWork.brief.run { [store] in try store.previousConfigs() } } catch {
+      throw APIError.internal("the plane's store cannot be read: \(error)")
+    }
+    let records = machines.values.map(\.record)
+    let configs =
+      records.flatMap { record in [record.active, record.update.target].compactMap { $0 } } + previous.values
+    let launches = replicas.living.map(\.launch)
+    return Set(configs.flatMap(\.modelVersions) + launches.flatMap { [$0.modelVersion] + $0.adapterVersions })
+  }
 }

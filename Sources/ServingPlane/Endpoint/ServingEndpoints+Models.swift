@@ -7,16 +7,12 @@ extension ServingEndpoints {
   ///
   /// - Returns: why versions cannot be served.
   func lookUp(_ wire: WireConfig?) async -> [ModelVersionID: ModelError] {
-    guard models.isRemote, let wire, !isStopping else { return [:] }
+    guard models.isRemote, !isStopping else { return [:] }
     var refusals: [ModelVersionID: ModelError] = [:]
-    // What else is wrong with the config is reported when it is read.
-    for entity in wire.entities.prefix(ConfigReader.maximumEntities) {
-      guard let model = entity.entityName, let number = entity.entityVersion.flatMap({ Int($0) }), number > 0 else {
-        continue
+    for launch in Self.launches(of: wire) {
+      do throws(ModelError) { try await models.lookUp(launch.model, launch.version) } catch {
+        refusals[launch.modelVersion] = error
       }
-      let launch = LaunchConfig(
-        model: model, version: number, workloadType: "", environment: entity.environmentVars ?? [:])
-      do throws(ModelError) { try await models.lookUp(model, number) } catch { refusals[launch.modelVersion] = error }
       // Adapters are small, and whether they fit is checked by their contents.
       for adapter in launch.adapterVersions {
         do throws(ModelError) {
@@ -28,6 +24,21 @@ extension ServingEndpoints {
       }
     }
     return refusals
+  }
+
+  /// The versions that a config names. They are held from before ``lookUp(_:)`` until the config is accepted or refused.
+  static func versions(in wire: WireConfig?) -> Set<ModelVersionID> {
+    Set(launches(of: wire).flatMap { [$0.modelVersion] + $0.adapterVersions })
+  }
+
+  /// What else is wrong with a config is reported when it is read.
+  private static func launches(of wire: WireConfig?) -> [LaunchConfig] {
+    (wire?.entities ?? []).prefix(ConfigReader.maximumEntities).compactMap { entity in
+      guard let model = entity.entityName, let number = entity.entityVersion.flatMap({ Int($0) }), number > 0 else {
+        return nil
+      }
+      return LaunchConfig(model: model, version: number, workloadType: "", environment: entity.environmentVars ?? [:])
+    }
   }
 
   /// Downloads the files of a launch's version, for an update that waits for them.

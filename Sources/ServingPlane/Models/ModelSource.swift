@@ -19,6 +19,12 @@ protocol ModelSource: Sendable {
   /// - Throws: ``ModelError``; what has arrived is kept for the next call.
   func fetch(_ model: String, _ number: Int) async throws(ModelError)
 
+  /// Keeps versions from being removed from this machine until they are released as often as they were held: a config
+  /// with them is about to be accepted.
+  func hold(_ versions: Set<ModelVersionID>)
+
+  func release(_ versions: Set<ModelVersionID>)
+
   /// How much of a version has arrived; nil if it is not being downloaded.
   func progress(_ model: String, _ number: Int) -> DownloadProgress?
 }
@@ -29,6 +35,10 @@ extension ModelDirectory: ModelSource {
   func lookUp(_ model: String, _ number: Int) {}
 
   func fetch(_ model: String, _ number: Int) {}
+
+  func hold(_ versions: Set<ModelVersionID>) {}
+
+  func release(_ versions: Set<ModelVersionID>) {}
 
   func progress(_ model: String, _ number: Int) -> DownloadProgress? { nil }
 }

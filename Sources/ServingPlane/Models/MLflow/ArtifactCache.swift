@@ -127,7 +127,7 @@ struct ArtifactCache: Sendable {
     }
   }
 
-  private func failure(_ what: String, _ error: SystemError) -> ModelError {
+  func failure(_ what: String, _ error: SystemError) -> ModelError {
     let isFull = error.code == ENOSPC || error.code == EDQUOT
     return ModelError(
       code: .storage,

@@ -8,9 +8,10 @@ import Synchronization
 /// without the server.
 final class MLflowModels: ModelSource {
   let server: MLflowServer
-  private let cache: ArtifactCache
+  let cache: ArtifactCache
   private let queue = VersionQueue()
   private let downloads = Mutex<[ModelVersionID: DownloadProgress]>([:])
+  let uses = Mutex(Uses())
 
   /// - Parameter path: the folder for the versions of all servers.
   init(server: MLflowServer, path: String) {
@@ -32,6 +33,8 @@ final class MLflowModels: ModelSource {
   func lookUp(_ model: String, _ number: Int) async throws(ModelError) {
     try Self.check(model)
     let reference = ModelVersionID(model: model, number: number)
+    hold([reference])
+    defer { release([reference]) }
     try await about(reference) { () async throws(ModelError) in
       let recorded = await known(reference)
       let found: Found
@@ -47,6 +50,8 @@ final class MLflowModels: ModelSource {
   func fetch(_ model: String, _ number: Int) async throws(ModelError) {
     try Self.check(model)
     let reference = ModelVersionID(model: model, number: number)
+    hold([reference])
+    defer { release([reference]) }
     try await queue.run(reference) { [self] () async throws(ModelError) in
       try await about(reference) { () async throws(ModelError) in try await complete(reference) }
     }

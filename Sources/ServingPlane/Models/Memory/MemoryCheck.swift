@@ -24,11 +24,11 @@ struct MemoryCheck: Sendable {
   /// Why a replica of the model could never start; nil if it may, or if that is unknown.
   func finding(_ launch: LaunchConfig, _ model: ReplicaModel) -> String? {
     guard accelerators.places(for: launch.workloadType) > 0, let command = command(launch, model.version),
-      Self.runsVLLM(command.words),
+      command.runsVLLM,
       let folder = command.modelPath(in: model.version.artifacts)
     else { return nil }
     let options = EngineOptions(command.words)
-    // What cannot be read is zero. Without the option, vLLM uses one GPU, however many its workload type has.
+    // What cannot be read is zero. Without the option, which the plane adds for several GPUs, vLLM uses one.
     let shards = options["--tensor-parallel-size"].map { Int($0) ?? 0 } ?? 1
     let utilization = options["--gpu-memory-utilization"].map { Double($0) ?? 0 } ?? Self.utilization
     guard !Self.unpredictable.contains(where: { options.contains(prefix: $0) }),
@@ -36,23 +36,17 @@ struct MemoryCheck: Sendable {
       ["auto", "safetensors"].contains(options["--load-format"] ?? "auto"), utilization > 0, utilization <= 1,
       let device = accelerators.device(shards)
     else { return nil }
-    return estimate(folder, model, options, device, utilization: utilization, shards: shards)?
-      .finding(alternatives: accelerators.alternatives)
+    var estimate = estimate(folder, model, options, device, utilization: utilization, shards: shards)
+    estimate?.isShardingGiven = !command.isShardedByPlane && options["--tensor-parallel-size"] != nil
+    return estimate?.finding(alternatives: accelerators.alternatives)
   }
 
   /// The command as it will be run; nil if that depends on something that is known only then.
   private func command(_ launch: LaunchConfig, _ version: ModelVersion) -> LaunchCommand? {
     guard let arguments = try? launch.environment[EngineFlags.variable].map(EngineFlags.words) ?? [] else { return nil }
     return try? LaunchCommand(
-      entrypoint: version.entrypoint, port: 0, environment: launch.environment, engineArguments: arguments)
-  }
-
-  /// Whether the words run vLLM's server itself: another program around it may add options of its own.
-  private static func runsVLLM(_ words: [String]) -> Bool {
-    zip(words, words.dropFirst()).contains { first, second in
-      second == "serve" && CommandPrefix.basename(first) == "vllm"
-        || second == "vllm.entrypoints.openai.api_server" && first == "-m"
-    }
+      entrypoint: version.entrypoint, port: 0, environment: launch.environment, engineArguments: arguments,
+      gpus: accelerators.places(for: launch.workloadType))
   }
 
   private func estimate(

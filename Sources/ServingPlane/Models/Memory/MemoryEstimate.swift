@@ -30,6 +30,8 @@ struct MemoryEstimate: Hashable, Sendable {
   let utilization: Double
   /// The number of GPUs that share the model (`--tensor-parallel-size`).
   let shards: Int
+  /// Whether the config or the entrypoint says how many. Otherwise it is the number of GPUs of the workload type.
+  var isShardingGiven = false
 
   /// The bytes that the engine may use of each GPU.
   var available: Int64 { Int64(Double(device.memory) * utilization) }
@@ -69,7 +71,10 @@ struct MemoryEstimate: Hashable, Sendable {
       // The heads are distributed evenly.
       return attention.map { $0.heads.isMultiple(of: alternative.gpus) } ?? true
     }
-    if let larger { ways.append("use \(larger.workloadType) with --tensor-parallel-size \(larger.gpus)") }
+    if let larger {
+      let option = isShardingGiven ? " with --tensor-parallel-size \(larger.gpus)" : ""
+      ways.append("use \(larger.workloadType)\(option)")
+    }
     if ways.isEmpty { ways = ["use GPUs with more memory", "a smaller or quantized version"] }
     return ways.joined(separator: ", or ")
   }

@@ -23,6 +23,21 @@ struct EngineOptions: Hashable, Sendable {
   /// Whether there is an option whose name begins with the text.
   func contains(prefix: String) -> Bool { values.keys.contains { $0.hasPrefix(prefix) } }
 
+  /// Whether the options say how the model is distributed among several GPUs, or may say so: in full, abbreviated, or in
+  /// a file.
+  var distributesModel: Bool {
+    let executor = self["--distributed-executor-backend"]
+    return self["--config"] != nil || Self.distributing.contains { contains(prefix: $0) }
+      || mayAbbreviate(Self.distributing + ["--config"])
+      // With these, an engine has one GPU.
+      || executor == "uni" || executor == "external_launcher"
+  }
+
+  private static let distributing = [
+    "--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel", "--prefill-context-parallel-size",
+    "--nnodes",
+  ]
+
   /// Whether an option may stand for one of these: vLLM accepts any unambiguous prefix of an option.
   ///
   /// - Parameter names: in full, or the beginnings of several.

@@ -6,6 +6,8 @@ struct LaunchCommand: Hashable, Sendable {
   var assignments: [String: String]
   /// Variables that `env -u NAME` removes.
   var removals: Set<String>
+  /// Whether the plane has added `--tensor-parallel-size`.
+  let isShardedByPlane: Bool
 
   /// The program, as the entrypoint names it.
   var program: String { words.first ?? "" }
@@ -16,13 +18,17 @@ struct LaunchCommand: Hashable, Sendable {
   /// only through the gateway. `--uds`, `--api-key` and `--device-ids` are removed: the first would leave the port
   /// unused, the second would lock out the gateway, and the plane assigns the devices.
   ///
+  /// vLLM's server of a replica with several GPUs gets `--tensor-parallel-size`, unless the words distribute the model
+  /// in their own way.
+  ///
   /// - Parameters:
   ///   - entrypoint: the version's `metadata.entrypoint`.
   ///   - port: the replica's port on 127.0.0.1.
   ///   - environment: the values of `$NAME` in the entrypoint.
   ///   - engineArguments: appended unchanged; see ``EngineFlags`` and ``LoadedAdapter``.
+  ///   - gpus: the number of GPUs that the replica has.
   init(
-    entrypoint: String, port: Int, environment: [String: String], engineArguments: [String] = []
+    entrypoint: String, port: Int, environment: [String: String], engineArguments: [String] = [], gpus: Int = 0
   ) throws(EntrypointError) {
     try ShellEntrypoint.check(entrypoint)
     var command = CommandPrefix(try CommandLineWords.split(entrypoint, port: port, variables: environment))
@@ -39,9 +45,21 @@ struct LaunchCommand: Hashable, Sendable {
     for option in ["--uds", "--api-key", "--device-ids"] { command.words = Self.dropping(option, from: command.words) }
     command.words = Self.setting("--host", to: "127.0.0.1", in: command.words)
     command.words = Self.setting("--port", to: String(port), in: command.words)
+    isShardedByPlane = gpus > 1 && Self.runsVLLM(command.words) && !EngineOptions(command.words).distributesModel
+    if isShardedByPlane { command.words += ["--tensor-parallel-size", String(gpus)] }
     words = command.words
     assignments = command.assignments
     removals = command.removals
+  }
+
+  /// Whether the words run vLLM's server itself: another program may not know its options, or may add some of its own.
+  var runsVLLM: Bool { Self.runsVLLM(words) }
+
+  private static func runsVLLM(_ words: [String]) -> Bool {
+    zip(words, words.dropFirst()).contains { first, second in
+      second == "serve" && CommandPrefix.basename(first) == "vllm"
+        || second == "vllm.entrypoints.openai.api_server" && first == "-m"
+    }
   }
 
   /// The value of an option, whether written `--name value` or `--name=value`; the last one, as argparse takes it.

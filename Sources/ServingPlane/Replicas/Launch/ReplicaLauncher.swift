@@ -31,7 +31,8 @@ struct ReplicaLauncher: Sendable {
   ) throws(ReplicaFailure) -> Prepared {
     let version = model.version
     let entity = try resolved(record.launch.environment)
-    let command = try command(model, port: record.port, entity: entity)
+    let command = try command(
+      model, port: record.port, entity: entity, gpus: accelerators.places(for: record.launch.workloadType))
     try checkModel(command, version: version, isOffline: entity["HF_HUB_OFFLINE"] != "0")
     var variables = ReplicaEnvironment(accelerators: accelerators, cores: cores).variables(
       plane: environment.filter { !command.removals.contains($0.key) },
@@ -82,7 +83,7 @@ struct ReplicaLauncher: Sendable {
   }
 
   private func command(
-    _ model: ReplicaModel, port: Int, entity: [String: String]
+    _ model: ReplicaModel, port: Int, entity: [String: String], gpus: Int
   ) throws(ReplicaFailure) -> LaunchCommand {
     let entrypoint = model.version.entrypoint
     do {
@@ -91,7 +92,7 @@ struct ReplicaLauncher: Sendable {
       return try LaunchCommand(
         entrypoint: entrypoint, port: port,
         environment: ReplicaEnvironment.passedOn(environment).merging(entity) { $1 },
-        engineArguments: LoadedAdapter.flags(model.adapters) + arguments)
+        engineArguments: LoadedAdapter.flags(model.adapters) + arguments, gpus: gpus)
     } catch {
       throw ReplicaFailure("the entrypoint cannot be run: \(error)", line: entrypoint)
     }
