@@ -80,7 +80,7 @@ struct PlaneExposition: Sendable {
     for entry in served { text.sample(Labels(entry.pairs), entry.figures.queue) }
     text.begin(
       "setpoint_time_to_first_token_seconds", .histogram,
-      "Time from a request's arrival to the first data of its response.")
+      "Time from a request's arrival to the first data of its response, if that is a stream.")
     for entry in served { text.sample(Labels(entry.pairs), entry.total.firstToken) }
     text.begin(
       "setpoint_time_per_output_token_seconds", .histogram, "Time for each output token of a stream after the first.")
