@@ -38,6 +38,8 @@ struct ErrorMiddleware: RouterMiddleware {
       return try await next(request, context)
     } catch let error as APIError {
       return .error(error)
+    } catch let error as SQLError {
+      return .error(APIError(error))
     } catch let error as any HTTPResponseError where error.status == .notFound {
       return noSuchRoute(request)
     } catch let error as any HTTPResponseError {
