@@ -243,8 +243,7 @@ import Testing
     #expect(
       network.requests.last?.url
         == "https://workspace.example.com/api/setpoint/usage?by=principal&since_ms=\(Self.now - 604_800_000)"
-        + "&timeout_seconds=10"
-        + "&endpoint=chat")
+        + "&endpoint=chat&timeout_seconds=10")
     #expect(
       cells(run) == [
         "PRINCIPAL|REQUESTS|FAILED|TOKENS IN|TOKENS OUT|FIRST|LAST",

@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServingAPI
+import Telemetry
 
 extension Response {
   /// A response of the API.
