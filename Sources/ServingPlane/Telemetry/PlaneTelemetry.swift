@@ -60,7 +60,8 @@ final class PlaneTelemetry: Sendable {
     }
   }
 
-  /// Records a request. Returns at once.
+  /// Records a request. Returns at once. One without a valid token is counted and leaves no row: anybody can send any
+  /// number of them.
   func record(_ record: RequestRecord) {
     log.debug(
       "request",
@@ -71,7 +72,7 @@ final class PlaneTelemetry: Sendable {
     let end = now()
     let rows = RequestRows(record, end: end)
     metrics.count(rows.request, at: end)
-    guard store != nil || exporter != nil else { return }
+    guard store != nil || exporter != nil, record.principal != nil else { return }
     let isTraced = traces.withLock { $0.admits(record.trace, at: end) }
     for row in rows.all(isTraced: isTraced) { add(row) }
     if record.hasLostPayload { store?.drop(.payloads, .bufferFull) }
