@@ -1,3 +1,4 @@
+import EventFlags
 import Gateway
 import Glibc
 import Logging
@@ -21,7 +22,7 @@ final class PlaneTelemetry: Sendable {
   /// A slow disk keeps the task that writes, but nobody else.
   private let flushes: AsyncStream<Void>
   private let flushSignal: AsyncStream<Void>.Continuation
-  private let flushed = Latch()
+  private let flushed = EventFlag()
   private let traces = Mutex(TraceBudget())
 
   /// - Parameters:
@@ -134,7 +135,7 @@ final class PlaneTelemetry: Sendable {
       group.addTask { [flushes, flushed] in
         for await _ in flushes {
           await store.flush()
-          flushed.turnOn()
+          flushed.set()
         }
       }
     }
