@@ -51,6 +51,7 @@ let package = Package(
     .target(name: "CanonicalJSON"),
     .target(name: "Durations"),
     .target(name: "FileSystem"),
+    .target(name: "EventFlags"),
 
     // Pure: values in, values out
     .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON", "Durations"]),
@@ -61,7 +62,9 @@ let package = Package(
     .target(name: "Diagnosis", dependencies: ["Durations"]),
 
     // Wire and storage
-    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "Durations", "FileSystem"]),
+    .target(
+      name: "ServingAPI",
+      dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "Durations", "FileSystem", "EventFlags"]),
     .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "Durations"]),
     .target(name: "Storage", dependencies: ["FileSystem", grdb]),
     .target(
@@ -70,7 +73,8 @@ let package = Package(
     .target(
       name: "Telemetry",
       dependencies: [
-        "Storage", "FileSystem", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", grdb, grdbSQLite, logging,
+        "Storage", "FileSystem", "EventFlags", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations", grdb, grdbSQLite,
+        logging,
       ]),
     .target(
       name: "HTTPSupport",
@@ -99,8 +103,8 @@ let package = Package(
       name: "ServingPlane",
       dependencies: [
         "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "Storage",
-        "FileSystem", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "Durations",
-        "CSpawn", hummingbird, grdb, nioCore, nioPosix, httpTypes, serviceLifecycle, logging, coreMetrics,
+        "FileSystem", "EventFlags", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON",
+        "Durations", "CSpawn", hummingbird, grdb, nioCore, nioPosix, httpTypes, serviceLifecycle, logging, coreMetrics,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -158,6 +162,7 @@ let package = Package(
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
     .testTarget(name: "CanonicalJSONTests", dependencies: ["CanonicalJSON"]),
     .testTarget(name: "DurationsTests", dependencies: ["Durations"]),
+    .testTarget(name: "EventFlagsTests", dependencies: ["EventFlags"]),
     .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"]),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
@@ -202,9 +207,8 @@ let package = Package(
       name: "ServingPlaneTests",
       dependencies: [
         "ServingPlane", "Gateway", "HTTPSupport", "Telemetry", "PrometheusMetrics", "Diagnosis", "ServingAPI",
-        "ModelRegistry", "Endpoints", "Scheduling", "FileSystem", "LibCurl", "CanonicalJSON", serviceLifecycle, logging,
-        grdb, hummingbird, nioCore,
-        httpTypes,
+        "ModelRegistry", "Endpoints", "EventFlags", "Scheduling", "FileSystem", "LibCurl", "CanonicalJSON",
+        serviceLifecycle, logging, grdb, hummingbird, nioCore, httpTypes,
       ]),
     .testTarget(
       name: "CommandsTests",

@@ -8,8 +8,9 @@ docs/telemetry.md promises that every request is in `requests` exactly once, or 
 ID of its own, and the driver knows how it ended:
 
     answered                     on each route, with and without streams; also after a cold start (scale to zero)
-    refused                      invalid bodies, unknown endpoints and models, a wrong token, a principal that may not
-                                 query (403) or not even see the endpoint (404), and calls beyond a rate limit (429)
+    refused                      invalid bodies, unknown endpoints and models, a wrong token (which leaves no row), a
+                                 principal that may not query (403) or not even see the endpoint (404), and calls
+                                 beyond a rate limit (429)
     given up                     by callers who hang up before the body is complete, before the response, or in the
                                  middle of a stream
     cut off                      by kill -9 of the plane, which then starts again with the same data directory

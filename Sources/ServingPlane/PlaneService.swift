@@ -1,4 +1,5 @@
 import CanonicalJSON
+import EventFlags
 import FoundationEssentials
 import Gateway
 import Glibc
@@ -34,7 +35,7 @@ package struct PlaneService: Service {
 
   private let settings: PlaneConfiguration
   private let log: Logger
-  private let hurry = Latch()
+  private let hurry = EventFlag()
   private let onListening: @Sendable (Listening) -> Void
 
   /// - Parameter onListening: called once, when requests can be sent.
@@ -47,7 +48,7 @@ package struct PlaneService: Service {
   }
 
   /// Ends a graceful shutdown in progress at once: requests are cut off, and replicas are killed.
-  package func stopAtOnce() { hurry.turnOn() }
+  package func stopAtOnce() { hurry.set() }
 
   /// - Throws: ``PlaneStartError`` if the plane cannot start.
   package func run() async throws {

@@ -1,4 +1,5 @@
 import Durations
+import EventFlags
 import HTTPSupport
 import Logging
 
@@ -9,7 +10,7 @@ struct PlaneShutdown: Sendable {
   let sockets: PlaneSockets
   let endpoints: ServingEndpoints
   let settings: PlaneConfiguration
-  let hurry: Latch
+  let hurry: EventFlag
   let log: Logger
 
   private let clock = ContinuousClock()
@@ -19,7 +20,7 @@ struct PlaneShutdown: Sendable {
 
   init(
     server: SocketServer, sockets: PlaneSockets, endpoints: ServingEndpoints, settings: PlaneConfiguration,
-    hurry: Latch, log: Logger
+    hurry: EventFlag, log: Logger
   ) {
     self.server = server
     self.sockets = sockets
@@ -89,7 +90,7 @@ struct PlaneShutdown: Sendable {
   ) async throws {
     let end = clock.now + limit
     var told = clock.now
-    while await !isSo(), clock.now < end, !hurry.isOn {
+    while await !isSo(), clock.now < end, !hurry.isSet {
       if clock.now - told >= Self.tellEvery {
         told = clock.now
         await tell(.seconds((end - told).components.seconds))

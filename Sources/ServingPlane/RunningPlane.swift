@@ -1,3 +1,4 @@
+import EventFlags
 import Glibc
 import HTTPSupport
 import Logging
@@ -22,12 +23,12 @@ struct RunningPlane: Sendable {
   let log: Logger
 
   /// Set when another plane takes over, and when nothing of this one manages replicas any more.
-  private let abandoned = Latch()
-  private let unattended = Latch()
+  private let abandoned = EventFlag()
+  private let unattended = EventFlag()
   /// Set when nothing of this plane reads the replicas' output any more.
-  private let collected = Latch()
+  private let collected = EventFlag()
   /// Set when this plane accepts requests, and no previous plane writes to the log any more.
-  private let accepting = Latch()
+  private let accepting = EventFlag()
 
   init(
     settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, registrations: ModelRegistrations?,
@@ -163,7 +164,7 @@ struct RunningPlane: Sendable {
       await group.next()
       group.cancelAll()
     }
-    collected.turnOn()
+    collected.set()
   }
 
   /// Supervises the replicas until all have ended after a stop, or until they belong to another plane.
@@ -174,7 +175,7 @@ struct RunningPlane: Sendable {
       await group.next()
       group.cancelAll()
     }
-    unattended.turnOn()
+    unattended.set()
   }
 
   /// Serves until the plane is asked to stop and requests are answered or time is up, or until it has handed over.
@@ -184,7 +185,7 @@ struct RunningPlane: Sendable {
       group.addTask {
         try await server.run(on: sockets.all) {
           await startup.open(after: previousPlane)
-          accepting.turnOn()
+          accepting.set()
         }
         return !gate.isHandedOver
       }
@@ -196,7 +197,7 @@ struct RunningPlane: Sendable {
       if let listener {
         group.addTask {
           let successor = await listener.handOver {
-            abandoned.turnOn()
+            abandoned.set()
             await unattended.wait(atMost: .seconds(5))
             // The successor continues to read where this plane has stopped.
             await collected.wait(atMost: .seconds(5))

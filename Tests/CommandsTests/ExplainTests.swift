@@ -54,7 +54,7 @@ import Testing
       let plane = ScriptedTransport([.json(Self.failedStart)])
       let run = await explain(harness, plane, isPlane: true, "--since", "5m")
       #expect(run.code == 1, "\(run)")
-      #expect(plane.requests.first?.url.hasSuffix("/evidence?since_ms=300000") == true)
+      #expect(plane.requests.first?.url.hasSuffix("/evidence?window_ms=300000") == true)
       let cause =
         "a replica of main (main.support.hello/1) does not start: unsupported dtype: this GPU does not support "
         + "bfloat16"

@@ -242,6 +242,11 @@ import Testing
       let run = await harness.run("apply")
       #expect(run.code == 1 && run.output.contains("User lacks EXECUTE on the model"), "\(run)")
       #expect(run.output.contains("USE CATALOG") && harness.workspace.writes.isEmpty)
+      // A plane has no such grants.
+      let onPlane = await harness.run("apply", cloud: nil)
+      #expect(onPlane.code == 1 && !onPlane.output.contains("USE CATALOG"), "\(onPlane)")
+      #expect(onPlane.output.contains("setpoint tokens create NAME --can manage"), "\(onPlane)")
+      #expect(harness.workspace.writes.isEmpty)
     }
   }
 

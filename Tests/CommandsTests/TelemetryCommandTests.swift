@@ -129,6 +129,8 @@ import Testing
           + "1 row of otel_logs since 2026-01-01T00:00:00Z is missing: telemetry was dropped (killed)\n"), "\(run)")
     let (large, _) = await ask(["sql", "SELECT 1"], Self.result(["n"], [[1]], isTruncated: true))
     #expect(large.notes.contains("the result is too large; select fewer columns or rows\n"), "\(large)")
+    let (none, _) = await ask(["sql", "SELECT 1"], Self.result(["n"], [], isTruncated: true))
+    #expect(none.notes.contains("no rows are shown: the first one is too large; select fewer columns"), "\(none)")
   }
 
   @Test(arguments: [["sql", "SELECT 1"], ["requests", "chat"], ["usage"]])
@@ -241,7 +243,7 @@ import Testing
     #expect(
       network.requests.last?.url
         == "https://workspace.example.com/api/setpoint/usage?by=principal&since_ms=\(Self.now - 604_800_000)"
-        + "&endpoint=chat")
+        + "&endpoint=chat&timeout_seconds=10")
     #expect(
       cells(run) == [
         "PRINCIPAL|REQUESTS|FAILED|TOKENS IN|TOKENS OUT|FIRST|LAST",

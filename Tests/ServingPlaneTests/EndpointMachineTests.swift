@@ -4,66 +4,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// A machine and its simulated world: time, ids, and what was requested of the shell.
-private struct Harness {
-  var machine: EndpointMachine
-  var now: Duration = .zero
-  var room: Int?
-  var freeing = 0
-  var places = 1
-  var asked: [EndpointMachine.Action] = []
-  private let counter = Counter()
-
-  private final class Counter { var value = 0 }
-
-  init() {
-    let record = EndpointRecord(
-      id: "e", name: "chat", creator: "me", created: 0, updated: 0, description: "", tags: [:])
-    machine = EndpointMachine(
-      record, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)))
-  }
-
-  var context: EndpointMachine.EventContext {
-    EndpointMachine.EventContext(
-      now: now, wall: 1000 + now.components.seconds, room: room, freeing: freeing, places: { [places] _ in places }
-    ) { [counter] in
-      counter.value += 1
-      return "r\(counter.value)"
-    }
-  }
-
-  mutating func put(_ entities: PlaneEntity...) throws(APIError) {
-    let version = machine.record.nextVersion
-    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), context)
-  }
-
-  mutating func replica(_ id: String, became state: ReplicaState) {
-    asked = machine.replica(id, became: state, context)
-  }
-
-  mutating func replica(_ id: String, failed explanation: String, repeats: Bool = false) {
-    asked = machine.replica(
-      id, failed: ReplicaFailure(explanation, isWorthRepeating: repeats), chance: 0.5, context)
-  }
-
-  mutating func tick(after time: Duration) {
-    now += time
-    asked = machine.tick(context)
-  }
-
-  var started: [String] { asked.compactMap { if case .start(let id, _, _) = $0 { id } else { nil } } }
-  var states: [String: ReplicaState] { machine.replicas.mapValues(\.state) }
-}
-
-private func served(
-  _ version: Int, name: String = "main", size: String = "Small", traffic: Int = 100, environment: [String: String] = [:]
-) -> PlaneEntity {
-  PlaneEntity(
-    name: name, entityName: "hello", entityVersion: version, task: "llm/v1/chat", workloadType: "CPU",
-    workloadSize: size,
-    minConcurrency: nil, maxConcurrency: nil, scaleToZero: false, environment: environment, traffic: traffic, created: 0
-  )
-}
+private typealias Harness = EndpointMachineHarness
 
 struct EndpointMachineTests {
   @Test func `the forecast for a config is how the machine would begin its rollout`() throws {
@@ -91,18 +32,6 @@ struct EndpointMachineTests {
     #expect(forecast(2) == RolloutForecast(), "an update is in progress")
   }
 
-  @Test func `a new endpoint's replicas start at once, or wait for the room that others free`() {
-    var harness = Harness()
-    let config = PlaneConfig(version: 1, startTime: 0, entities: [served(1)])
-    harness.room = 1
-    #expect(harness.machine.forecast(of: config, harness.context, lastStart: nil) == RolloutForecast(room: .start))
-    harness.room = 0
-    harness.freeing = 1
-    #expect(harness.machine.forecast(of: config, harness.context, lastStart: nil) == RolloutForecast(room: .wait))
-    harness.freeing = 0
-    #expect(harness.machine.forecast(of: config, harness.context, lastStart: nil).failsAtOnce)
-  }
-
   @Test func `the reported cause is the one of the current failure`() throws {
     var harness = Harness()
     let entity = served(1)
@@ -118,26 +47,6 @@ struct EndpointMachineTests {
     harness.now += .seconds(10)
     harness.replica(second, failed: "the engine is frozen", repeats: true)
     #expect(harness.machine.lastFailure(entity) == "the engine is frozen")
-  }
-
-  @Test func `changed settings for a plane are in force at once, with the same replicas`() throws {
-    func set(_ settings: String) -> PlaneEntity {
-      served(1, environment: ["LEVEL": "INFO", "SETPOINT_PLANE": settings])
-    }
-    var harness = Harness()
-    try harness.put(set(#"{"concurrency":8}"#))
-    harness.replica("r1", became: .ready)
-    let before = harness.machine.routing
-    try harness.put(set(#"{"concurrency":16,"queue":{"length":4}}"#))
-    #expect(harness.started.isEmpty)
-    #expect(harness.asked.contains(.save) && harness.asked.contains(.route))
-    #expect(harness.machine.record.active?.version == 2)
-    #expect(harness.machine.record.update == ConfigUpdate.none)
-    #expect(harness.states == ["r1": .ready])
-    let after = harness.machine.routing
-    #expect(after.plane == PlaneArguments(concurrency: 16, queueLength: 4))
-    #expect(after.announced(since: before) == before.targets, "each replica takes another number of requests")
-    #expect(after.withdrawn(since: before).isEmpty)
   }
 
   @Test func `of the replicas that start, the one that is closest to ready tells the phase`() throws {
@@ -160,28 +69,6 @@ struct EndpointMachineTests {
     #expect(harness.machine.startPhase == "starting")
     harness.replica(again, became: .warming)
     #expect(harness.machine.startPhase == "warming")
-  }
-
-  @Test func `settings for a plane do not reach a replica`() {
-    let entity = served(1, environment: ["LEVEL": "INFO", "SETPOINT_PLANE": #"{"concurrency":8}"#])
-    #expect(entity.launch.environment == ["LEVEL": "INFO"])
-    #expect(entity.launch.key == served(1, environment: ["LEVEL": "INFO"]).launch.key)
-  }
-
-  @Test func `an endpoint's own settings take precedence over the plane's options`() {
-    let options = PlaneSettings(
-      concurrency: 16, admission: AdmissionPolicy(maxWaiting: 7, maxWait: .seconds(9), maxAttempts: 2))
-    #expect(options.overridden(by: PlaneArguments()) == options)
-    let own = options.overridden(
-      by: PlaneArguments(
-        idleAfter: .seconds(60), concurrency: 4, queueLength: 0, queueWait: .seconds(1), queueBytes: 4096,
-        affinity: .session))
-    #expect(
-      own
-        == PlaneSettings(
-          idleAfter: .seconds(60), concurrency: 4,
-          admission: AdmissionPolicy(
-            maxWaiting: 0, maxWait: .seconds(1), queueBytes: 4096, maxAttempts: 2, affinity: .session)))
   }
 
   @Test func `a first config is recorded, started, and in force once every replica is ready`() throws {
@@ -308,25 +195,6 @@ struct EndpointMachineTests {
     #expect(harness.started == ["r3"])
   }
 
-  @Test func `if the machine has no room for both, the old replica is stopped first`() throws {
-    var harness = Harness()
-    harness.room = 1
-    try harness.put(served(1))
-    harness.room = 0
-    harness.replica("r1", became: .ready)
-    try harness.put(served(2))
-    #expect(harness.started == [])
-    #expect(harness.asked.contains(.drain(id: "r1")))
-    // Requests wait for the new one instead of being refused.
-    #expect(harness.machine.routing.unavailable == nil)
-    #expect(harness.machine.roomUse.withoutRoom.count == 1)
-    harness.room = 1
-    harness.replica("r1", became: .stopped)
-    #expect(harness.started == ["r2"])
-    harness.replica("r2", became: .ready)
-    #expect(harness.machine.record.active?.version == 2)
-  }
-
   @Test func `a launch key distinguishes launches and contains no values`() {
     let one = served(1, environment: ["TOKEN": "hunter2"]).launch
     #expect(one.key == served(1, name: "other", size: "Large", environment: ["TOKEN": "hunter2"]).launch.key)
@@ -380,27 +248,5 @@ struct EndpointMachineTests {
       harness.replica(good, became: .stopped)
       #expect(harness.states == ["r1": .ready])
     }
-  }
-
-  @Test func `the room for a new endpoint is computed from its own config`() throws {
-    var harness = Harness()
-    harness.room = 3
-    harness.places = 4
-    try harness.put(served(1))
-    #expect(harness.started == [])
-    guard case .failed(_, _, let reason) = harness.machine.record.update else {
-      Issue.record("it was started without room")
-      return
-    }
-    #expect(reason.contains("1 more GPU is needed"))
-    // GPUs that others are about to release are waited for.
-    harness.freeing = 1
-    try harness.put(served(1))
-    #expect(harness.started == [])
-    #expect(harness.machine.roomUse.withoutRoom.count == 1)
-    harness.freeing = 0
-    harness.room = 4
-    harness.tick(after: .seconds(1))
-    #expect(harness.started == ["r1"])
   }
 }

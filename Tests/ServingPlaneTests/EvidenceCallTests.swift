@@ -88,8 +88,8 @@ struct EvidenceCallTests {
       #expect(try await plane.call("GET", path).status == 404)
       #expect(try await plane.call("GET", path, headers: []).status == 401)
       for period in ["0", "-1", "soon"] {
-        let answer = try await plane.call("GET", "\(path)?since_ms=\(period)")
-        #expect(answer.status == 400 && answer.message.contains("since_ms"), "\(answer.text)")
+        let answer = try await plane.call("GET", "\(path)?window_ms=\(period)")
+        #expect(answer.status == 400 && answer.message.contains("window_ms"), "\(answer.text)")
       }
     }
   }

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import EventFlags
 import Testing
 
 @testable import ServingPlane
@@ -70,7 +71,7 @@ struct MLflowPlaneTests {
     let stub = MLflowStub()
     stub.add(1)
     stub.add(2, weights: "new weights")
-    let gate = Latch()
+    let gate = EventFlag()
     stub.onDownload { file in if file.hasSuffix("model.safetensors") { await gate.wait() } }
     try await withMLflowPlane(stub, slots: 1) { plane, backend in
       _ = try await plane.create("chat", [entity("hello", 1)])
@@ -79,18 +80,18 @@ struct MLflowPlaneTests {
       }
       #expect(first.pendingEntity.deployment == "DEPLOYMENT_CREATING")
       #expect(backend.starts == 0)
-      gate.turnOn()
+      gate.set()
       _ = try await plane.waitUntilSettled("chat")
       let before = backend.running
 
-      let second = Latch()
+      let second = EventFlag()
       stub.onDownload { file in if file.hasSuffix("model.safetensors") { await second.wait() } }
       _ = try await plane.put("chat", [entity("hello", 2)])
       _ = try await plane.wait("chat") { $0.pendingEntity.deploymentMessage.contains("downloading model (") }
       let sentence = try await plane.chat("chat").sentence
       #expect(sentence == "Hello from memory")
       #expect(backend.running == before)
-      second.turnOn()
+      second.set()
       let settled = try await plane.waitUntilSettled("chat")
       #expect(settled.activeEntity["entity_version"] == "2")
       #expect(backend.peak == 1)

@@ -61,7 +61,7 @@ struct OTLPExporterTests {
     _ receiver: Receiver, adjust: (inout OTLPExporter.Limits) -> Void = { _ in }
   ) throws -> OTLPExporter {
     var limits = OTLPExporter.Limits()
-    limits.look = .milliseconds(1)
+    limits.interval = .milliseconds(1)
     adjust(&limits)
     let target = try OTLPTarget(
       "http://collector:4318", environment: ["OTEL_EXPORTER_OTLP_HEADERS": "authorization=hunter2"])
@@ -104,6 +104,22 @@ struct OTLPExporterTests {
         $0.headers == [HTTPField("Content-Type", "application/json"), HTTPField("authorization", "hunter2")]
       })
     #expect(exporter.counters.exported == [.logs: 3, .metrics: 1] && exporter.counters.dropped.isEmpty)
+  }
+
+  @Test func `a full batch is sent at once, and what is left when the plane ends`() async throws {
+    let receiver = Receiver()
+    let exporter = try exporter(receiver) { ($0.batch, $0.interval) = (2, .seconds(600)) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await exporter.run() }
+      for number in 1...2 { exporter.add(Self.line("line \(number)")) }
+      try await eventually("the full batch is sent") { exporter.counters.exported == [.logs: 2] }
+      exporter.add(Self.line("line 3"))
+      await exporter.flush(within: .seconds(60))
+      #expect(exporter.counters.exported == [.logs: 3])
+      group.cancelAll()
+      try await group.waitForAll()
+    }
+    #expect(receiver.received("/v1/logs").count == 2)
   }
 
   @Test func `a busy or unreachable receiver is tried again, and asked when it said so`() async throws {

@@ -17,6 +17,7 @@ import Testing
     row.queue = 500
     row.latency = 2500
     row.timeToFirstToken = 700
+    row.isStream = true
     row.interTokenLatency = 20
     row.tokensIn = 10
     row.tokensOut = 90
@@ -61,6 +62,22 @@ import Testing
     #expect(duration.count == 3 && duration.sum == 7.5)
     let tokens = labels.merging(["type": "output"]) { $1 }
     #expect(Self.value(read, "setpoint_tokens_total", tokens)?.number == 270)
+  }
+
+  @Test func `the time to the first token is that of streams only`() {
+    let metrics = PlaneMetrics()
+    metrics.count(Self.row(), at: Self.now)
+    var whole = Self.row()
+    (whole.isStream, whole.timeToFirstToken) = (false, 2500)
+    metrics.count(whole, at: Self.now)
+    var exposition = PlaneExposition()
+    exposition.requests = metrics.figures
+    let read = Self.families(exposition.text(MetricRegistry()))
+    guard case .histogram(let first) = Self.value(read, "setpoint_time_to_first_token_seconds", ["version": "3"]) else {
+      Issue.record("the family is not a histogram")
+      return
+    }
+    #expect(first.count == 1 && first.sum == 0.7)
   }
 
   @Test func `what no longer exists is forgotten, and what has no endpoint is kept`() {

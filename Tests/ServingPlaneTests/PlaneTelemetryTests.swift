@@ -1,6 +1,7 @@
 import CanonicalJSON
 import FoundationEssentials
 import GRDB
+import Gateway
 import LibCurl
 import Logging
 import Telemetry
@@ -37,6 +38,26 @@ struct PlaneTelemetryTests {
       "SELECT min(tokens_out) > 0, min(latency_ms) > 0, min(principal), min(replica) IS NOT NULL FROM requests "
         + "WHERE status = 200")
     #expect(tokens == [[1, 1, "admin", 1]])
+  }
+
+  @Test func `a request without a valid token is counted and leaves no row`() async throws {
+    let data = TestData()
+    let store = try data.telemetryStore()
+    let telemetry = PlaneTelemetry(store: store, log: Logger(label: "telemetry") { _ in SwiftLogNoOpLogHandler() })
+    // A client that leaves before it is refused is anonymous too.
+    for status in [401, 499] {
+      var record = RequestRecord(requestID: "anonymous-\(status)", route: "chat/completions")
+      record.status = status
+      record.trace = TraceContext(
+        traceID: String(repeating: "a", count: 32), spanID: "00f067aa0ba902b7", parentSpanID: nil, isSampled: true)
+      telemetry.record(record)
+    }
+    var refused = RequestRecord(requestID: "known", route: "chat/completions")
+    (refused.principal, refused.status) = ("ci", 404)
+    telemetry.record(refused)
+    #expect(try await store.rows("SELECT request_id FROM requests") == [["known"]])
+    #expect(try await store.rows("SELECT count(*) FROM otel_spans") == [[0]])
+    #expect(telemetry.metrics.figures.values.first?.statuses == [4: 3])
   }
 
   /// Sends a request that its client gives up while the replica works on it.

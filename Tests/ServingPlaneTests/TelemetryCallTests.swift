@@ -207,6 +207,8 @@ import Testing
       #expect(try await Self.keys(caller.usage("by=endpoint", as: "owner")) == ["chat"])
       #expect(try await caller.usage("by=endpoint&endpoint=rag", as: "owner").isEmpty)
       #expect(try await caller.call("GET", "/api/setpoint/usage?by=day").status == 400)
+      let endless = try await caller.call("GET", "/api/setpoint/usage?timeout_seconds=301")
+      #expect(endless.status == 400 && endless.message.hasPrefix("timeout_seconds: "), "\(endless.text)")
     }
   }
 

@@ -87,6 +87,22 @@ import Testing
     }
   }
 
+  @Test func `the time to the first token is that of streams only`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      for (number, isStream) in [true, false].enumerated() {
+        store.add(
+          request(folder, number, secondsAgo: 30) {
+            $0.isStream = isStream
+            $0.timeToFirstToken = isStream ? 100 : 9000
+          })
+      }
+      let ttft = try await read(store, lastHour(folder))["ttft"]
+      let p99 = ttft?.series.last { $0.name == "p99" }?.values.compactMap(\.self) ?? []
+      #expect(p99.count == 1 && abs((p99.first ?? 0) / 100 - 1) <= 0.05, "\(p99)")
+    }
+  }
+
   @Test func `during a rollout, each version has its own series, between its first and its last request`() async throws
   {
     try await withTelemetryFolder { folder in

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import GRDB
 import Telemetry
 import Testing
 
@@ -93,6 +94,36 @@ import Testing
       let cut = try await store.query(numbers, limit: 3, timeout: .seconds(30))
       #expect(cut == SQLResult(columns: ["n"], rows: [[1], [2], [3]], isTruncated: true))
       #expect(try await !store.query(numbers, limit: 10, timeout: .seconds(30)).isTruncated)
+    }
+  }
+
+  @Test func `a result is bounded in bytes, also in its first row, and says that it was cut`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      let columns = (0..<40).map { "hex(zeroblob(500000)) AS c\($0)" }.joined(separator: ", ")
+      let row = try await store.query("SELECT \(columns)", limit: 10, timeout: .seconds(30))
+      #expect(row.rows.isEmpty && row.isTruncated && row.columns.count == 40)
+      let second = "SELECT 1 UNION ALL SELECT hex(zeroblob(5000))"
+      let cut = try await store.query(second, limit: 10, maximumBytes: 10_000, timeout: .seconds(30))
+      #expect(cut.rows == [[1]] && cut.isTruncated)
+      #expect(try await !store.query(second, limit: 10, timeout: .seconds(30)).isTruncated)
+      let error = await refusal("SELECT \((0..<300).map { "\($0)" }.joined(separator: ", "))", store)
+      #expect(error?.message.contains("too many columns") == true, "\(error?.message ?? "")")
+    }
+  }
+
+  @Test func `a slow fixed query is stopped, and holds up no other one`() async throws {
+    try await withTelemetryFolder { folder in
+      let store = try folder.store()
+      let endless = "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a) SELECT count(*) FROM a"
+      let slow = Task { try await store.read { try Int.fetchOne($0, sql: endless) } }
+      #expect(try await store.read { try Int.fetchOne($0, sql: "SELECT 7") } == 7)
+      let stopped = await #expect(throws: SQLError.self) {
+        try await store.read(within: .milliseconds(50)) { try Int.fetchOne($0, sql: endless) }
+      }
+      #expect(stopped?.kind == .timeout, "\(stopped?.message ?? "")")
+      slow.cancel()
+      await #expect(throws: (any Error).self) { try await slow.value }
     }
   }
 

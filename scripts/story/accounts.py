@@ -11,7 +11,7 @@ from story.ledger import End, Ending, Request
 from story.rush import STRANGER
 
 COMPLETE = (End.ANSWERED, End.REFUSED, End.BROKEN)
-# Everything that a request's row is compared with. A null principal is one that the plane does not know.
+# Everything that a request's row is compared with. Requests without a valid token are not in it: they leave no row.
 SCHEMA = "CREATE TABLE sent (id TEXT PRIMARY KEY, principal TEXT, status INTEGER, fate TEXT, noticed INTEGER)"
 SUMS = "SELECT principal, status, count(*) AS requests FROM requests GROUP BY principal, status"
 
@@ -25,13 +25,12 @@ class Fate:
     ending: Ending
 
     @property
-    def row(self) -> tuple[str, str | None, int, str, bool]:
+    def row(self) -> tuple[str, str, int, str, bool]:
         ending, complete = self.ending, self.ending.end in COMPLETE
         # A plane that was not killed notices a caller who hung up after the response had begun.
         left = ending.end is End.LEFT and ending.status > 0 and not self.request.plane_is_killed
-        principal = None if self.principal == STRANGER else self.principal
         fate = "complete" if complete else ending.end.value
-        return self.request.id, principal, ending.status, fate, complete or left
+        return self.request.id, self.principal, ending.status, fate, complete or left
 
 
 class Accounts:
@@ -41,7 +40,11 @@ class Accounts:
         self.store = sqlite3.connect(":memory:", uri=True)
         self.store.execute("ATTACH ? AS plane", (f"file:{telemetry}?mode=ro",))
         self.store.execute(SCHEMA)
-        self.store.executemany("INSERT INTO sent VALUES (?, ?, ?, ?, ?)", (fate.row for fate in fates))
+        self.store.executemany("INSERT INTO sent VALUES (?, ?, ?, ?, ?)", self.known(fates))
+
+    @staticmethod
+    def known(fates: Iterable[Fate]) -> Iterable[tuple]:
+        return (fate.row for fate in fates if fate.principal != STRANGER)
 
     def __enter__(self) -> "Accounts":
         return self
@@ -77,7 +80,7 @@ class Accounts:
 
     @property
     def unknown(self) -> list[tuple]:
-        """Rows of requests that nobody sent."""
+        """Rows of requests that nobody sent, or nobody with a valid token."""
         return self.rows("SELECT request_id FROM plane.requests WHERE request_id NOT IN (SELECT id FROM sent)")
 
     @property
@@ -129,7 +132,7 @@ class Accounts:
     def violations(self) -> list[str]:
         """Everything that must not be, in words; nothing if the sums agree."""
         found = [f"{id} has {count} rows" for id, count in self.repeated]
-        found += [f"{id} was not sent and has a row" for (id,) in self.unknown]
+        found += [f"{id} was not sent with a valid token, and has a row" for (id,) in self.unknown]
         found += [
             f"{id} of {sender} got {status}; its row has {recorded} of {principal}"
             for id, sender, principal, status, recorded in self.different

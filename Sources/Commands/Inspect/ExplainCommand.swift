@@ -47,7 +47,7 @@ struct ExplainCommand: AsyncParsableCommand {
     guard Cloud(url: connection.target.url) == nil, await connection.client.isPlane() else {
       return try await observed.ofWorkspace()
     }
-    guard let wire = try await connection.provider.evidence(of: name, since: since.seconds * 1000) else {
+    guard let wire = try await connection.provider.evidence(of: name, window: since.seconds * 1000) else {
       return try await observed.ofEarlierPlane()
     }
     return Evidence(wire, of: name)

@@ -6,7 +6,7 @@ internal import ServingAPI
 enum FigureText {
   /// What each figure shows, by its name.
   private static let titles = [
-    "requests": "requests by status", "latency": "latency", "ttft": "time to first token",
+    "requests": "requests by status", "latency": "latency", "ttft": "time to first token of streams",
     "itl": "time between tokens", "tokens": "tokens in and out", "queue": "time in the queue",
     "lengths": "lengths of requests and answers", "finish_reasons": "finish reasons", "cold_starts": "cold starts",
     "engine_requests": "requests in the engines", "kv_cache": "KV cache in use", "preemptions": "preemptions",

@@ -44,9 +44,11 @@ struct SQLCommand: AsyncParsableCommand {
     try console.rows(TelemetryRows(columns: result.columns, rows: rows), output)
     if result.isTruncated {
       console.note(
-        rows.count < limit
-          ? "only the first \(rows.count) rows are shown: the result is too large; select fewer columns or rows"
-          : "only the first \(rows.count) rows are shown; set --limit, or select fewer rows")
+        rows.isEmpty
+          ? "no rows are shown: the first one is too large; select fewer columns, or a part such as substr(request, 1, 1000)"
+          : rows.count < limit
+            ? "only the first \(rows.count) rows are shown: the result is too large; select fewer columns or rows"
+            : "only the first \(rows.count) rows are shown; set --limit, or select fewer rows")
     }
     console.note(result.dropped)
   }

@@ -6,7 +6,7 @@ struct TopCommand: AsyncParsableCommand, LongRunning {
     commandName: "top", abstract: "Show the load of a plane's endpoints, those in trouble first.",
     discussion: """
       On a terminal, the table is redrawn until Ctrl-C; elsewhere, it is printed once. WAITING counts requests that wait for \
-      a replica or in an engine. TTFT, the time to the first token, and errors are of the last five minutes, tokens of \
+      a replica or in an engine. TTFT, the time to the first token of streams, and errors are of the last five minutes, tokens of \
       the last two. KV CACHE is that of the replica that uses the most.
       """)
 

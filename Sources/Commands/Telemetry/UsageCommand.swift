@@ -21,15 +21,28 @@ struct UsageCommand: AsyncParsableCommand {
   var since = TimeSpan(seconds: 7 * 86400)
   @Option(help: ArgumentHelp("Only requests to this endpoint.", valueName: "NAME"), completion: .endpoints)
   var endpoint: String?
+  @Option(help: ArgumentHelp("Stop after this time, at most 5m.", valueName: "TIME"))
+  var timeout = TimeSpan(seconds: 10)
   @Option(name: .outputFormat, help: "The output format: table, json or csv.") var output = RowFormat.table
   @OptionGroup var provider: ProviderOptions
+
+  func validate() throws {
+    guard (1...300).contains(timeout.seconds) else { throw ValidationError("--timeout must be 1s to 5m") }
+  }
 
   func run() async throws {
     let connection = try provider.connect()
     let console = CommandContext.current.console
     let start = max(0, CommandContext.current.now() - min(since.seconds, 1_000_000_000_000) * 1000)
-    let found = try await connection.withTelemetry {
-      try await $0.usage(by: by.rawValue, since: start, endpoint: endpoint)
+    let found = try await connection.withTelemetry { provider in
+      do {
+        return try await provider.usage(
+          by: by.rawValue, since: start, endpoint: endpoint, timeout: timeout.duration)
+      } catch let error as ServingError where error.kind == .timeout && error.status != nil {
+        throw ErrorReport(
+          "summing up the requests took too long", place: error.call, why: error.serverMessage,
+          next: "set --timeout to at most 5m, or --since to a shorter time")
+      }
     }
     let usage = Usage(found.rows, by: by)
     switch output {

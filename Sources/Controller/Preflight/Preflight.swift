@@ -139,12 +139,18 @@ package struct Preflight: Sendable {
       let words = "\(entity.entityName) is not visible to the caller: \(error.serverMessage.clause)"
       // The endpoint loads the model as its creator, which for a new endpoint is the caller.
       if live != nil { return PreflightFinding(.modelGrants, .warning, words) }
-      return rules.preflight(.modelGrants, words + "; serving requires USE CATALOG, USE SCHEMA and EXECUTE")
+      return rules.preflight(.modelGrants, words + (site == nil ? Self.planeAdvice : Self.workspaceAdvice))
         ?? PreflightFinding(.modelGrants, .notKnown, words)
     } catch {
       return try notChecked(.modelReady, error)
     }
   }
+
+  private static let workspaceAdvice = "; serving requires USE CATALOG, USE SCHEMA and EXECUTE"
+  /// A plane has no grants on models: who may create endpoints may serve them all.
+  private static let planeAdvice =
+    "; on a serving plane, creating an endpoint requires a token with the permission \"manage\" on all endpoints, which an "
+    + "administrator creates with \"setpoint tokens create NAME --can manage\""
 
   /// - Throws: `CancellationError` if the check was canceled.
   private func notChecked(_ rule: WorkspaceRule, _ error: any Error) throws -> PreflightFinding {

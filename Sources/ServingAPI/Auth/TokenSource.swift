@@ -1,3 +1,4 @@
+internal import EventFlags
 internal import LibCurl
 internal import Synchronization
 
@@ -18,8 +19,8 @@ package final class TokenSource: Sendable {
     /// Nil before the first request, so that what the command line resolved is not read a second time.
     var credentials: Credentials?
     var endpoint: TokenEndpoint?
-    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
-    var lastWaiter = 0
+    /// Set when the request in flight has ended; the next request has another one.
+    var end = EventFlag()
   }
 
   init(
@@ -42,10 +43,11 @@ package final class TokenSource: Sendable {
   func token() async throws -> Secret {
     while true {
       try Task.checkCancellation()
-      switch state.withLock({ $0.lifecycle.ask(at: timing.elapsed()) }) {
+      let (action, end) = state.withLock { ($0.lifecycle.ask(at: timing.elapsed()), $0.end) }
+      switch action {
       case .use(let token): return token
       case .fail(let failure): throw failure
-      case .wait: await requestEnd()
+      case .wait: await end.wait()
       case .fetch: return try await fetch(retryPolicy, Self.timeouts)
       case .replaceEarly(let token):
         do {
@@ -118,32 +120,12 @@ package final class TokenSource: Sendable {
   }
 
   private func land(_ change: (inout State) -> Void) {
-    let waiting = state.withLock { state in
+    let end = state.withLock { state in
       change(&state)
-      defer { state.waiting = [:] }
-      return state.waiting.values
+      defer { state.end = EventFlag() }
+      return state.end
     }
-    for continuation in waiting { continuation.resume() }
-  }
-
-  /// Returns when the request in flight has ended, or the task is canceled.
-  private func requestEnd() async {
-    let waiter = state.withLock { state in
-      state.lastWaiter += 1
-      return state.lastWaiter
-    }
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let waits = state.withLock { state in
-          guard state.lifecycle.isInProgress, !Task.isCancelled else { return false }
-          state.waiting[waiter] = continuation
-          return true
-        }
-        if !waits { continuation.resume() }
-      }
-    } onCancel: {
-      state.withLock { $0.waiting.removeValue(forKey: waiter) }?.resume()
-    }
+    end.set()
   }
 }
 

@@ -5,9 +5,9 @@ extension APIProvider {
   ///
   /// - Parameter milliseconds: how far back.
   /// - Returns: nil if the plane does not have the call, as earlier versions.
-  package func evidence(of name: String, since milliseconds: Int64) async throws -> WireEvidence? {
+  package func evidence(of name: String, window milliseconds: Int64) async throws -> WireEvidence? {
     var call = try self.call("GET", name, "/api/setpoint/serving-endpoints/\(name)/evidence")
-    call.query = [(name: "since_ms", value: String(milliseconds))]
+    call.query = [(name: "window_ms", value: String(milliseconds))]
     do {
       return try await client.object(call, as: WireEvidence.self)
     } catch let error as ServingError where error.isMissingCall {

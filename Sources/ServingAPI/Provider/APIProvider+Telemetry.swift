@@ -17,9 +17,7 @@ extension APIProvider {
       ).json
     // It only reads.
     call.retries = .repeatable
-    // The plane may first wait for other queries.
-    let patience = timeout + .seconds(60)
-    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: patience, total: patience + .seconds(60))
+    call.timeouts = Self.timeouts(of: timeout)
     return try await client.object(call, as: WireSQLResult.self)
   }
 
@@ -48,10 +46,23 @@ extension APIProvider {
   ///   - by: what to sum up for: `principal`, `endpoint` or `version`.
   ///   - since: in milliseconds since 1970; nil: all that are kept.
   ///   - endpoint: only the requests to this endpoint.
-  package func usage(by: String, since: Int64? = nil, endpoint: String? = nil) async throws -> WireUsage {
+  ///   - timeout: after this time, in whole seconds, the plane stops reading them.
+  package func usage(
+    by: String, since: Int64? = nil, endpoint: String? = nil, timeout: Duration
+  ) async throws -> WireUsage {
     var call = APICall("GET", "/api/setpoint/usage")
-    call.query = Self.query([("by", by), ("since_ms", since.map { String($0) }), ("endpoint", endpoint)])
+    call.query = Self.query([
+      ("by", by), ("since_ms", since.map { String($0) }), ("endpoint", endpoint),
+      ("timeout_seconds", String(timeout.components.seconds)),
+    ])
+    call.timeouts = Self.timeouts(of: timeout)
     return try await client.object(call, as: WireUsage.self)
+  }
+
+  /// The plane may first wait for other queries.
+  private static func timeouts(of query: Duration) -> HTTPTimeouts {
+    let patience = query + .seconds(60)
+    return HTTPTimeouts(connect: .seconds(10), idle: patience, total: patience + .seconds(60))
   }
 
   private static func query(_ parts: [(name: String, value: String?)]) -> [(name: String, value: String)] {

@@ -46,7 +46,7 @@ struct EvidenceCalls: Sendable {
   }
 
   private static func window(_ query: CallQuery) throws(APIError) -> Int64 {
-    min(try query.number("since_ms", in: 1...Int64.max) ?? usualWindow, longestWindow)
+    min(try query.number("window_ms", in: 1...Int64.max) ?? usualWindow, longestWindow)
   }
 }
 

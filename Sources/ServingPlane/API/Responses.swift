@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServingAPI
+import Telemetry
 
 extension Response {
   /// A response of the API.
@@ -38,6 +39,8 @@ struct ErrorMiddleware: RouterMiddleware {
       return try await next(request, context)
     } catch let error as APIError {
       return .error(error)
+    } catch let error as SQLError {
+      return .error(APIError(error))
     } catch let error as any HTTPResponseError where error.status == .notFound {
       return noSuchRoute(request)
     } catch let error as any HTTPResponseError {

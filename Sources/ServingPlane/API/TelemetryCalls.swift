@@ -57,13 +57,13 @@ struct TelemetryCalls: Sendable {
           + "found \(timeout)")
     }
     let start = ContinuousClock.now
-    var result: SQLResult
+    let result: SQLResult
     do throws(SQLError) {
-      result = try await store.query(statement, limit: Int(limit), timeout: .seconds(timeout))
+      result = try await store.query(
+        statement, limit: Int(limit), maximumBytes: maximumBytes, timeout: .seconds(timeout))
     } catch {
       throw APIError(error)
     }
-    shorten(&result)
     let words = Set(statement.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map { String($0) })
     let tables = Set(TelemetryTable.allCases.filter { words.contains($0.sqlName) })
     return WireSQLResult(
@@ -87,10 +87,11 @@ struct TelemetryCalls: Sendable {
     let store = try store()
     var filter = filter
     if !principal.rights.covers(.manage) {
-      let managed = try await store.read { try UsageFilter.endpoints(in: $0) }.filter { mayManage($0, principal) }
+      let endpoints = try await store.read(within: .seconds(filter.timeout)) { try UsageFilter.endpoints(in: $0) }
+      let managed = endpoints.filter { mayManage($0, principal) }
       filter.only(principal.name, or: managed)
     }
-    let rows = try await store.read { [filter] in try filter.rows(in: $0) }
+    let rows = try await store.read(within: .seconds(filter.timeout)) { [filter] in try filter.rows(in: $0) }
     return WireUsage(
       by: filter.key.rawValue, rows: rows,
       dropped: await store.losses(of: [.requests], since: filter.since, until: filter.until)
@@ -112,34 +113,11 @@ struct TelemetryCalls: Sendable {
   private func mayManage(_ endpoint: String, _ principal: Principal) -> Bool {
     authorizer.level(of: principal, on: endpoint) == .manage
   }
-
-  private func shorten(_ result: inout SQLResult) {
-    var bytes = 0
-    let end = result.rows.firstIndex { row in
-      bytes += row.reduce(2) { $0 + 24 + ($1.stringValue?.utf8.count ?? 0) }
-      return bytes > maximumBytes
-    }
-    guard let end else { return }
-    result.rows.removeSubrange(max(1, end)...)
-    result.isTruncated = true
-  }
 }
 
 extension WireTelemetryLoss {
   fileprivate init(_ loss: TelemetryLoss) {
     self.init(
       table: loss.table.sqlName, cause: loss.cause, rows: Int64(loss.rows), first: loss.first, last: loss.last)
-  }
-}
-
-extension APIError {
-  /// The message begins with the place in the statement, if there is one: `line 1, column 8: …`.
-  fileprivate init(_ error: SQLError) {
-    switch error.kind {
-    case .syntax, .readOnly, .severalStatements: self = .invalid(error.message)
-    case .timeout: self.init(status: 504, code: "DEADLINE_EXCEEDED", message: error.message)
-    case .busy: self.init(status: 429, code: "RESOURCE_EXHAUSTED", message: error.message)
-    case .failed: self = .internal(error.message)
-    }
   }
 }

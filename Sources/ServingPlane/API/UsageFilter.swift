@@ -17,6 +17,8 @@ struct UsageFilter: Sendable {
   /// The same; nil for now.
   let until: Int64?
   let endpoint: String?
+  /// After this many seconds, the call is stopped.
+  let timeout: Int64
   /// If set, only the requests of this principal, and all requests to these endpoints.
   private var visible: (principal: String, endpoints: [String])?
 
@@ -25,6 +27,7 @@ struct UsageFilter: Sendable {
     since = try query.number("since_ms", in: 0...Int64.max) ?? 0
     until = try query.number("until_ms", in: 0...Int64.max)
     endpoint = query.text("endpoint")
+    timeout = try query.number("timeout_seconds", in: 1...300) ?? 10
   }
 
   /// Leaves out what others have sent to other endpoints.

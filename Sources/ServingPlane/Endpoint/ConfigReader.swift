@@ -6,6 +6,8 @@ import ServingAPI
 struct ConfigReader {
   /// Returns a version of a registered model, or throws the reason it is missing.
   let version: (_ model: String, _ number: Int) throws(ModelError) -> ModelVersion
+  /// Refuses the secret references that the caller may not introduce.
+  let secrets: SecretUse
   /// Finds what is wrong with the secret references of an environment; nil if nothing is.
   let secretFinding: ([String: String]) -> String?
   /// Finds why this machine can never run the entities; nil if it can.
@@ -79,6 +81,8 @@ struct ConfigReader {
     }
     let size = try size(wire, invalid)
     let environment = wire.environmentVars ?? [:]
+    // Before anything tells whether a secret exists.
+    if let denial = secrets.denial(of: environment, for: name) { throw denial }
     try check(environment, invalid)
     let version: ModelVersion
     do { version = try self.version(model, number) } catch { throw APIError(error) }

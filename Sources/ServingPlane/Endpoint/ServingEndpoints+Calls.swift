@@ -26,7 +26,7 @@ extension ServingEndpoints {
     let id = Self.randomHex() + Self.randomHex()
     var config: PlaneConfig?
     if let wire = request.config {
-      config = try await read(wire, refusals, configVersion: 1, now: now, serving: nil, by: principal)
+      config = try await read(wire, refusals, configVersion: 1, now: now, of: nil, by: principal)
     }
     let tags = try Self.tags(request.tags ?? [])
     var record = EndpointRecord(
@@ -89,8 +89,7 @@ extension ServingEndpoints {
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
     let config = try await read(
-      wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), serving: machine.record.active,
-      by: principal)
+      wire, refusals, configVersion: machine.record.nextVersion, now: wallClock(), of: machine.record, by: principal)
     await prepare(config)
     let actions = try machine.put(config, context(for: machine, deploying: config))
     try await store(machine.record)
@@ -185,12 +184,13 @@ extension ServingEndpoints {
 
   /// - Parameters:
   ///   - refusals: why versions of another machine's registry cannot be served; see ``lookUp(_:)``.
-  ///   - serving: the endpoint's active config.
+  ///   - record: the endpoint; nil if it does not exist yet.
   ///   - principal: who requests it; nil for the plane's owner.
   func read(
     _ wire: WireConfig, _ refusals: [ModelVersionID: ModelError], configVersion: Int64, now: Int64,
-    serving: PlaneConfig?, by principal: HTTPSupport.Principal?
+    of record: EndpointRecord?, by principal: HTTPSupport.Principal?
   ) async throws(APIError) -> PlaneConfig {
+    let use = SecretUse(principal, of: record)
     let isAdministrator = principal.map { $0.rights.level == .admin } ?? true
     return try await BlockingWork.brief.run { [models, secrets, machineRoom, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
@@ -198,8 +198,8 @@ extension ServingEndpoints {
           if let refusal = refusals[ModelVersionID(model: model, number: number)] { throw refusal }
           return try models.version(model, number)
         },
-        secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
-        memoryFinding: MemoryCheck(accelerators: machineRoom.accelerators).finding, serving: serving,
+        secrets: use, secretFinding: { secrets.finding(in: $0) }, machineFinding: machineRoom.finding,
+        memoryFinding: MemoryCheck(accelerators: machineRoom.accelerators).finding, serving: record?.active,
         maximumReplicas: maximumReplicas, isAdministrator: isAdministrator)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }

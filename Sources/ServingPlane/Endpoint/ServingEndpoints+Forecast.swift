@@ -16,11 +16,11 @@ extension ServingEndpoints {
     let config: PlaneConfig
     do throws(APIError) {
       config = try await read(
-        wire, refusals, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), serving: known?.record.active,
+        wire, refusals, configVersion: known?.record.nextVersion ?? 1, now: wallClock(), of: known?.record,
         by: principal)
     } catch {
       // Other problems may pass, and so does the lack of a version that is being registered.
-      let isRefusal = error.status == 400 || error.status == 404 && !isBeingRegistered(wire)
+      let isRefusal = [400, 403].contains(error.status) || error.status == 404 && !isBeingRegistered(wire)
       return RolloutForecast(refusal: isRefusal ? error.message : nil)
     }
     await prepare(config)

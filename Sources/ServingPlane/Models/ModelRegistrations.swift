@@ -1,3 +1,4 @@
+import EventFlags
 import Logging
 import Synchronization
 
@@ -128,7 +129,7 @@ final class ModelRegistration: Sendable {
   /// Milliseconds since 1970.
   let began: Int64
   fileprivate let work: Work
-  private let ended = Latch()
+  private let ended = EventFlag()
   private let outcome = Mutex<Result<ModelVersion, ModelError>?>(nil)
   private let cancellation = Atomic(false)
   private let deletion = Atomic(false)
@@ -197,6 +198,6 @@ final class ModelRegistration: Sendable {
 
   fileprivate func finish(_ result: Result<ModelVersion, ModelError>) {
     outcome.withLock { $0 = result }
-    ended.turnOn()
+    ended.set()
   }
 }

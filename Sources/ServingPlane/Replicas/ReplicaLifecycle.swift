@@ -78,7 +78,7 @@ struct ReplicaLifecycle: Sendable {
   }
 
   /// The events of a replica's life.
-  private enum Event: Sendable {
+  enum Event: Sendable {
     case exited(ProcessExit)
     case stop(StopRequest)
     case ready
@@ -143,14 +143,14 @@ struct ReplicaLifecycle: Sendable {
 
   // MARK: Waiting
 
-  private func exit(of replica: any RunningReplica) async -> Event {
+  func exit(of replica: any RunningReplica) async -> Event {
     while true {
       if let exit = await replica.exit() { return .exited(exit) }
       guard await pause(timing.pollEvery) else { return .abandoned }
     }
   }
 
-  private func stopRequest(after known: StopRequest? = nil) async -> Event {
+  func stopRequest(after known: StopRequest? = nil) async -> Event {
     await signal.next(after: known).map { .stop($0) } ?? .abandoned
   }
 
@@ -266,96 +266,15 @@ struct ReplicaLifecycle: Sendable {
     while await pause(timing.pollEvery * 5) { await replica.limitLog() }
   }
 
-  private func note(_ replica: any RunningReplica) async {
+  func note(_ replica: any RunningReplica) async {
     if await replica.refresh() { await report(.changed(replica.handle)) }
   }
 
-  private func logEnd() async -> String { await backend.log(of: record, .end) }
-
-  // MARK: The end
-
-  private func end(_ replica: any RunningReplica, after event: Event, wasServing: Bool) async {
-    switch event {
-    case .abandoned, .ready: return
-    case .exited(let exit):
-      let cause = StartFailure.cause(log: await logEnd(), exit: exit, program: program, engine: engine)
-      if wasServing { await report(.failing(cause)) }
-      await clean(replica)
-      // vLLM exits with code 0 when its engine dies: any exit that was not requested is a failure.
-      let failure =
-        wasServing
-        ? ReplicaFailure(
-          "it exited while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true, code: cause.code)
-        : cause
-      await report(.over(signal.request == nil ? failure : nil))
-    case .failed(let failure):
-      if wasServing { await report(.failing(failure)) }
-      await clean(replica)
-      await report(.over(signal.request == nil ? failure : nil))
-    case .stop(let request):
-      if wasServing, await !stopInOrder(replica, request) { return }
-      await clean(replica)
-      await report(.over(nil))
-    }
-  }
-
-  /// Drains, then asks the server to shut down; what is left is killed after this.
-  ///
-  /// - Returns: false if the plane leaves in the meantime.
-  private func stopInOrder(_ replica: any RunningReplica, _ request: StopRequest) async -> Bool {
-    guard await drain(replica, request) else { return false }
-    await report(.stopping)
-    await note(replica)
-    // A server that is told to shut down would leave open requests hanging forever; a closed connection ends them at
-    // once.
-    cutOff()
-    let freed = await firstOf({ await drained() }, { await pause(.seconds(1)) ? .ready : .abandoned })
-    if case .abandoned = freed { return false }
-    await replica.terminate()
-    let event = await firstOf(
-      { await exit(of: replica) }, { await pause(timing.terminationGrace) ? .ready : .abandoned })
-    if case .abandoned = event { return false }
-    return true
-  }
-
-  /// Waits until the gateway has no requests at the replica, it has exited or the time is up. A more urgent request
-  /// shortens the time.
-  ///
-  /// - Returns: false if the plane leaves in the meantime.
-  private func drain(_ replica: any RunningReplica, _ request: StopRequest) async -> Bool {
-    let clock = ContinuousClock()
-    var deadline: ContinuousClock.Instant?
-    var request = request
-    while case .drain(let time) = request {
-      let known = request
-      let end = min(deadline ?? clock.now + time, clock.now + time)
-      deadline = end
-      let event = await firstOf(
-        { await exit(of: replica) }, { await stopRequest(after: known) }, { await drained() },
-        { await pause(end - clock.now) ? .ready : .abandoned })
-      switch event {
-      case .abandoned: return false
-      case .stop(let more): request = more
-      case .exited, .ready, .failed: return true
-      }
-    }
-    return true
-  }
-
-  /// Ends what is left of the replica, and removes everything of it except its log.
-  private func clean(_ replica: any RunningReplica) async {
-    await note(replica)
-    await replica.end()
-  }
-
-  private func drained() async -> Event {
-    await untilDrained()
-    return Task.isCancelled ? .abandoned : .ready
-  }
+  func logEnd() async -> String { await backend.log(of: record, .end) }
 
   // MARK: Racing
 
-  private func pause(_ duration: Duration) async -> Bool {
+  func pause(_ duration: Duration) async -> Bool {
     do {
       try await Task.sleep(for: duration)
       return true
@@ -365,7 +284,7 @@ struct ReplicaLifecycle: Sendable {
   }
 
   /// The first event other than abandonment; abandonment if the task is canceled.
-  private func firstOf(_ branches: @Sendable () async -> Event...) async -> Event {
+  func firstOf(_ branches: @Sendable () async -> Event...) async -> Event {
     await withTaskGroup(of: Event.self) { group in
       for branch in branches { group.addTask { await branch() } }
       defer { group.cancelAll() }

@@ -12,46 +12,53 @@ struct EndpointExposition: Sendable {
   let minute: Int64
 
   private struct Entry {
-    let labels: PrometheusText.Labels
     let capacity: Int
     let counts: RequestMinutes.Counts
   }
 
+  private static let table = MetricTable<Entry>(families: [
+    .init(
+      "provisioned_concurrent_requests_total", .gauge, "Requests that the entity's ready replicas take at once."
+    ) { .count($0.capacity) },
+    .init("request_count_total", .gauge, "Requests in the last minute.") { .count($0.counts.requests) },
+    .init("request_4xx_count_total", .gauge, "Requests in the last minute with a 4xx status.") {
+      .count($0.counts.clientErrors)
+    },
+    .init("request_5xx_count_total", .gauge, "Requests in the last minute with a 5xx status.") {
+      .count($0.counts.serverErrors)
+    },
+    .init("request_latency_ms", .histogram, "Latency of the requests in the last minute.") {
+      .histogram($0.counts.latency)
+    },
+    .init("model_prediction_latency_ms", .histogram, "The same without the wait for a replica.") {
+      .histogram($0.counts.prediction)
+    },
+    .init(
+      "model_queue_time_ms", .histogram, "How long the requests in the last minute waited for a replica."
+    ) { .histogram($0.counts.queue) },
+  ])
+
   func text(_ form: PrometheusText.Form) -> String {
-    let entries = entries
     var text = PrometheusText(form)
-    text.begin(
-      "provisioned_concurrent_requests_total", .gauge, "Requests that the entity's ready replicas take at once.")
-    for entry in entries { text.sample(entry.labels, entry.capacity) }
-    text.begin("request_count_total", .gauge, "Requests in the last minute.")
-    for entry in entries { text.sample(entry.labels, entry.counts.requests) }
-    text.begin("request_4xx_count_total", .gauge, "Requests in the last minute with a 4xx status.")
-    for entry in entries { text.sample(entry.labels, entry.counts.clientErrors) }
-    text.begin("request_5xx_count_total", .gauge, "Requests in the last minute with a 5xx status.")
-    for entry in entries { text.sample(entry.labels, entry.counts.serverErrors) }
-    text.begin("request_latency_ms", .histogram, "Latency of the requests in the last minute.")
-    for entry in entries { text.sample(entry.labels, entry.counts.latency) }
-    text.begin("model_prediction_latency_ms", .histogram, "The same without the wait for a replica.")
-    for entry in entries { text.sample(entry.labels, entry.counts.prediction) }
-    text.begin("model_queue_time_ms", .histogram, "How long the requests in the last minute waited for a replica.")
-    for entry in entries { text.sample(entry.labels, entry.counts.queue) }
+    Self.table.write(entries, to: &text)
     return text.finished
   }
 
   /// Also entities without requests.
-  private var entries: [Entry] {
+  private var entries: [(labels: PrometheusText.Labels, item: Entry)] {
     let active = endpoint.entities.map {
       PlaneMetrics.Served(endpoint: endpoint.name, entity: $0.name, version: $0.version)
     }
     let served = Set(active).union(requests.keys)
-    return served.sorted { ($0.entity, $0.version) < ($1.entity, $1.version) }.map { served in
-      Entry(
-        labels: PrometheusText.Labels([
-          "endpoint_name": endpoint.name, "endpoint_id": endpoint.id, "served_entity_name": served.entity,
-          "entity_version": served.version,
-        ]),
-        capacity: endpoint.entities.first { $0.name == served.entity && $0.version == served.version }?.capacity ?? 0,
-        counts: requests[served]?.minutes.last(before: minute) ?? RequestMinutes.Counts())
+    return served.sorted { ($0.entity, $0.version) < ($1.entity, $1.version) }.map {
+      served -> (labels: PrometheusText.Labels, item: Entry) in
+      let labels = PrometheusText.Labels([
+        "endpoint_name": endpoint.name, "endpoint_id": endpoint.id, "served_entity_name": served.entity,
+        "entity_version": served.version,
+      ])
+      let capacity = endpoint.entities.first { $0.name == served.entity && $0.version == served.version }?.capacity
+      let counts = requests[served]?.minutes.last(before: minute)
+      return (labels, Entry(capacity: capacity ?? 0, counts: counts ?? RequestMinutes.Counts()))
     }
   }
 }

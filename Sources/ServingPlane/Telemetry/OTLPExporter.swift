@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Durations
+import EventFlags
 import LibCurl
 import Logging
 import Scheduling
@@ -19,9 +20,8 @@ final class OTLPExporter: TelemetrySink, Sendable {
     /// The most rows and bytes of a request.
     var batch = 512
     var batchBytes = 4 << 20
-    /// How often to look for a full batch while rows wait, and after how many looks one that is not full is sent.
-    var look: Duration = .milliseconds(250)
-    var looks = 8
+    /// How long rows wait for the rest of a batch.
+    var interval: Duration = .seconds(2)
     /// The most attempts for one batch.
     var tries = 10
     var backoff = Backoff(first: .seconds(1), cap: .seconds(30))
@@ -51,45 +51,8 @@ final class OTLPExporter: TelemetrySink, Sendable {
     }
   }
 
-  private struct Batch: Sendable {
-    var rows: [TelemetryRow]
-    var count: Int
-    var bytes: Int
-  }
-
-  /// The rows of a signal, already in batches: what is sent is taken without a copy of the rest.
-  private struct Waiting: Sendable {
-    var batches: [Batch] = []
-    var rows = 0
-    var bytes = 0
-    var isSending = false
-
-    mutating func append(_ row: TelemetryRow, _ size: Int, _ limits: Limits) {
-      rows += row.count
-      bytes += size
-      if let last = batches.indices.last, batches[last].count + row.count <= limits.batch,
-        batches[last].bytes + size <= limits.batchBytes
-      {
-        batches[last].rows.append(row)
-        batches[last].count += row.count
-        batches[last].bytes += size
-      } else {
-        batches.append(Batch(rows: [row], count: row.count, bytes: size))
-      }
-    }
-
-    mutating func takeFirst() -> [TelemetryRow]? {
-      guard !batches.isEmpty else { return nil }
-      let batch = batches.removeFirst()
-      rows -= batch.count
-      bytes -= batch.bytes
-      isSending = true
-      return batch.rows
-    }
-  }
-
   private struct State: Sendable {
-    var waiting: [OTLPSignal: Waiting] = [:]
+    var waiting: [OTLPSignal: OTLPBacklog] = [:]
     var counters = Counters()
     /// Whether batches are sent at once, because the plane ends.
     var isEnding = false
@@ -103,8 +66,11 @@ final class OTLPExporter: TelemetrySink, Sendable {
   private let timing: Timing
   private let log: Logger
   private let state = Mutex(State())
-  /// Each rings when a row of its signal comes after there was none.
-  private let bells = Dictionary(uniqueKeysWithValues: OTLPSignal.allCases.map { ($0, Doorbell()) })
+  /// By signal: set when its first row comes, and when a batch is full or the plane ends.
+  private let arrivals = Dictionary(uniqueKeysWithValues: OTLPSignal.allCases.map { ($0, EventFlag()) })
+  private let dues = Dictionary(uniqueKeysWithValues: OTLPSignal.allCases.map { ($0, EventFlag()) })
+  /// Set when nothing waits any more.
+  private let emptied = EventFlag()
 
   /// - Parameter transport: the network; nil: libcurl, with the environment's proxy.
   init(
@@ -121,18 +87,21 @@ final class OTLPExporter: TelemetrySink, Sendable {
 
   func add(_ row: TelemetryRow) {
     guard let signal = OTLPSignal(row.table) else { return }
-    let size = Self.size(of: row)
+    let size = OTLPBacklog.size(of: row)
     let limits = limits
-    let isFirst = state.withLock { state -> Bool in
-      let (rows, bytes) = (state.waiting[signal]?.rows ?? 0, state.waiting[signal]?.bytes ?? 0)
-      guard rows < limits.rows, bytes + size <= limits.bytes else {
+    let (isFirst, isFull) = state.withLock { state -> (Bool, Bool) in
+      // Not a copy of the backlog: the append below would then copy all of it.
+      let (before, bytes) = (state.waiting[signal]?.rows ?? 0, state.waiting[signal]?.bytes ?? 0)
+      guard before < limits.rows, bytes + size <= limits.bytes else {
         state.counters.drop(row.count, signal, .bufferFull)
-        return false
+        return (false, false)
       }
-      state.waiting[signal, default: Waiting()].append(row, size, limits)
-      return rows == 0
+      state.waiting[signal, default: OTLPBacklog()].append(row, limits)
+      let isFull = before < limits.batch && before + row.count >= limits.batch
+      return (before == 0, isFull || state.isEnding)
     }
-    if isFirst { bells[signal]?.ring() }
+    if isFirst { arrivals[signal]?.set() }
+    if isFull { dues[signal]?.set() }
   }
 
   /// Exports until the task is canceled. What is left then is dropped.
@@ -157,8 +126,9 @@ final class OTLPExporter: TelemetrySink, Sendable {
   /// Sends what waits, and returns when it was taken or dropped, or after `limit`. To be called while ``run()`` runs.
   func flush(within limit: Duration) async {
     state.withLock { $0.isEnding = true }
-    let end = ContinuousClock.now + limit
-    while hasWork, ContinuousClock.now < end, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
+    for due in dues.values { due.set() }
+    emptied.clear()
+    if hasWork { await emptied.wait(atMost: limit) }
   }
 
   private var hasWork: Bool {
@@ -168,17 +138,17 @@ final class OTLPExporter: TelemetrySink, Sendable {
   // MARK: Batches
 
   private func export(_ signal: OTLPSignal) async {
+    guard let arrival = arrivals[signal], let due = dues[signal] else { return }
     while !Task.isCancelled {
-      if !hasRows(signal) { await bells[signal]?.wait() }
-      var looks = 0
-      repeat {
-        try? await Task.sleep(for: limits.look)
-        looks += 1
-      } while looks < limits.looks && !isDue(signal) && !Task.isCancelled
+      arrival.clear()
+      if !hasRows(signal) { await arrival.wait() }
+      due.clear()
+      if !isDue(signal) { await due.wait(atMost: limits.interval) }
       while !Task.isCancelled, let batch = take(signal) {
         await deliver(batch, signal)
         state.withLock { $0.waiting[signal]?.isSending = false }
       }
+      if !hasWork { emptied.set() }
       tellDrops()
     }
   }
@@ -194,18 +164,6 @@ final class OTLPExporter: TelemetrySink, Sendable {
   /// Takes the oldest rows; nil if there are none.
   private func take(_ signal: OTLPSignal) -> [TelemetryRow]? {
     state.withLock { $0.waiting[signal]?.takeFirst() }
-  }
-
-  /// About how much memory a row takes, and how large it is in a request, in bytes.
-  private static func size(of row: TelemetryRow) -> Int {
-    switch row {
-    case .log(let row): 384 + row.body.utf8.count
-    case .metric(let row):
-      if case .histogram(_, _, _, let counts) = row.value { 768 + 32 * counts.count } else { 768 }
-    case .span(let row): 1024 + 64 * row.attributes.count + (row.error?.utf8.count ?? 0)
-    case .trace(let trace): 1024 * (trace.spanCount + 1) + (trace.request.error?.utf8.count ?? 0)
-    case .request, .payload: 0
-    }
   }
 
   // MARK: Delivering

@@ -33,24 +33,30 @@ struct PlaneExposition: Sendable {
     return text.finished
   }
 
+  private static let ofEndpoints = MetricTable<ExposedEndpoint>(families: [
+    .init("setpoint_endpoint_ready", .gauge, "1 if the endpoint is ready, otherwise 0.") {
+      .flag($0.isReady)
+    },
+    .init("setpoint_endpoint_sleeping", .gauge, "1 if the endpoint is scaled to zero, otherwise 0.") {
+      .flag($0.isSleeping)
+    },
+    .init(
+      "setpoint_endpoint_updating", .gauge, "1 while a config of the endpoint is rolled out, otherwise 0."
+    ) { .flag($0.isUpdating) },
+    .init("setpoint_queue_waiting_requests", .gauge, "Requests that wait for a replica.") {
+      .count($0.waiting)
+    },
+    .init("setpoint_requests_in_flight", .gauge, "Requests at replicas.") { .count($0.inFlight) },
+  ])
+
   private func writeEndpoints(_ text: inout PrometheusText) {
-    let endpoints = endpoints.map { (figures: $0, labels: Labels(["endpoint": $0.name])) }
-    text.begin("setpoint_endpoint_ready", .gauge, "1 if the endpoint is ready, otherwise 0.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.isReady) }
-    text.begin("setpoint_endpoint_sleeping", .gauge, "1 if the endpoint is scaled to zero, otherwise 0.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.isSleeping) }
-    text.begin("setpoint_endpoint_updating", .gauge, "1 while a config of the endpoint is rolled out, otherwise 0.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.isUpdating) }
-    text.begin("setpoint_queue_waiting_requests", .gauge, "Requests that wait for a replica.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.waiting) }
-    text.begin("setpoint_requests_in_flight", .gauge, "Requests at replicas.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.inFlight) }
+    Self.ofEndpoints.write(endpoints.map { (Labels(["endpoint": $0.name]), $0) }, to: &text)
     text.begin("setpoint_replicas", .gauge, "Replicas that have not ended, by phase.")
     for endpoint in endpoints {
-      let kinds = endpoint.figures.replicas.sorted { ($0.key.version, $0.key.phase) < ($1.key.version, $1.key.phase) }
+      let kinds = endpoint.replicas.sorted { ($0.key.version, $0.key.phase) < ($1.key.version, $1.key.phase) }
       for (kind, count) in kinds {
         text.sample(
-          Labels(["endpoint": endpoint.figures.name, "version": kind.version, "phase": kind.phase]), count)
+          Labels(["endpoint": endpoint.name, "version": kind.version, "phase": kind.phase]), count)
       }
     }
     text.begin("setpoint_queue_held_bytes", .gauge, "Size of the bodies of requests that wait.")
@@ -74,18 +80,25 @@ struct PlaneExposition: Sendable {
       text.sample(Labels(entry.pairs + [(name: "type", value: "input")]), entry.total.inputTokens.sum)
       text.sample(Labels(entry.pairs + [(name: "type", value: "output")]), entry.total.outputTokens.sum)
     }
-    text.begin("setpoint_request_duration_seconds", .histogram, "Time from a request's arrival to its last byte.")
-    for entry in served { text.sample(Labels(entry.pairs), entry.total.duration) }
-    text.begin("setpoint_request_queue_seconds", .histogram, "Time that requests waited for a replica.")
-    for entry in served { text.sample(Labels(entry.pairs), entry.figures.queue) }
-    text.begin(
-      "setpoint_time_to_first_token_seconds", .histogram,
-      "Time from a request's arrival to the first data of its response.")
-    for entry in served { text.sample(Labels(entry.pairs), entry.total.firstToken) }
-    text.begin(
-      "setpoint_time_per_output_token_seconds", .histogram, "Time for each output token of a stream after the first.")
-    for entry in served { text.sample(Labels(entry.pairs), entry.total.perToken) }
+    Self.times.write(served.map { (Labels($0.pairs), (figures: $0.figures, total: $0.total)) }, to: &text)
   }
+
+  /// Of the requests to one version.
+  private static let times = MetricTable<(figures: RequestFigures, total: RequestFigures.Measures)>(families: [
+    .init(
+      "setpoint_request_duration_seconds", .histogram, "Time from a request's arrival to its last byte."
+    ) { .histogram($0.total.duration) },
+    .init("setpoint_request_queue_seconds", .histogram, "Time that requests waited for a replica.") {
+      .histogram($0.figures.queue)
+    },
+    .init(
+      "setpoint_time_to_first_token_seconds", .histogram,
+      "Time from a request's arrival to the first data of its response, if that is a stream."
+    ) { .histogram($0.total.firstToken) },
+    .init(
+      "setpoint_time_per_output_token_seconds", .histogram, "Time for each output token of a stream after the first."
+    ) { .histogram($0.total.perToken) },
+  ])
 
   private static func labels(of served: PlaneMetrics.Served) -> [(name: String, value: String)] {
     [
@@ -94,12 +107,18 @@ struct PlaneExposition: Sendable {
     ]
   }
 
+  private static let ofStarts = MetricTable<StartFigures.Counts>(families: [
+    .init(
+      "setpoint_replica_start_seconds", .histogram, "Time from the start of a replica to its first token."
+    ) { .histogram($0.duration) },
+    .init(
+      "setpoint_replica_start_failures_total", .counter, "Replicas that ended before they were ready."
+    ) { .count($0.failures) },
+  ])
+
   private func writeStarts(_ text: inout PrometheusText) {
-    let starts = starts.sorted { $0.key < $1.key }.map { (labels: Labels(["endpoint": $0.key]), counts: $0.value) }
-    text.begin("setpoint_replica_start_seconds", .histogram, "Time from the start of a replica to its first token.")
-    for entry in starts { text.sample(entry.labels, entry.counts.duration) }
-    text.begin("setpoint_replica_start_failures_total", .counter, "Replicas that ended before they were ready.")
-    for entry in starts { text.sample(entry.labels, entry.counts.failures) }
+    let starts = starts.sorted { $0.key < $1.key }
+    Self.ofStarts.write(starts.map { (Labels(["endpoint": $0.key]), $0.value) }, to: &text)
   }
 
   private func writeTelemetry(_ text: inout PrometheusText) {

@@ -83,7 +83,8 @@ final class PlaneMetrics: Sendable {
     let rows = [
       row("gen_ai.server.request.duration", "Duration of requests.", "s", measures.duration),
       row(
-        "gen_ai.server.time_to_first_token", "Time from a request's arrival to the first data of its response.", "s",
+        "gen_ai.server.time_to_first_token",
+        "Time from a request's arrival to the first data of its response, if that is a stream.", "s",
         measures.firstToken),
       row(
         "gen_ai.server.time_per_output_token", "Time for each output token after the first.", "s", measures.perToken),

@@ -1,3 +1,4 @@
+import EventFlags
 import Gateway
 import Glibc
 import Logging
@@ -21,7 +22,7 @@ final class PlaneTelemetry: Sendable {
   /// A slow disk keeps the task that writes, but nobody else.
   private let flushes: AsyncStream<Void>
   private let flushSignal: AsyncStream<Void>.Continuation
-  private let flushed = Latch()
+  private let flushed = EventFlag()
   private let traces = Mutex(TraceBudget())
 
   /// - Parameters:
@@ -60,7 +61,8 @@ final class PlaneTelemetry: Sendable {
     }
   }
 
-  /// Records a request. Returns at once.
+  /// Records a request. Returns at once. One without a valid token is counted and leaves no row: anybody can send any
+  /// number of them.
   func record(_ record: RequestRecord) {
     log.debug(
       "request",
@@ -71,7 +73,7 @@ final class PlaneTelemetry: Sendable {
     let end = now()
     let rows = RequestRows(record, end: end)
     metrics.count(rows.request, at: end)
-    guard store != nil || exporter != nil else { return }
+    guard store != nil || exporter != nil, record.principal != nil else { return }
     let isTraced = traces.withLock { $0.admits(record.trace, at: end) }
     for row in rows.all(isTraced: isTraced) { add(row) }
     if record.hasLostPayload { store?.drop(.payloads, .bufferFull) }
@@ -133,7 +135,7 @@ final class PlaneTelemetry: Sendable {
       group.addTask { [flushes, flushed] in
         for await _ in flushes {
           await store.flush()
-          flushed.turnOn()
+          flushed.set()
         }
       }
     }

@@ -21,6 +21,7 @@ struct RequestFigures: Sendable {
     var duration = Histogram([
       0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
     ])
+    /// Of streams only.
     var firstToken = Histogram([
       0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
     ])
@@ -33,7 +34,7 @@ struct RequestFigures: Sendable {
 
     mutating func add(_ row: RequestRow) {
       duration.observe(row.latency / 1000)
-      if let time = row.timeToFirstToken { firstToken.observe(time / 1000) }
+      if let time = row.streamedFirstToken { firstToken.observe(time / 1000) }
       if let time = row.interTokenLatency { perToken.observe(time / 1000) }
       if let tokens = row.tokensIn { inputTokens.observe(Double(tokens)) }
       if let tokens = row.tokensOut { outputTokens.observe(Double(tokens)) }

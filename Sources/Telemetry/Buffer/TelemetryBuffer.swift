@@ -1,3 +1,4 @@
+internal import EventFlags
 internal import Synchronization
 
 /// The rows that wait to be written, and the count of all rows. Bounded in rows and memory: what does not fit is dropped
@@ -36,8 +37,8 @@ final class TelemetryBuffer: Sendable {
   private let maximumBytes: Int
   private let file: CountersFile?
   private let state: Mutex<State>
-  /// Rings when there is something to write after there was nothing.
-  let work = Doorbell()
+  /// Set when there is something to write after there was nothing.
+  let work = EventFlag()
 
   /// - Parameter lost: the rows that were lost with earlier processes. They are already recorded.
   init(maximumRows: Int, maximumBytes: Int, file: CountersFile?, lost: [TelemetryTable: Int]) {
@@ -76,7 +77,7 @@ final class TelemetryBuffer: Sendable {
       state.counters.waiting += count
       return !hadWork
     }
-    if isFirst { work.ring() }
+    if isFirst { work.set() }
   }
 
   /// Counts a row that was lost before it could be added.
@@ -88,7 +89,7 @@ final class TelemetryBuffer: Sendable {
       state.drop(1, of: table, cause)
       return !hadWork
     }
-    if isFirst { work.ring() }
+    if isFirst { work.set() }
   }
 
   /// Takes the oldest rows out, to write them; empty if there are none.

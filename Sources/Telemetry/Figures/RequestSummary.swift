@@ -12,6 +12,7 @@ package struct RequestSummary: Hashable, Sendable {
   package private(set) var finishReasons: [String: Int] = [:]
   /// In milliseconds, of requests that were answered. The time of the queue also counts for those that were not.
   private(set) var latency = LogHistogram()
+  /// Of streams only.
   private(set) var timeToFirstToken = LogHistogram()
   private(set) var interTokenLatency = LogHistogram()
   private(set) var queue = LogHistogram()
@@ -36,7 +37,7 @@ package struct RequestSummary: Hashable, Sendable {
     if row.attempts > 0 || row.queue > 0 { queue.add(row.queue) }
     guard row.status < 400 else { return }
     latency.add(row.latency)
-    if let time = row.timeToFirstToken { timeToFirstToken.add(time) }
+    if let time = row.streamedFirstToken { timeToFirstToken.add(time) }
     if let time = row.interTokenLatency { interTokenLatency.add(time) }
     if let tokens = row.tokensIn { inputLength.add(Double(tokens)) }
     if let tokens = row.tokensOut { outputLength.add(Double(tokens)) }
@@ -60,7 +61,8 @@ package struct RequestSummary: Hashable, Sendable {
   /// The requests that failed, but not for reasons of the client's: those with a status of 500 or more.
   package var failures: Int { statuses.reduce(0) { $1.key >= 500 ? $0 + $1.value : $0 } }
 
-  /// The median and the 95th percentile of the time to the first token, in milliseconds; nil if nothing was answered.
+  /// The median and the 95th percentile of the time to the first token, in milliseconds; nil if no
+  /// stream was answered.
   package var firstTokenPercentiles: (p50: Double, p95: Double)? {
     guard let values = timeToFirstToken.percentiles([0.5, 0.95]), values.count == 2 else { return nil }
     return (values[0], values[1])

@@ -1,72 +1,58 @@
 internal import CanonicalJSON
-internal import Durations
 internal import GRDB
 internal import LibCrypto
-internal import Synchronization
 
-/// A statement with its bounds.
+/// A statement of a user's with its bounds.
 struct SQLQuery: Sendable {
-  /// Rows take memory here and at the client.
-  private static let maximumBytes = 64 << 20
-
   let statement: String
+  /// The most rows.
   let limit: Int
+  /// Rows take memory here and at the client: about the most bytes of all values.
+  let maximumBytes: Int
   let timeout: Duration
 
   /// Runs it on a connection that nobody else uses meanwhile.
   func run(on reader: DatabaseQueue) async throws(SQLError) -> SQLResult {
-    let alarm = Alarm()
-    let outcome = await withTaskGroup(of: Void.self) { group -> Result<SQLResult, SQLError> in
-      group.addTask {
-        guard (try? await Task.sleep(for: timeout)) != nil else { return }
-        alarm.ring()
-        // An interruption has no effect before the statement has begun, so it is repeated until it has ended.
-        while !Task.isCancelled {
-          reader.interrupt()
-          try? await Task.sleep(for: .milliseconds(20))
-        }
-      }
-      let outcome = await result(on: reader, alarm)
-      group.cancelAll()
-      return outcome
-    }
-    return try outcome.get()
-  }
-
-  private func result(on reader: DatabaseQueue, _ alarm: Alarm) async -> Result<SQLResult, SQLError> {
+    let deadline = QueryDeadline(timeout: timeout, advice: "read fewer rows, such as with WHERE time > …")
     do {
-      // One statement needs no transaction; the connection is read-only.
-      return .success(try await reader.unsafeRead { database in try read(database) })
+      return try await deadline.run(on: reader) { database in try read(database) }
     } catch let error as SQLError {
-      return .failure(error)
+      throw error
     } catch {
-      return .failure(failure(error, alarm))
+      throw Self.failure(error)
     }
   }
 
   private func read(_ database: Database) throws -> SQLResult {
     let statement = try SQLText(statement).compile(database)
     var result = SQLResult(columns: statement.columnNames, rows: [], isTruncated: false)
-    var bytes = 0
+    var rest = maximumBytes
     let cursor = try Row.fetchCursor(statement)
     while let row = try cursor.next() {
-      guard result.rows.count < limit, bytes < Self.maximumBytes else {
+      guard result.rows.count < limit, let values = try Self.values(row, within: &rest) else {
         result.isTruncated = true
         break
       }
-      let values = Array(row.databaseValues).map { JSONValue($0) }
-      bytes += values.reduce(32) { $0 + 32 + ($1.stringValue?.utf8.count ?? 0) }
       result.rows.append(values)
     }
     return result
   }
 
-  private func failure(_ error: any Error, _ alarm: Alarm) -> SQLError {
-    if alarm.hasRung {
-      return SQLError(
-        .timeout,
-        "the query was stopped after \(DurationText.text(timeout)); read fewer rows, such as with WHERE time > …")
+  /// The values of a row, one after the other: nil as soon as they are larger than the rest of the result, also in its
+  /// first row.
+  private static func values(_ row: Row, within rest: inout Int) throws -> [JSONValue]? {
+    var values: [JSONValue] = []
+    rest -= 2
+    for index in 0..<row.count {
+      let value = JSONValue(try row.decode(DatabaseValue.self, atIndex: index))
+      rest -= 24 + (value.stringValue?.utf8.count ?? 0)
+      guard rest >= 0 else { return nil }
+      values.append(value)
     }
+    return values
+  }
+
+  private static func failure(_ error: any Error) -> SQLError {
     guard let error = error as? DatabaseError else { return SQLError(.failed, "the query was canceled") }
     let words = error.message ?? "\(error.resultCode)"
     switch error.resultCode {
@@ -77,15 +63,6 @@ struct SQLQuery: Sendable {
     default: return SQLError(.failed, "cannot read the telemetry: \(words)")
     }
   }
-}
-
-/// Whether the time of a query is over.
-private final class Alarm: Sendable {
-  private let rung = Atomic<Bool>(false)
-
-  var hasRung: Bool { rung.load(ordering: .acquiring) }
-
-  func ring() { rung.store(true, ordering: .releasing) }
 }
 
 extension JSONValue {

@@ -30,7 +30,7 @@ extension TelemetryStore {
     let end = until ?? Int64.max
     // While nothing can be written, the file does not have them.
     let unrecorded = end >= present ? buffer.unrecordedDrops : [:]
-    let recorded = try? await read { database in
+    let recorded = try? await reader.read { database in
       try Row.fetchAll(
         database,
         sql: """

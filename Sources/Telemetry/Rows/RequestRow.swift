@@ -61,6 +61,10 @@ package struct RequestRow: Hashable, Sendable {
     metadata = [:]
   }
 
+  /// ``timeToFirstToken`` of a stream. Other responses begin when they are complete, and do not show when their first
+  /// token came.
+  package var streamedFirstToken: Double? { isStream ? timeToFirstToken : nil }
+
   /// OpenTelemetry's name for what the route does; the route itself where only the body shows it.
   package var operation: String {
     switch route {

@@ -1,3 +1,4 @@
+internal import EventFlags
 internal import Synchronization
 
 extension TelemetryStore {
@@ -20,6 +21,7 @@ extension TelemetryStore {
         }
       }
       while !Task.isCancelled {
+        buffer.work.clear()
         if !buffer.hasWork { await buffer.work.wait() }
         // Ends early when the task is canceled.
         try? await Task.sleep(for: Self.pause)

@@ -24,8 +24,12 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   let report: @Sendable (String) -> Void
   /// When drops were last reported, in nanoseconds since 1970, and how many there were then.
   let reported = Mutex<(time: Int64, dropped: Int)>((time: 0, dropped: 0))
+  /// For statements of users.
   private let readers: QueryReaders
-  private let reader: DatabaseQueue
+  /// For fixed queries whose time depends on the number of rows.
+  private let fixedReaders: QueryReaders
+  /// For what is read in no time, and must never wait.
+  let reader: DatabaseQueue
   /// Holds the lock on the process's counters.
   private let counterFile: CountersFile?
 
@@ -54,7 +58,8 @@ package final class TelemetryStore: TelemetrySink, Sendable {
     buffer = TelemetryBuffer(maximumRows: 20_000, maximumBytes: 64 << 20, file: counterFile, lost: lost)
     writer = TelemetryWriter(database, buffer, process: counterFile?.process, now: now)
     pruner = TelemetryPruner(retention: retention, maximumSize: maximumSize)
-    readers = try QueryReaders(path: path)
+    readers = try QueryReaders(path: path, connections: 2, bounded: true)
+    fixedReaders = try QueryReaders(path: path, connections: 4, bounded: false)
     reader = try DatabaseQueue(path: path, configuration: QueryReaders.configuration(bounded: false))
     self.now = now
     self.report = report
@@ -91,15 +96,25 @@ package final class TelemetryStore: TelemetrySink, Sendable {
   ///
   /// - Parameters:
   ///   - limit: the maximum number of rows.
+  ///   - maximumBytes: about the most bytes of all values together.
   ///   - timeout: after this time, the statement is stopped.
-  package func query(_ statement: String, limit: Int, timeout: Duration) async throws(SQLError) -> SQLResult {
+  package func query(
+    _ statement: String, limit: Int, maximumBytes: Int = 32 << 20, timeout: Duration
+  ) async throws(SQLError) -> SQLResult {
     try SQLText(statement).check()
-    return try await readers.run(SQLQuery(statement: statement, limit: limit, timeout: timeout))
+    return try await readers.run(
+      SQLQuery(statement: statement, limit: limit, maximumBytes: maximumBytes, timeout: timeout))
   }
 
-  /// Runs fixed queries, on a connection that users' queries do not keep busy.
-  package func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-    try await reader.read(body)
+  /// Runs fixed queries, on a connection that users' queries do not keep busy. A few run at once, so that a slow one does
+  /// not hold up the others.
+  ///
+  /// - Parameter timeout: after this time, they are stopped.
+  /// - Throws: ``SQLError`` if too many queries wait or the time was too short.
+  package func read<Value: Sendable>(
+    within timeout: Duration = .seconds(60), _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws -> Value {
+    try await fixedReaders.run(within: QueryDeadline(timeout: timeout, advice: "ask for a shorter period"), body)
   }
 
   /// Creates views with the names that manifests have for telemetry tables, such as `main.logs.support_otel_logs`, whose
