@@ -1,6 +1,7 @@
-/// A row of one of the telemetry tables, or several.
+/// A row of one of the telemetry tables, or several. What has many columns is indirect: it is passed on several times, and
+/// a copy would retain each of its texts.
 package enum TelemetryRow: Hashable, Sendable {
-  case request(RequestRow)
+  indirect case request(RequestRow)
   case log(LogRow)
   case metric(MetricRow)
   case span(SpanRow)

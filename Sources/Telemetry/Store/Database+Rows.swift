@@ -16,43 +16,78 @@ extension Database {
 
   private func insert(_ row: RequestRow) throws {
     let metadata = row.metadata.isEmpty ? nil : json(row.metadata)
-    let values: [(any DatabaseValueConvertible)?] = [
-      row.requestID, row.time, row.principal, row.endpoint, row.entity, row.modelVersion, row.replica, row.route,
-      row.status, row.errorCode, row.error, row.queue, row.timeToFirstToken, row.latency, row.interTokenLatency,
-      row.tokensIn, row.tokensOut, row.isStream, row.finishReason, row.isColdStart, row.attempts, row.bytesIn,
-      row.bytesOut, metadata, row.refusal,
-    ]
-    try run(
+    try insert(
       """
       INSERT INTO requests (request_id, time, principal, endpoint, entity, model_version, replica, route, status,
         error_code, error, queue_ms, ttft_ms, latency_ms, itl_ms, tokens_in, tokens_out, streamed, finish_reason,
         cold_start, attempts, bytes_in, bytes_out, metadata, refusal)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      """, values)
+      """
+    ) {
+      $0.add(row.requestID)
+      $0.add(row.time)
+      $0.add(row.principal)
+      $0.add(row.endpoint)
+      $0.add(row.entity)
+      $0.add(row.modelVersion)
+      $0.add(row.replica)
+      $0.add(row.route)
+      $0.add(row.status)
+      $0.add(row.errorCode)
+      $0.add(row.error)
+      $0.add(row.queue)
+      $0.add(row.timeToFirstToken)
+      $0.add(row.latency)
+      $0.add(row.interTokenLatency)
+      $0.add(row.tokensIn)
+      $0.add(row.tokensOut)
+      $0.add(row.isStream)
+      $0.add(row.finishReason)
+      $0.add(row.isColdStart)
+      $0.add(row.attempts)
+      $0.add(row.bytesIn)
+      $0.add(row.bytesOut)
+      $0.add(metadata)
+      $0.add(row.refusal)
+    }
   }
 
   private func insert(_ row: PayloadRow) throws {
-    let values: [(any DatabaseValueConvertible)?] = [
-      row.requestID, row.time, row.endpoint, row.modelVersion, row.request, row.response, row.isTruncated,
-    ]
-    try run(
+    try insert(
       """
       INSERT INTO payloads (request_id, time, endpoint, model_version, request, response, truncated)
         VALUES (?, ?, ?, ?, ?, ?, ?)
-      """, values)
+      """
+    ) {
+      $0.add(row.requestID)
+      $0.add(row.time)
+      $0.add(row.endpoint)
+      $0.add(row.modelVersion)
+      $0.add(row.request)
+      $0.add(row.response)
+      $0.add(row.isTruncated)
+    }
   }
 
   func insert(_ row: LogRow) throws {
-    let values: [(any DatabaseValueConvertible)?] = [
-      row.observedTime / 1_000_000, row.resource.endpoint, row.resource.entity, row.resource.model,
-      row.resource.modelVersion, row.resource.replica, row.time, row.observedTime, row.severityNumber,
-      row.severityText, row.body,
-    ]
-    try run(
+    try insert(
       """
       INSERT INTO otel_logs (time, endpoint, entity, model, model_version, replica, time_unix_nano,
         observed_time_unix_nano, severity_number, severity_text, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      """, values)
+      """
+    ) {
+      $0.add(row.observedTime / 1_000_000)
+      $0.add(row.resource.endpoint)
+      $0.add(row.resource.entity)
+      $0.add(row.resource.model)
+      $0.add(row.resource.modelVersion)
+      $0.add(row.resource.replica)
+      $0.add(row.time)
+      $0.add(row.observedTime)
+      $0.add(row.severityNumber)
+      $0.add(row.severityText)
+      $0.add(row.body)
+    }
   }
 
   private func insert(_ row: MetricRow, _ series: inout SeriesMemory) throws {
@@ -62,35 +97,60 @@ extension Database {
       if changesCount > 0 { return }
     }
     let columns = row.value.columns
-    let values: [(any DatabaseValueConvertible)?] = [
-      row.time / 1_000_000, row.resource.endpoint, row.resource.entity, row.resource.model, row.resource.modelVersion,
-      row.resource.replica, row.name, row.description, row.unit, columns.type, row.startTime, row.time, row.time,
-      columns.value, columns.isMonotonic, columns.histogram, row.attributes.isEmpty ? nil : json(row.attributes),
-    ]
-    try run(
+    try insert(
       """
       INSERT INTO otel_metrics (time, endpoint, entity, model, model_version, replica, name, description, unit,
         metric_type, start_time_unix_nano, time_unix_nano, until_unix_nano, value, is_monotonic, histogram, attributes)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      """, values)
+      """
+    ) {
+      $0.add(row.time / 1_000_000)
+      $0.add(row.resource.endpoint)
+      $0.add(row.resource.entity)
+      $0.add(row.resource.model)
+      $0.add(row.resource.modelVersion)
+      $0.add(row.resource.replica)
+      $0.add(row.name)
+      $0.add(row.description)
+      $0.add(row.unit)
+      $0.add(columns.type)
+      $0.add(row.startTime)
+      $0.add(row.time)
+      $0.add(row.time)
+      $0.add(columns.value)
+      $0.add(columns.isMonotonic)
+      $0.add(columns.histogram)
+      $0.add(row.attributes.isEmpty ? nil : json(row.attributes))
+    }
     series.remember(row, record: lastInsertedRowID)
   }
 
   private func insert(_ row: SpanRow) throws {
     let status: JSONValue =
       if let error = row.error { ["code": "ERROR", "message": .string(error)] } else { ["code": "OK"] }
-    let values: [(any DatabaseValueConvertible)?] = [
-      row.startTime / 1_000_000, row.resource.endpoint, row.resource.entity, row.resource.model,
-      row.resource.modelVersion, row.resource.replica, row.traceID, row.spanID, row.parentSpanID, row.name,
-      row.kind.rawValue, row.startTime, row.endTime,
-      row.attributes.isEmpty ? nil : JSONValue.object(row.attributes).text(), status.text(),
-    ]
-    try run(
+    try insert(
       """
       INSERT INTO otel_spans (time, endpoint, entity, model, model_version, replica, trace_id, span_id, parent_span_id,
         name, kind, start_time_unix_nano, end_time_unix_nano, attributes, status)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      """, values)
+      """
+    ) {
+      $0.add(row.startTime / 1_000_000)
+      $0.add(row.resource.endpoint)
+      $0.add(row.resource.entity)
+      $0.add(row.resource.model)
+      $0.add(row.resource.modelVersion)
+      $0.add(row.resource.replica)
+      $0.add(row.traceID)
+      $0.add(row.spanID)
+      $0.add(row.parentSpanID)
+      $0.add(row.name)
+      $0.add(row.kind.rawValue)
+      $0.add(row.startTime)
+      $0.add(row.endTime)
+      $0.add(row.attributes.isEmpty ? nil : JSONValue.object(row.attributes).text())
+      $0.add(status.text())
+    }
   }
 
   /// Runs a statement that is prepared only once.
