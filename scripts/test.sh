@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, and the Swift
-# tests, the exploration and the soak run alongside the tests with real servers. If a part fails, the others still run;
-# without a debug build, nothing runs, and without a release build, what needs it is skipped.
+# Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, and the
+# Swift tests, the exploration and the soak run alongside the tests with real servers. If a part fails, the others still
+# run; without a debug build, nothing runs, and without a release build, what needs it is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -80,8 +80,8 @@ begin() {
   background[$name]=$!
 }
 
-# swift_tests NAME TITLE OPTION...: starts a part of the Swift tests in the background. Its tests run one after the other:
-# hundreds of tests at once on two cores, some with servers, would test the machine.
+# swift_tests NAME TITLE OPTION...: starts a part of the Swift tests in the background. Its tests run one after the
+# other: hundreds of tests at once on two cores, some with servers, would test the machine.
 swift_tests() {
   local name=$1 title=$2
   shift 2
