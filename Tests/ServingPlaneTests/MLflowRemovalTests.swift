@@ -1,3 +1,4 @@
+import EventFlags
 import FoundationEssentials
 import Testing
 
@@ -60,17 +61,17 @@ struct MLflowRemovalTests {
   }
 
   @Test func `a version that is being downloaded, or is held, is not removed`() async throws {
-    let (begun, gate) = (Latch(), Latch())
+    let (begun, gate) = (EventFlag(), EventFlag())
     stub.onDownload { file in
       guard file == Self.weights else { return }
-      begun.turnOn()
+      begun.set()
       await gate.wait()
     }
     async let downloaded: Void = download(1)
     await begun.wait()
     #expect(models.leftovers(besides: []).isEmpty)
     #expect(try models.discard(besides: []).isEmpty)
-    gate.turnOn()
+    gate.set()
     try await downloaded
     models.hold([one, two])
     models.hold([one])
