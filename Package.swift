@@ -186,7 +186,8 @@ let package = Package(
     .testTarget(
       name: "GatewayTests",
       dependencies: [
-        "Gateway", "HTTPSupport", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes, nioCore,
+        "Gateway", "HTTPSupport", "EventFlags", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes,
+        nioCore,
         nioPosix, nioHTTP1, logging,
       ]),
     .testTarget(

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import EventFlags
 import HTTPSupport
 import HTTPTypes
 import Hummingbird
@@ -194,33 +195,14 @@ func eventually(
   return try await condition()
 }
 
-/// Something that happens once and that tasks wait for.
+/// Something that happens once and that tasks wait for. A canceled task waits no longer: a test that fails before it opens
+/// the gate ends all the same.
 final class Gate: Sendable {
-  private struct State {
-    var isOpen = false
-    var waiters: [CheckedContinuation<Void, Never>] = []
-  }
+  private let event = EventFlag()
 
-  private let state = Mutex(State())
+  var isOpen: Bool { event.isSet }
 
-  var isOpen: Bool { state.withLock(\.isOpen) }
+  func open() { event.set() }
 
-  func open() {
-    let waiters = state.withLock { state in
-      state.isOpen = true
-      defer { state.waiters = [] }
-      return state.waiters
-    }
-    for waiter in waiters { waiter.resume() }
-  }
-
-  func pass() async {
-    await withCheckedContinuation { continuation in
-      let isOpen = state.withLock { state in
-        if !state.isOpen { state.waiters.append(continuation) }
-        return state.isOpen
-      }
-      if isOpen { continuation.resume() }
-    }
-  }
+  func pass() async { await event.wait() }
 }
