@@ -27,8 +27,6 @@ extension RoomWorld {
     var replicas: [Replica] = []
     var use = RoomUse()
     var crashes: [String: CrashRecord] = [:]
-    /// The crashes of replicas beyond the least number.
-    var surplusCrashes: [String: CrashRecord] = [:]
     var request: Request?
     var idleSince: Duration = .zero
     var servingSince: Duration?
@@ -79,19 +77,6 @@ extension RoomWorld {
 
     func isBackingOff(_ backoff: Backoff, now: Duration) -> Bool {
       serving.flatMap { crashes[launch($0)] }.map { $0.retryAt(backoff) > now } ?? false
-    }
-
-    /// Whether further replicas of a version wait because one beyond the least number has crashed.
-    func isSurplusBackingOff(_ version: Int, _ backoff: Backoff, now: Duration) -> Bool {
-      surplusCrashes[launch(version)].map { $0.retryAt(backoff) > now } ?? false
-    }
-
-    /// Whether only the load needs a replica: its version has its least number without it.
-    func isSurplus(_ replica: Replica) -> Bool {
-      let others = replicas.count { other in
-        other.id != replica.id && other.launch == replica.launch && (other.state == .ready || other.state.isComing)
-      }
-      return others >= least
     }
 
     func room(now: Duration) -> EndpointRoom {

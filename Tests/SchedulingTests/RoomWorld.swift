@@ -82,8 +82,6 @@ struct RoomWorld {
         flags: [
           endpoint.isAsleep, endpoint.isWaking, mayStop && isTurnOver, endpoint.use.waitingSince != nil,
           endpoint.isBackingOff(Self.planner.backoff, now: now),
-          endpoint.isSurplusBackingOff(1, Self.planner.backoff, now: now),
-          endpoint.isSurplusBackingOff(2, Self.planner.backoff, now: now),
           mayStop && endpoint.request == nil && now - endpoint.idleSince >= .seconds(60),
           mayStop && isUnasked,
         ], replicas: endpoint.replicas.map { "\($0.launch) \($0.state)" }.sorted(), request: request,
@@ -187,15 +185,9 @@ struct RoomWorld {
   private mutating func fail(_ index: Int, _ id: String) {
     if endpoints[index].request == .at(id) { endRequest(of: index) }
     guard let replica = endpoints[index].replicas.first(where: { $0.id == id }) else { return }
-    func crash(after earlier: CrashRecord?) -> CrashRecord {
-      CrashRecord(after: earlier, cause: "bad", isPermanent: false, readyFor: nil, chance: 0, now: now)
-    }
-    let endpoint = endpoints[index]
-    if endpoint.isSurplus(replica) {
-      endpoints[index].surplusCrashes[replica.launch] = crash(after: endpoint.surplusCrashes[replica.launch])
-    } else {
-      endpoints[index].crashes[replica.launch] = crash(after: endpoint.crashes[replica.launch])
-    }
+    endpoints[index].crashes[replica.launch] = CrashRecord(
+      after: endpoints[index].crashes[replica.launch], cause: "bad", isPermanent: false, readyFor: nil, chance: 0,
+      now: now)
     move(index, id, to: .failed(cause: "bad"))
   }
 
@@ -226,7 +218,7 @@ struct RoomWorld {
       let next = Self.planner.plan(
         serving: endpoint.servingSet, target: endpoint.targetSet, replicas: endpoint.replicas, room: room,
         freeing: share.freeing, reclaimable: share.reclaimable, unit: .slot, load: endpoint.load,
-        crashes: endpoint.crashes, surplusCrashes: endpoint.surplusCrashes, now: now)
+        crashes: endpoint.crashes, now: now)
       let isTurned = obey(next.steps, index, &room)
       hasChanged = hasChanged || !next.steps.isEmpty
       let current = endpoints[index]
@@ -265,9 +257,6 @@ struct RoomWorld {
       case .declareFailed(let version, _, let cause):
         let isBroken = cause == "bad" || (version == 2 && !isNewSound)
         if !isBroken, canFit(index) { wrong.append("a version that fits failed: \(cause)") }
-        if cause == "bad", endpoints[index].crashes[endpoints[index].launch(version)] == nil {
-          wrong.append("a version failed because of a replica that it can do without")
-        }
         endpoints[index].target = nil
         isTurned = true
       }
@@ -346,22 +335,6 @@ struct RoomWorld {
       if endpoint.isAwake, room.kept + held == 0 { wrong.append("\(endpoint.name) has lost its slot") }
       for version in 1...2 where endpoint.standing(version) > endpoint.count {
         wrong.append("\(endpoint.name) was started too often")
-      }
-    }
-    checkThatReplicasStart()
-  }
-
-  /// A crash delays only replicas of its kind: one beyond the least number none of those that an endpoint needs, and
-  /// nothing else does without somebody who waits for room.
-  private mutating func checkThatReplicasStart() {
-    guard endpoints.allSatisfy({ $0.use.waitingSince == nil }) else { return }
-    let backoff = Self.planner.backoff
-    for endpoint in endpoints where endpoint.isAwake && endpoint.target == nil {
-      guard let version = endpoint.serving, !endpoint.isBackingOff(backoff, now: now) else { continue }
-      let standing = endpoint.standing(version)
-      if standing < endpoint.least { wrong.append("\(endpoint.name) has too few replicas") }
-      if standing < endpoint.needed, !endpoint.isSurplusBackingOff(version, backoff, now: now) {
-        wrong.append("\(endpoint.name) has fewer replicas than its load needs")
       }
     }
   }
