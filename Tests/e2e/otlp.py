@@ -163,7 +163,8 @@ class Plane:
             method=method,
         )
         with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
-            return json.load(answer)
+            text = answer.read()
+        return {} if body and body.get("stream") else json.loads(text)
 
     def deploy(self) -> None:
         if self.python:
@@ -191,8 +192,9 @@ class Plane:
         self.call("POST", path, {"name": ENDPOINT, "config": {"served_entities": [entity]}})
         wait(lambda: self.call("GET", f"{path}/{ENDPOINT}")["state"]["ready"] == "READY", START_SECONDS)
 
-    def ask(self, **headers: str) -> dict:
-        body = {"model": ENDPOINT, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8}
+    def ask(self, stream: bool = False, **headers: str) -> dict:
+        messages = [{"role": "user", "content": "Hi"}]
+        body = {"model": ENDPOINT, "messages": messages, "max_tokens": 8, "stream": stream}
         return self.call("POST", "/serving-endpoints/chat/completions", body, **headers)
 
     def stop(self) -> None:
@@ -299,6 +301,8 @@ def main() -> int:
         try:
             plane.deploy()
             plane.ask(traceparent=f"00-{TRACE}-{PARENT}-01")
+            # Only a stream shows when its first token came.
+            plane.ask(stream=True)
             # The engine's metrics are read every 15 s.
             wait(lambda: any(metric.name.startswith("vllm:") for _, metric in receiver.metrics()), 60)
         except Exception as error:  # a failed start is a failed check too, and is printed with its location
