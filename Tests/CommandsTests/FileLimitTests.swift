@@ -58,15 +58,8 @@ import Testing
   }
 
   /// The binary that was built together with the tests.
-  private static let program: String = {
-    var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-    while folder.path != "/", !FileManager.default.isExecutableFile(atPath: folder.appending(path: "setpoint").path) {
-      folder.deleteLastPathComponent()
-    }
-    if folder.path != "/" { return folder.appending(path: "setpoint").path }
-    let package = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
-    return package.appending(path: ".build/debug/setpoint").standardizedFileURL.path
-  }()
+  private static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    .appending(path: "setpoint").path
 
   private static func eventually(_ condition: () -> Bool) async -> Bool {
     let clock = ContinuousClock()

@@ -11,8 +11,9 @@ final class BinaryRun: Sendable {
   private let output: String
   private let exit = Mutex<ProcessExit?>(nil)
 
-  static let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appending(path: ".build/debug/setpoint").path
+  /// Beside the tests themselves, wherever they were built.
+  static let path = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    .appending(path: "setpoint").path
 
   /// - Parameter isPiped: whether it writes to a pipe; the run then ends when nothing writes to it any more.
   init(
