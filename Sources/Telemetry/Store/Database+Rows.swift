@@ -77,11 +77,7 @@ extension Database {
       """
     ) {
       $0.add(row.observedTime / 1_000_000)
-      $0.add(row.resource.endpoint)
-      $0.add(row.resource.entity)
-      $0.add(row.resource.model)
-      $0.add(row.resource.modelVersion)
-      $0.add(row.resource.replica)
+      $0.add(row.resource)
       $0.add(row.time)
       $0.add(row.observedTime)
       $0.add(row.severityNumber)
@@ -105,11 +101,7 @@ extension Database {
       """
     ) {
       $0.add(row.time / 1_000_000)
-      $0.add(row.resource.endpoint)
-      $0.add(row.resource.entity)
-      $0.add(row.resource.model)
-      $0.add(row.resource.modelVersion)
-      $0.add(row.resource.replica)
+      $0.add(row.resource)
       $0.add(row.name)
       $0.add(row.description)
       $0.add(row.unit)
@@ -136,11 +128,7 @@ extension Database {
       """
     ) {
       $0.add(row.startTime / 1_000_000)
-      $0.add(row.resource.endpoint)
-      $0.add(row.resource.entity)
-      $0.add(row.resource.model)
-      $0.add(row.resource.modelVersion)
-      $0.add(row.resource.replica)
+      $0.add(row.resource)
       $0.add(row.traceID)
       $0.add(row.spanID)
       $0.add(row.parentSpanID)

@@ -42,6 +42,15 @@ struct RowBinder {
 
   mutating func add(_ value: Bool?) { add(value.map { $0 ? 1 : 0 } as Int64?) }
 
+  /// Five values: the columns that say what a row is about, in the order of every table that has them.
+  mutating func add(_ resource: TelemetryResource) {
+    add(resource.endpoint)
+    add(resource.entity)
+    add(resource.model)
+    add(resource.modelVersion)
+    add(resource.replica)
+  }
+
   private mutating func addNull() {
     index += 1
     note(sqlite3_bind_null(statement, index))
